@@ -1,0 +1,201 @@
+//! The judgement: a verdict with all of its evidence, merged over the dynos.
+
+use crate::limit::Holding;
+use crate::outcome::Fate;
+use crate::plan::{DynoName, Latency};
+use crate::report::{Books, BusyWorker, End, OwnVitals, StepTimes, TargetVitals, Times};
+use crate::verdict::{Bottleneck, Reason, Verdict};
+
+/// A verdict with its evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its reason.
+    pub reason: Reason,
+    /// The deciding event came before t0.
+    pub during_warmup: bool,
+    /// What held the run back, or would next; None if it never got to a load.
+    pub bottleneck: Option<Bottleneck>,
+    /// One or two sentences for people: what happened, and what to try.
+    pub message: String,
+    /// The common start S by the clock of Redis, in microseconds since the epoch, if there was one.
+    pub start_microseconds: Option<u64>,
+    /// Largest minus smallest true start over all dynos, in microseconds; None unless every dyno told.
+    pub start_skew_microseconds: Option<u64>,
+    /// One row per dyno type, in the order of the plan.
+    pub formation: Vec<TypeResult>,
+    /// The same over all types. Latencies only where all types have the same workload.
+    pub summary: Totals,
+    /// One row per threshold, in the order of the plan.
+    pub thresholds: Vec<ThresholdResult>,
+    /// One row per planned dyno, in the order of the plan.
+    pub dynos: Vec<DynoResult>,
+    /// What the target said of itself, from the dyno that sampled it.
+    pub target: Option<TargetVitals>,
+}
+
+/// Totals of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypeResult {
+    /// The type's name.
+    pub dyno_type: String,
+    /// The totals of its dynos.
+    pub totals: Totals,
+}
+
+/// Totals of some dynos.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Tasks that the plan schedules for them.
+    pub planned: u64,
+    /// The sum of their books.
+    pub books: Books,
+    /// Tasks that ended without error inside the window, per second of the window actually run.
+    pub achieved_tasks_per_second: f64,
+    /// achieved / scheduled, in thousandths, rounded down; None if nothing was scheduled.
+    pub achieved_per_mille: Option<u32>,
+    /// Latencies merged from the dynos' histograms; None if a dyno's is missing or workloads differ.
+    pub response: Option<Distribution>,
+    /// start - due.
+    pub wait: Option<Distribution>,
+    /// end - start.
+    pub service: Option<Distribution>,
+    /// Means and maxima of the steps Fetch, Save, Ping.
+    pub steps: Vec<StepTimes>,
+}
+
+/// A latency, merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// 50th percentile.
+    pub p50: Quantile,
+    /// 90th percentile.
+    pub p90: Quantile,
+    /// 99th percentile.
+    pub p99: Quantile,
+    /// 99.9th percentile.
+    pub p999: Quantile,
+    /// Samples, mean and true maximum.
+    pub times: Times,
+    /// Significant digits of the quantiles: those of the coarsest histogram merged.
+    pub digits: u8,
+}
+
+/// A quantile over all scheduled tasks, those that never ended included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantile {
+    /// It is this, in microseconds, within the histogram's precision.
+    At(u64),
+    /// It lies among the tasks that did not complete: this or more, in microseconds.
+    AtLeast(u64),
+    /// There are too few samples for it (N < 1 / (1 - p)): this is the maximum.
+    Maximum(u64),
+}
+
+impl Quantile {
+    /// The number, whatever it means.
+    pub const fn microseconds(self) -> u64 {
+        match self {
+            Self::At(value) | Self::AtLeast(value) | Self::Maximum(value) => value,
+        }
+    }
+}
+
+/// What became of one threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdResult {
+    /// Its name.
+    pub name: String,
+    /// Whether it held.
+    pub holding: Holding,
+    /// What was seen, printable: `4.8 ms`, `> 250 ms (counted)`, `0`, `2000.0 /s`.
+    pub observed: String,
+    /// The limit, printable: `response p99 250 ms`, `0 per million`, `1990 /s`.
+    pub limit: String,
+    /// Tasks over it; None for a rate.
+    pub over_count: Option<u64>,
+    /// Tasks that may be over it; None for a rate.
+    pub allowed_count: Option<u64>,
+}
+
+/// One dyno's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynoResult {
+    /// Which dyno.
+    pub dyno: DynoName,
+    /// Its pod.
+    pub pod_name: Option<String>,
+    /// Its node.
+    pub node_name: Option<String>,
+    /// What became of it.
+    pub result: DynoVerdict,
+    /// Why, as a word: an ending's or a fate's name; None for Passed.
+    pub reason: Option<String>,
+    /// What the platform says.
+    pub fate: Fate,
+    /// How it ended by its own word.
+    pub end: Option<End>,
+    /// How much of its report there is.
+    pub report: ReportState,
+    /// Its numbers; None if its report is missing.
+    pub numbers: Option<DynoNumbers>,
+}
+
+/// What became of one dyno.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DynoVerdict {
+    /// It ran to its planned end.
+    Passed,
+    /// It breached a limit of its own.
+    Failed,
+    /// It was stopped because another failed, or the run ended.
+    Stopped,
+    /// It was lost, killed, or never got to run.
+    Errored,
+    /// Nothing is known of it.
+    Missing,
+}
+
+/// How much of a dyno's report there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReportState {
+    /// Its final report.
+    Complete,
+    /// Only a checkpoint.
+    Partial,
+    /// Nothing.
+    Missing,
+}
+
+/// One dyno's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynoNumbers {
+    /// Its books of the measured window.
+    pub books: Books,
+    /// Completions inside the window per second of the window that it ran.
+    pub achieved_tasks_per_second: f64,
+    /// The highest backlog of any of its workers.
+    pub max_worker_backlog: u32,
+    /// Its response p99 in microseconds, if its histogram is there.
+    pub response_p99: Option<Quantile>,
+    /// The dyno seen by itself.
+    pub own: OwnVitals,
+    /// Its true start minus the smallest of all dynos, in microseconds, if it started.
+    pub start_offset_microseconds: Option<i64>,
+    /// Its busiest workers.
+    pub busiest: Vec<BusyWorker>,
+    /// The highest backlog of its other workers.
+    pub other_workers_backlog: u32,
+}
+
+impl Totals {
+    /// The distribution of a latency.
+    pub const fn distribution(&self, latency: Latency) -> Option<&Distribution> {
+        match latency {
+            Latency::Response => self.response.as_ref(),
+            Latency::Wait => self.wait.as_ref(),
+            Latency::Service => self.service.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What a pod of a run says when it ends: the payload of a [`crate::record`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::report::Report;
+
+/// What one pod says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Message {
+    /// From a dyno.
+    Dyno(Box<Report>),
+    /// From the preflight.
+    Preflight(PreflightReport),
+    /// From the finish.
+    Finish(FinishReport),
+}
+
+/// What the preflight found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PreflightReport {
+    /// The run's uid.
+    pub run: String,
+    /// What it decided.
+    pub result: PreflightResult,
+    /// One sentence for people: what it saw.
+    pub message: String,
+    /// The target as it found it; None if it never got that far.
+    pub target: Option<TargetFound>,
+}
+
+/// What the preflight decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum PreflightResult {
+    /// The run may begin. The lock is held and the phase is set.
+    Passed,
+    /// The run must not begin.
+    Refused {
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// Why the preflight refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Refusal {
+    /// The host's name does not resolve.
+    HostNotFound,
+    /// Nothing listens there.
+    ConnectionRefused,
+    /// No answer in time.
+    ConnectionTimeout,
+    /// Wrong user or password, or one is required.
+    AuthenticationFailed,
+    /// The user may not run a command that the run needs.
+    PermissionDenied,
+    /// The server's certificate does not verify.
+    TlsVerificationFailed,
+    /// The URL asks for TLS, the server does not speak it.
+    TlsNotOffered,
+    /// The server wants TLS, the URL does not.
+    TlsRequired,
+    /// The target is a replica and refuses writes.
+    TargetIsReplica,
+    /// The target is a cluster.
+    ClusterModeUnsupported,
+    /// Fewer connections are free than the run needs.
+    TooFewConnections,
+    /// Prefill and warm-up do not fit into its memory.
+    TooLittleMemory,
+    /// A flush was asked for while others are connected.
+    FlushOtherClients,
+    /// A flush was asked for and foreign keys were found.
+    FlushForeignData,
+    /// Another run holds the lock.
+    TargetBusy,
+    /// The mounted URL is not one that redyno understands.
+    InvalidUrl,
+    /// Anything else that went wrong.
+    Other,
+}
+
+/// The target as the preflight found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetFound {
+    /// `redis_version`.
+    pub version: String,
+    /// `role`.
+    pub role: String,
+    /// `maxmemory` in bytes, 0 for none.
+    pub maxmemory_bytes: u64,
+    /// `maxclients`.
+    pub maxclients: u64,
+    /// Keys in the run's database before anything was done.
+    pub keys: u64,
+    /// Clients connected, the preflight's own excluded.
+    pub other_clients: u64,
+    /// Bytes that the whole run is expected to add, and after how long it is full: a forecast.
+    pub expected_growth_bytes: u64,
+    /// Seconds from t0 until maxmemory is reached at the planned rate; None if never in this run.
+    pub full_after_seconds: Option<u64>,
+    /// Keys that were flushed before the run.
+    pub flushed_keys: u64,
+}
+
+/// What the finish did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FinishReport {
+    /// The run's uid.
+    pub run: String,
+    /// Whether everything that had to go is gone and the lock is free.
+    pub complete: bool,
+    /// Keys removed.
+    pub removed_keys: u64,
+    /// One sentence for people: what was removed, or why it could not be.
+    pub message: String,
+}

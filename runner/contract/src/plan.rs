@@ -1,0 +1,560 @@
+//! The plan: everything a preflight, a dyno or a finish needs to know about the run.
+//!
+//! One plan serves the whole run; a dyno finds itself in it by its type and index. The plan holds
+//! no credential: the target's URL is mounted beside it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schedule::{Rate, Schedule};
+
+/// The version of the plan format that this code writes and the only one it reads.
+pub const PLAN_VERSION: u32 = 1;
+
+/// Everything about one run, resolved: no name of a size or plan is left to look up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Format version, [`PLAN_VERSION`].
+    pub version: u32,
+    /// Which run this is.
+    pub run: RunIdentity,
+    /// The Redis under test.
+    pub target: TargetPlan,
+    /// Length of the measured window [t0, t0 + duration), in seconds, 1 or more.
+    pub duration_seconds: u32,
+    /// Length of the warm-up [S, t0) before it, in seconds; S is the common start.
+    pub warmup_seconds: u32,
+    /// Rate during the warm-up, in percent of the measured rate, 1 to 100.
+    pub warmup_percent: u32,
+    /// How long unfinished tasks may go on after the window, in seconds.
+    pub drain_seconds: u32,
+    /// How long a dyno waits for the common start before it gives up, in seconds.
+    pub start_timeout_seconds: u32,
+    /// After this long a task counts as timed out, in milliseconds since its start.
+    pub task_timeout_milliseconds: u32,
+    /// What the others do when a dyno fails its own limit.
+    pub on_dyno_failure: OnDynoFailure,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The dyno types, in the order of the LoadTest. Type names are unique.
+    pub formation: Vec<DynoTypePlan>,
+    /// What counts as a pass, in the order of the LoadTest, the implied `errors` included.
+    pub thresholds: Vec<ThresholdPlan>,
+    /// How long a dyno stays after its report was written, to be scraped once more, in seconds.
+    pub linger_seconds: u32,
+}
+
+/// Which run this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunIdentity {
+    /// The LoadTest's namespace; `local` without a cluster.
+    pub namespace: String,
+    /// The LoadTest's name.
+    pub name: String,
+    /// The LoadTest's `metadata.uid`. Every key of the run in Redis contains it or its first eight characters.
+    pub uid: String,
+}
+
+/// The Redis under test. Its URL and certificates are mounted beside the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetPlan {
+    /// How people call it: `managed premium-14` or `existing my-redis`. Never an address.
+    pub title: String,
+    /// Whether the Redis was made for this run alone or belongs to somebody.
+    pub kind: TargetKind,
+    /// How a `rediss://` server's certificate is verified. No meaning for `redis://`.
+    pub tls: TlsVerification,
+    /// Connections that the run opens at its peak: the sum of quantity x (workers + 1), plus 2.
+    pub connections: u32,
+}
+
+/// Whether the Redis was made for this run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum TargetKind {
+    /// Made for this run alone; empty at its start, gone after it.
+    Managed,
+    /// Somebody's Redis, with what may be removed from it.
+    Existing {
+        /// What may be flushed before, or removed after the run.
+        flush: Flush,
+    },
+}
+
+/// What of an existing Redis may be flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Flush {
+    /// Nothing is removed but the run's coordination keys: its data stays.
+    None,
+    /// Only this run's own keys, afterwards.
+    RunKeys,
+    /// FLUSHDB before the run, if the preflight finds it safe.
+    Database,
+    /// FLUSHALL before the run, if the preflight finds it safe.
+    AllDatabases,
+}
+
+/// How a TLS server's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum TlsVerification {
+    /// The chain and the host name.
+    VerifyFull,
+    /// The chain only: any host name.
+    VerifyCa,
+    /// Nothing: anyone in between can read and change the traffic.
+    SkipVerification,
+}
+
+/// What the other dynos do when one fails its own limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum OnDynoFailure {
+    /// They drain and report.
+    StopAll,
+    /// They go on to their planned end, on a relieved target.
+    Continue,
+}
+
+/// One type of dyno.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DynoTypePlan {
+    /// The type's name, `web`.
+    #[serde(rename = "type")]
+    pub dyno_type: String,
+    /// How many dynos of it, 1 or more.
+    pub quantity: u32,
+    /// Workers in each, 1 or more.
+    pub workers: u32,
+    /// Tasks per second of each dyno, exact.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// How a task finds its worker.
+    pub assignment: Assignment,
+    /// Which waiting task a worker takes next.
+    pub queue_order: QueueOrder,
+    /// A task that arrives at a worker with this many waiting is rejected and fails the dyno.
+    pub max_worker_backlog: u32,
+    /// What a task does.
+    pub workload: Workload,
+    /// The CPU that the dyno has, in thousandths of a core; None where sizes are not enforced.
+    pub cpu_millis: Option<u32>,
+    /// The memory that the dyno has, in bytes; None where sizes are not enforced.
+    pub memory_bytes: Option<u64>,
+}
+
+/// How arrivals are spaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Arrivals {
+    /// Evenly, by the exact due times of [`Schedule`].
+    Constant,
+}
+
+/// How a task finds its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Assignment {
+    /// Uniformly at random, drawn from the seed.
+    Random,
+}
+
+/// Which waiting task a worker takes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum QueueOrder {
+    /// First in, first out.
+    OldestFirst,
+}
+
+/// What a task does. Exactly one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Workload {
+    /// Fetch, change and save the worker's own object graph, then ping.
+    ObjectGraph(ObjectGraph),
+}
+
+/// The object-graph workload: one building per worker, whose flats each hold a list of mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectGraph {
+    /// Flats of a full building, 1 or more.
+    pub max_flats: u32,
+    /// Size of the mail that every task adds, in bytes (about 1000 per KB of the automap benchmark).
+    pub item_payload_bytes: u32,
+    /// How a building's flats are read.
+    pub fetch: Fetch,
+    /// What the building holds at the start.
+    pub prefill: Prefill,
+}
+
+/// How a building's flats are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Fetch {
+    /// EVALSHA of a script that calls HGETALL, as the automap benchmark does.
+    Lua,
+}
+
+/// What a building holds at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Prefill {
+    /// All its flats, so that every task costs the same.
+    Full,
+    /// Nothing: the building fills, and tasks grow, during the run.
+    Empty,
+}
+
+/// One threshold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ThresholdPlan {
+    /// Its name, unique in the plan.
+    pub name: String,
+    /// Only the dynos of this type; all of them if None.
+    #[serde(rename = "type")]
+    pub dyno_type: Option<String>,
+    /// What it limits.
+    pub limit: Limit,
+}
+
+/// What a threshold limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Limit {
+    /// A percentile of a latency.
+    Latency(LatencyLimit),
+    /// Failed tasks, timed-out ones included, per million scheduled, rounded down to whole tasks.
+    Errors {
+        /// At most this many.
+        max_per_million: u32,
+    },
+    /// The achieved rate: tasks that ended without error inside the window, per second of it.
+    Rate {
+        /// At least this many, summed over the dynos it applies to.
+        min_tasks_per_second: u32,
+    },
+}
+
+/// A limit on a percentile of a latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LatencyLimit {
+    /// Which latency.
+    pub of: Latency,
+    /// Of the whole task or of one of its steps; a step has service time only.
+    pub step: Step,
+    /// Which percentile.
+    pub percentile: Percentile,
+    /// At most this long, in microseconds.
+    pub max_microseconds: u64,
+}
+
+/// The three latencies of a task: wait = start - due, service = end - start, response = end - due.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Latency {
+    /// end - due: what a user feels.
+    Response,
+    /// start - due: the queue, and how late the generator was.
+    Wait,
+    /// end - start: what other tools show.
+    Service,
+}
+
+/// The whole task, or one step of it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Step {
+    /// The whole task.
+    Task,
+    /// Reading the building.
+    Fetch,
+    /// Writing it.
+    Save,
+    /// PING.
+    Ping,
+}
+
+/// A percentile in thousandths of a percent, above 0 and below 100,000: 99.9 % is 99,900.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Percentile(u32);
+
+impl Percentile {
+    /// The median.
+    pub const P50: Self = Self(50_000);
+    /// The 90th percentile.
+    pub const P90: Self = Self(90_000);
+    /// The 99th percentile.
+    pub const P99: Self = Self(99_000);
+    /// The 99.9th percentile.
+    pub const P999: Self = Self(99_900);
+
+    /// Thousandths of a percent.
+    pub const fn thousandths(self) -> u32 {
+        self.0
+    }
+
+    /// As a fraction of 1, for histogram look-ups.
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / 100_000.0
+    }
+
+    /// Reads `99`, `99.9`, `0.5`: one or two digits, up to three decimals, above 0.
+    ///
+    /// # Errors
+    /// [`InvalidPercentile`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidPercentile> {
+        let invalid = || InvalidPercentile(text.chars().take(20).collect());
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if !(1..=2).contains(&whole.len())
+            || !digits(whole)
+            || (text.contains('.') && decimals.is_empty())
+            || decimals.len() > 3
+            || !digits(decimals)
+        {
+            return Err(invalid());
+        }
+        let number: u32 = format!("{whole}{decimals:0<3}")
+            .parse()
+            .map_err(|_| invalid())?;
+        Self::try_from(number).map_err(|_| invalid())
+    }
+}
+
+impl TryFrom<u32> for Percentile {
+    type Error = InvalidPercentile;
+
+    fn try_from(thousandths: u32) -> Result<Self, Self::Error> {
+        if (1..100_000).contains(&thousandths) {
+            Ok(Self(thousandths))
+        } else {
+            Err(InvalidPercentile(format!("{thousandths} thousandths")))
+        }
+    }
+}
+
+impl From<Percentile> for u32 {
+    fn from(percentile: Percentile) -> Self {
+        percentile.0
+    }
+}
+
+impl fmt::Display for Percentile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / 1000, self.0 % 1000);
+        if rest == 0 {
+            write!(formatter, "{whole}")
+        } else {
+            let decimals = format!("{rest:03}");
+            write!(formatter, "{whole}.{}", decimals.trim_end_matches('0'))
+        }
+    }
+}
+
+/// Not a percentile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a percentile: it must be above 0 and below 100 with at most three decimals, such as \"99\" or \"99.9\""
+)]
+pub struct InvalidPercentile(String);
+
+/// A dyno's name: type and number from 1, `web.2`.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DynoName {
+    /// The type.
+    #[serde(rename = "type")]
+    pub dyno_type: String,
+    /// The completion index, from 0: `web.1` has index 0.
+    pub index: u32,
+}
+
+impl fmt::Display for DynoName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.dyno_type, self.index + 1)
+    }
+}
+
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// [`InvalidPlan`] names the field, what was found and what is allowed.
+    pub fn from_json(text: &str) -> Result<Self, InvalidPlan> {
+        let plan: Self =
+            serde_json::from_str(text).map_err(|error| InvalidPlan(error.to_string()))?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The rules that the types cannot state. Whoever makes a plan may rely on validation of the
+    /// LoadTest; whoever reads one from a file calls this.
+    fn check(&self) -> Result<(), InvalidPlan> {
+        let fail = |field: &str, found: &dyn fmt::Display, allowed: &str| {
+            Err(InvalidPlan(format!(
+                "{field} is {found}, must be {allowed}"
+            )))
+        };
+        if self.version != PLAN_VERSION {
+            return fail(
+                "version",
+                &self.version,
+                &format!("{PLAN_VERSION}: plan and runner are of different releases"),
+            );
+        }
+        if self.run.uid.len() < 8
+            || !self
+                .run
+                .uid
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
+            return fail(
+                "run.uid",
+                &format!("{:?}", self.run.uid),
+                "8 or more letters, digits and dashes",
+            );
+        }
+        if self.duration_seconds == 0 {
+            return fail("durationSeconds", &0, "1 or more");
+        }
+        if !(1..=100).contains(&self.warmup_percent) {
+            return fail("warmupPercent", &self.warmup_percent, "1 to 100");
+        }
+        if self.formation.is_empty() {
+            return fail("formation", &"empty", "at least one dyno type");
+        }
+        for (position, dynos) in self.formation.iter().enumerate() {
+            let field = |name: &str| format!("formation[{position}].{name}");
+            if self.formation[..position]
+                .iter()
+                .any(|other| other.dyno_type == dynos.dyno_type)
+            {
+                return fail(&field("type"), &dynos.dyno_type, "unique");
+            }
+            for (name, value) in [
+                ("quantity", dynos.quantity),
+                ("workers", dynos.workers),
+                ("maxWorkerBacklog", dynos.max_worker_backlog),
+            ] {
+                if value == 0 {
+                    return fail(&field(name), &0, "1 or more");
+                }
+            }
+            let Workload::ObjectGraph(graph) = &dynos.workload;
+            if graph.max_flats == 0 {
+                return fail(&field("workload.objectGraph.maxFlats"), &0, "1 or more");
+            }
+        }
+        for (position, threshold) in self.thresholds.iter().enumerate() {
+            let field = |name: &str| format!("thresholds[{position}].{name}");
+            if self.thresholds[..position]
+                .iter()
+                .any(|other| other.name == threshold.name)
+            {
+                return fail(&field("name"), &threshold.name, "unique");
+            }
+            if let Some(dyno_type) = &threshold.dyno_type
+                && !self
+                    .formation
+                    .iter()
+                    .any(|dynos| dynos.dyno_type == *dyno_type)
+            {
+                return fail(&field("type"), dyno_type, "a type of the formation");
+            }
+            if let Limit::Latency(limit) = &threshold.limit
+                && limit.step != Step::Task
+                && limit.of != Latency::Service
+            {
+                return fail(
+                    &field("limit.latency.of"),
+                    &format!("{:?}", limit.of),
+                    "Service: a step has service time only",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan of a type.
+    pub fn dyno_type(&self, name: &str) -> Option<&DynoTypePlan> {
+        self.formation.iter().find(|dynos| dynos.dyno_type == name)
+    }
+
+    /// Every planned dyno, in the order of the formation.
+    pub fn dynos(&self) -> impl Iterator<Item = DynoName> + '_ {
+        self.formation.iter().flat_map(|dynos| {
+            (0..dynos.quantity).map(|index| DynoName {
+                dyno_type: dynos.dyno_type.clone(),
+                index,
+            })
+        })
+    }
+
+    /// The dyno that samples INFO of the target: the first of the first type.
+    pub fn sampler(&self) -> Option<DynoName> {
+        self.dynos().next()
+    }
+
+    /// The measured schedule of a dyno of `dynos`: due times as offsets from t0.
+    pub fn schedule(&self, dynos: &DynoTypePlan, index: u32) -> Schedule {
+        Schedule::new(dynos.rate, index, dynos.quantity, self.duration_seconds)
+    }
+
+    /// The warm-up schedule of a dyno of `dynos`: due times as offsets from S.
+    pub fn warmup_schedule(&self, dynos: &DynoTypePlan, index: u32) -> Schedule {
+        Schedule::new(
+            dynos.rate.percent(self.warmup_percent),
+            index,
+            dynos.quantity,
+            self.warmup_seconds,
+        )
+    }
+
+    /// Tasks due in the window of all dynos that a threshold of this type applies to.
+    pub fn scheduled(&self, dyno_type: Option<&str>) -> u64 {
+        self.formation
+            .iter()
+            .filter(|dynos| dyno_type.is_none_or(|name| name == dynos.dyno_type))
+            .flat_map(|dynos| (0..dynos.quantity).map(|index| self.schedule(dynos, index).count()))
+            .sum()
+    }
+
+    /// The latency limits that a dyno of this type counts, with their threshold's position, in
+    /// the order of the plan. A report's `over` is in this order.
+    pub fn latency_limits<'a>(
+        &'a self,
+        dyno_type: &'a str,
+    ) -> impl Iterator<Item = (usize, LatencyLimit)> + 'a {
+        self.thresholds
+            .iter()
+            .enumerate()
+            .filter_map(move |(position, threshold)| match threshold.limit {
+                Limit::Latency(limit)
+                    if threshold
+                        .dyno_type
+                        .as_deref()
+                        .is_none_or(|name| name == dyno_type) =>
+                {
+                    Some((position, limit))
+                }
+                Limit::Latency(_) | Limit::Errors { .. } | Limit::Rate { .. } => None,
+            })
+    }
+}
+
+/// A plan that cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid plan: {0}")]
+pub struct InvalidPlan(String);

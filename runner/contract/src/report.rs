@@ -1,0 +1,388 @@
+//! The report: what one dyno says of itself, at checkpoints and at its end.
+//!
+//! It crosses to the operator as the payload of a [`crate::record`] of at most 3,000 bytes, so the
+//! histograms in it are only as precise as fits; the same report at full precision is the last
+//! event that the dyno prints ([`crate::Event::Report`]).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::histogram::EncodedHistogram;
+use crate::limit::LimitCount;
+use crate::plan::{DynoName, Step};
+
+/// The version of the report format that this code writes and the only one it reads.
+pub const REPORT_VERSION: u32 = 1;
+
+/// What one dyno says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Report {
+    /// Format version, [`REPORT_VERSION`].
+    pub version: u32,
+    /// The run's uid, as in the plan.
+    pub run: String,
+    /// Which dyno this is.
+    pub dyno: DynoName,
+    /// The pod's uid, or a stand-in without a cluster.
+    pub pod: String,
+    /// How it ended; None in a checkpoint.
+    pub end: Option<End>,
+    /// The common start as this dyno saw it; None before it.
+    pub start: Option<Start>,
+    /// The books of the measured window.
+    pub books: Books,
+    /// The books of the warm-up.
+    pub warmup: Books,
+    /// Counts of every latency limit that applies to this dyno's type, in the order of
+    /// [`crate::Plan::latency_limits`].
+    pub over: Vec<LimitCount>,
+    /// What the steps took, in the order Fetch, Save, Ping.
+    pub steps: Vec<StepTimes>,
+    /// The task's mean and true maximum latencies: response, wait, service.
+    pub latencies: Latencies,
+    /// The five workers with the highest backlog, the highest first; ties by worker number.
+    pub busiest: Vec<BusyWorker>,
+    /// The highest backlog of any other worker.
+    pub other_workers_backlog: u32,
+    /// The dyno seen by itself, over the measured window.
+    pub own: OwnVitals,
+    /// The 5 s before the end (or before now, in a checkpoint): what the bottleneck is judged by.
+    pub last: LastSeconds,
+    /// What the target said of itself; only from the dyno that samples it.
+    pub target: Option<TargetVitals>,
+    /// Latency distributions, as precise as fits.
+    pub histograms: Histograms,
+}
+
+/// How a dyno ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct End {
+    /// Why.
+    pub ending: Ending,
+    /// When, in milliseconds since S; 0 if S never came.
+    pub after_milliseconds: u64,
+    /// Whether this was before t0, in the warm-up.
+    pub during_warmup: bool,
+}
+
+/// Why a dyno ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub enum Ending {
+    /// It ran its whole window and drained.
+    Completed,
+    /// A task arrived at a worker that already had the limit waiting.
+    BacklogLimit {
+        /// The worker, from 0.
+        worker: u32,
+        /// Tasks waiting there, the running one excluded.
+        backlog: u32,
+    },
+    /// More tasks failed than the errors threshold of this name allows of the whole run's plan.
+    ErrorLimit {
+        /// The threshold's name.
+        threshold: String,
+        /// The commonest error class and how often it came, `oom 17`.
+        cause: String,
+    },
+    /// More tasks were over a latency limit than its percentile allows of the whole run's plan.
+    LatencyLimit {
+        /// The threshold's name.
+        threshold: String,
+    },
+    /// Another dyno failed, or the run was ended: `stop` was set.
+    Stopped,
+    /// SIGTERM, or the end of standard input without a cluster.
+    Terminated,
+    /// The target went away: connections did not come back within 5 s, or its run_id changed.
+    TargetLost {
+        /// What was seen.
+        detail: String,
+    },
+    /// The phase of this run was not there: the target is not the one that the preflight saw.
+    TargetChanged {
+        /// What was seen.
+        detail: String,
+    },
+    /// The others were not ready in time, or this dyno could not get ready itself.
+    StartTimeout {
+        /// What was missing.
+        detail: String,
+    },
+    /// Another pod had claimed this dyno first.
+    DuplicateDyno {
+        /// The pod that holds the claim.
+        holder: String,
+    },
+    /// A mistake of ours.
+    Internal {
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// The common start as one dyno saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Start {
+    /// S by the clock of Redis, in microseconds since the epoch.
+    pub at_microseconds: u64,
+    /// This dyno's true start minus S, in microseconds, by its mapping of Redis' clock.
+    pub offset_microseconds: i64,
+    /// How wrong that mapping can be: half of the smallest round trip, plus the drift seen
+    /// between the mapping before ready and the one after the start was known.
+    pub error_microseconds: u64,
+}
+
+/// What became of the tasks. Two laws hold in every final report:
+/// scheduled = delivered + rejected + undispatched, and
+/// delivered = completed + failed + abandoned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Books {
+    /// Due in the window, or until the end if that came first.
+    pub scheduled: u64,
+    /// Handed to a worker.
+    pub delivered: u64,
+    /// Refused because the worker had the backlog limit waiting.
+    pub rejected: u64,
+    /// Due, but never handed over before the end.
+    pub undispatched: u64,
+    /// Finished without error, at any time until the end of the drain.
+    pub completed: u64,
+    /// Completed tasks that ended inside the window: the achieved ones.
+    pub in_time: u64,
+    /// Ended in an error, timed-out ones included.
+    pub failed: u64,
+    /// Failed by running out of their time.
+    pub timed_out: u64,
+    /// Handed over, but neither finished nor failed at the end.
+    pub abandoned: u64,
+}
+
+impl Books {
+    /// Adds the books of another dyno.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        let Self {
+            scheduled,
+            delivered,
+            rejected,
+            undispatched,
+            completed,
+            in_time,
+            failed,
+            timed_out,
+            abandoned,
+        } = other;
+        Self {
+            scheduled: self.scheduled.saturating_add(scheduled),
+            delivered: self.delivered.saturating_add(delivered),
+            rejected: self.rejected.saturating_add(rejected),
+            undispatched: self.undispatched.saturating_add(undispatched),
+            completed: self.completed.saturating_add(completed),
+            in_time: self.in_time.saturating_add(in_time),
+            failed: self.failed.saturating_add(failed),
+            timed_out: self.timed_out.saturating_add(timed_out),
+            abandoned: self.abandoned.saturating_add(abandoned),
+        }
+    }
+
+    /// Whether both laws hold, and the parts do not exceed their wholes.
+    pub const fn balanced(&self) -> bool {
+        let Self {
+            scheduled,
+            delivered,
+            rejected,
+            undispatched,
+            completed,
+            in_time,
+            failed,
+            timed_out,
+            abandoned,
+        } = *self;
+        scheduled as u128 == delivered as u128 + rejected as u128 + undispatched as u128
+            && delivered as u128 == completed as u128 + failed as u128 + abandoned as u128
+            && in_time <= completed
+            && timed_out <= failed
+    }
+}
+
+/// What one step took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepTimes {
+    /// Which step.
+    pub step: Step,
+    /// Mean and maximum of its service time.
+    pub service: Times,
+}
+
+/// The latencies of the whole task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Latencies {
+    /// end - due.
+    pub response: Times,
+    /// start - due.
+    pub wait: Times,
+    /// end - start.
+    pub service: Times,
+}
+
+/// Samples, their sum (so that means merge exactly) and their true maximum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Times {
+    /// How many samples.
+    pub count: u64,
+    /// Their sum, in microseconds.
+    pub sum_microseconds: u64,
+    /// The highest, in microseconds.
+    pub max_microseconds: u64,
+}
+
+impl Times {
+    /// Adds one sample.
+    pub fn record(&mut self, microseconds: u64) {
+        self.count = self.count.saturating_add(1);
+        self.sum_microseconds = self.sum_microseconds.saturating_add(microseconds);
+        self.max_microseconds = self.max_microseconds.max(microseconds);
+    }
+
+    /// Adds the samples of another dyno.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            count: self.count.saturating_add(other.count),
+            sum_microseconds: self.sum_microseconds.saturating_add(other.sum_microseconds),
+            max_microseconds: self.max_microseconds.max(other.max_microseconds),
+        }
+    }
+
+    /// The mean in microseconds, rounded; None without samples.
+    pub const fn mean_microseconds(&self) -> Option<u64> {
+        match self.sum_microseconds.checked_add(self.count / 2) {
+            Some(sum) => sum.checked_div(self.count),
+            None => self.sum_microseconds.checked_div(self.count),
+        }
+    }
+}
+
+/// One of the busiest workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BusyWorker {
+    /// The worker, from 0.
+    pub worker: u32,
+    /// Tasks it completed.
+    pub tasks: u64,
+    /// Its highest backlog, and when that was, in milliseconds since S.
+    pub peak_backlog: u32,
+    /// When the highest backlog was first reached, in milliseconds since S.
+    pub peak_at_milliseconds: u64,
+    /// Share of the window in which it had a task running, in thousandths.
+    pub busy_per_mille: u32,
+    /// Its response times.
+    pub response: Times,
+    /// Mean service time of its steps Fetch, Save and Ping, in microseconds.
+    pub step_means_microseconds: [u64; 3],
+}
+
+/// A dyno seen by itself, over the measured window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnVitals {
+    /// Schedule lag (handed over - due), 99th percentile, in microseconds.
+    pub schedule_lag_p99_microseconds: u64,
+    /// Schedule lag: mean and maximum.
+    pub schedule_lag: Times,
+    /// How late a 10 ms timer of the workers' loop was.
+    pub loop_lag: Times,
+    /// CPU time used, in microseconds.
+    pub cpu_microseconds: u64,
+    /// Scheduling periods in which the CPU quota ended the dyno's turn, in thousandths of all.
+    pub throttled_per_mille: u32,
+    /// Highest resident memory, in bytes.
+    pub memory_bytes: u64,
+    /// Bytes written to the target by the workers.
+    pub bytes_out: u64,
+    /// Bytes read from it.
+    pub bytes_in: u64,
+    /// Connections made anew after a failure.
+    pub reconnects: u64,
+    /// Coordination writes that failed after the start; noted, never fatal.
+    pub coordination_failures: u64,
+}
+
+/// The 5 s before the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastSeconds {
+    /// Throttled periods, in thousandths of all.
+    pub throttled_per_mille: u32,
+    /// Schedule lag, 99th percentile, in microseconds.
+    pub schedule_lag_p99_microseconds: u64,
+    /// Response p99, in microseconds.
+    pub response_p99_microseconds: u64,
+    /// CPU that this dyno used, in thousandths of one core.
+    pub cpu_per_mille: u32,
+    /// The target's main thread, in thousandths of its core; None if this dyno does not sample it.
+    pub redis_main_thread_per_mille: Option<u32>,
+}
+
+/// What the target said of itself: samples of INFO, once a second.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetVitals {
+    /// Samples taken.
+    pub samples: u32,
+    /// `redis_version`.
+    pub version: String,
+    /// `role`, `master`.
+    pub role: String,
+    /// `maxmemory` in bytes, 0 for none.
+    pub maxmemory_bytes: u64,
+    /// `maxmemory_policy`.
+    pub maxmemory_policy: String,
+    /// `maxclients`.
+    pub maxclients: u64,
+    /// Main-thread CPU over the measured window, in thousandths of a core.
+    pub main_thread_per_mille: u32,
+    /// `used_memory` at t0 and at the last sample, in bytes.
+    pub memory_at_start_bytes: u64,
+    /// `used_memory` at the last sample, in bytes.
+    pub memory_at_end_bytes: u64,
+    /// Highest `connected_clients`.
+    pub connections_max: u64,
+    /// `evicted_keys` during the window.
+    pub evicted_keys: u64,
+    /// `rejected_connections` during the run.
+    pub rejected_connections: u64,
+    /// Whether Redis persists to an append-only file (`aof_enabled`).
+    pub append_only_file: bool,
+    /// `connected_slaves`.
+    pub replicas: u64,
+}
+
+/// Latency distributions of the measured tasks. None where the record had no room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Histograms {
+    /// end - due.
+    pub response: Option<EncodedHistogram>,
+    /// start - due.
+    pub wait: Option<EncodedHistogram>,
+    /// end - start.
+    pub service: Option<EncodedHistogram>,
+    /// Service times of the steps Fetch, Save, Ping; only at full precision.
+    pub steps: Option<[EncodedHistogram; 3]>,
+    /// Schedule lag; only at full precision.
+    pub schedule_lag: Option<EncodedHistogram>,
+}

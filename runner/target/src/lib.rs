@@ -1,0 +1,1 @@
+//! The Redis under test, apart from the load on it: connecting, coordination, preflight, finish.
