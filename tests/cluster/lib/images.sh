@@ -3,6 +3,11 @@
 
 image_file() { printf '%s/%s.tar' "$image_root" "$1"; }
 
+# The tag by which manifests name the Redis of this machine's Debian.
+redis_tag() {
+	printf 'localhost/redyno-redis:%s' "$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')"
+}
+
 docker_answers() { command -v docker >/dev/null && docker info &>/dev/null; }
 
 # Builds a folder that holds a Dockerfile into the image file of that name. With a

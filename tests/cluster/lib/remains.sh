@@ -47,6 +47,15 @@ anything_remains() {
 	[[ -e $state ]] || ! no_host_interface || [[ -n $(list_control_groups) ]]
 }
 
+# A machine has room for one: its interface and control group have fixed names.
+refuse_other_cluster() {
+	local other
+	other=$(awk -v file="$network_file" '$5 ~ /\/redyno\/cluster\/network-namespace$/ && $5 != file { print $5 }' \
+		/proc/self/mountinfo | head -n 1)
+	[[ -z $other ]] || fail "another local cluster is up, of another cache folder; take it down first:" \
+		"XDG_CACHE_HOME=${other%/redyno/cluster/network-namespace} $cluster_source/down"
+}
+
 remove_remains() {
 	local process folder
 	for process in $(node_processes); do

@@ -1,0 +1,57 @@
+# `make` without a target explains itself. Every target does its own set-up.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Cargo profile of the binaries in the images: release, or image (faster to build).
+PROFILE ?= release
+SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci docker tests/cluster)
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+.PHONY: demo
+demo: ## Load-test a Redis on this machine for half a minute, no cluster needed
+	@tests/cluster/packages demo
+	@echo "building the command line (the first time takes minutes)"
+	@cargo build --quiet --profile demo -p redyno
+	@cargo run --quiet --profile demo -p redyno -- demo
+
+.PHONY: test
+test: ## Run every test, those on a real cluster included (KUBECONFIG names another cluster than the local one)
+	@.ci/test
+
+.PHONY: check
+check: ## Check format, lints, dependencies and scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	tests/cluster/packages tests
+	shellcheck --external-sources --check-sourced --source-path=. $(SCRIPTS)
+	.ci/deny
+
+.PHONY: setup
+setup: ## Install and build everything that the other targets need, once
+	tests/cluster/packages tests node images
+	tests/cluster/build
+	tests/cluster/image pause
+	tests/cluster/image redis
+	cargo fetch --locked
+
+.PHONY: images
+images: ## Build the images into files, and into Docker where there is one (PROFILE=image is faster)
+	REDYNO_PROFILE=$(PROFILE) docker/build
+
+.PHONY: cluster
+cluster: ## Start a real Kubernetes on this machine (Linux, as root)
+	@tests/cluster/up
+	@tests/cluster/image redis
+	@tests/cluster/load-images --present
+
+.PHONY: cluster-down
+cluster-down: ## Take it down; nothing stays but the cache
+	@tests/cluster/down
+
+.PHONY: generate
+generate: ## Write the files that are generated from the code
+	REDYNO_GENERATE=1 cargo test --workspace --quiet generated_files
