@@ -1,1 +1,8 @@
-//! placeholder
+//! What the tests of several crates share: a Redis of their own, and a real cluster through the
+//! commands that a user would type.
+
+pub mod command;
+pub mod installation;
+pub mod load_test;
+pub mod namespace;
+pub mod repository;
