@@ -1,9 +1,22 @@
 //! The LoadTest resource: its types, its validation, the catalogue of sizes and plans, its
 //! conditions, and the two pure translations: spec to plan, judgement to status.
 
+pub mod cases;
+pub mod catalogue;
+pub mod conclude;
+pub mod conditions;
+pub mod generate;
+pub mod invalid;
 pub mod loadtest;
+pub mod printable;
+pub mod read;
+pub mod resolve;
 pub mod spec;
 pub mod status;
+pub mod validate;
 
+pub use catalogue::Catalogue;
+pub use invalid::Invalid;
 pub use loadtest::{LoadTest, LoadTestSpec};
+pub use resolve::{Resolved, ResolvedDynos, ResolvedRedis, resolve};
 pub use status::LoadTestStatus;

@@ -17,7 +17,8 @@ use crate::status::LoadTestStatus;
     plural = "loadtests",
     namespaced,
     category = "redyno",
-    status = "LoadTestStatus"
+    status = "LoadTestStatus",
+    derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct LoadTestSpec {

@@ -1,0 +1,105 @@
+//! Sizes of dynos and plans of Redis by name.
+
+/// Every size and plan that a LoadTest may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    sizes: Vec<Size>,
+    plans: Vec<RedisPlan>,
+}
+
+/// A size of a dyno.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Its name, `performance-2xl`.
+    pub name: String,
+    /// CPU request, in thousandths of a core.
+    pub cpu_request_millis: u32,
+    /// CPU limit, in thousandths of a core; above the request where the size shares its cores.
+    pub cpu_limit_millis: u32,
+    /// Memory, request and limit alike, in bytes.
+    pub memory_bytes: u64,
+    /// Most processes and threads; None where none is known.
+    pub process_limit: Option<u32>,
+    /// Workers if the LoadTest names none: the platform's WEB_CONCURRENCY for Node.
+    pub default_workers: u32,
+    /// Which of its cells nobody has published or measured.
+    pub estimates: Vec<Cell>,
+}
+
+/// A cell of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cell {
+    /// CPU.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Process limit.
+    ProcessLimit,
+    /// Default workers.
+    DefaultWorkers,
+}
+
+/// A plan of a managed Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisPlan {
+    /// Its name, `premium-14`.
+    pub name: String,
+    /// Its maxmemory, in bytes.
+    pub memory_bytes: u64,
+    /// Its maxclients.
+    pub connections: u32,
+    /// Its CPU, in thousandths of a core.
+    pub cpu_millis: u32,
+    /// Which of its cells nobody has published or measured.
+    pub estimates: Vec<Cell>,
+}
+
+/// An administrator's addition that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid catalogue: {0}")]
+pub struct InvalidCatalogue(pub(crate) String);
+
+impl Catalogue {
+    /// The sizes and plans that redyno brings.
+    pub fn built_in() -> Self {
+        unimplemented!()
+    }
+
+    /// The built-in ones and an administrator's, given as JSON: `{"sizes": [...], "plans": [...]}`.
+    ///
+    /// # Errors
+    /// [`InvalidCatalogue`] names the entry and what would be right.
+    pub fn with_additions(_json: &str) -> Result<Self, InvalidCatalogue> {
+        unimplemented!()
+    }
+
+    /// The size of this name.
+    pub fn size(&self, name: &str) -> Option<&Size> {
+        self.sizes.iter().find(|size| size.name == name)
+    }
+
+    /// The plan of this name.
+    pub fn plan(&self, name: &str) -> Option<&RedisPlan> {
+        self.plans.iter().find(|plan| plan.name == name)
+    }
+
+    /// Every size, in the order of the catalogue.
+    pub fn sizes(&self) -> &[Size] {
+        &self.sizes
+    }
+
+    /// Every plan, in the order of the catalogue.
+    pub fn plans(&self) -> &[RedisPlan] {
+        &self.plans
+    }
+
+    /// Names of all sizes, in the order of the catalogue.
+    pub fn size_names(&self) -> Vec<&str> {
+        self.sizes.iter().map(|size| size.name.as_str()).collect()
+    }
+
+    /// Names of all plans, in the order of the catalogue.
+    pub fn plan_names(&self) -> Vec<&str> {
+        self.plans.iter().map(|plan| plan.name.as_str()).collect()
+    }
+}
