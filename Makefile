@@ -9,7 +9,7 @@ SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci docker tests/cluster)
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s%s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: ## Load-test a Redis on this machine for half a minute, no cluster needed
