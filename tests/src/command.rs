@@ -21,7 +21,13 @@ impl Outcome {
     /// If the command failed, with what it printed.
     #[track_caller]
     pub fn expect_success(self, what: &str) -> String {
-        assert_eq!(self.code, Some(0), "{what} failed\n{}\n{}", self.output, self.errors);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "{what} failed\n{}\n{}",
+            self.output,
+            self.errors
+        );
         self.output
     }
 
@@ -31,7 +37,12 @@ impl Outcome {
     /// If the command succeeded.
     #[track_caller]
     pub fn expect_failure(self, what: &str) -> String {
-        assert_ne!(self.code, Some(0), "{what} should have failed\n{}", self.output);
+        assert_ne!(
+            self.code,
+            Some(0),
+            "{what} should have failed\n{}",
+            self.output
+        );
         format!("{}{}", self.output, self.errors)
     }
 }
@@ -88,7 +99,10 @@ pub fn eventually<T>(what: &str, seconds: u64, mut probe: impl FnMut() -> Option
         if let Some(value) = probe() {
             return value;
         }
-        assert!(std::time::Instant::now() < deadline, "not within {seconds} s: {what}");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "not within {seconds} s: {what}"
+        );
         std::thread::sleep(std::time::Duration::from_millis(250));
     }
 }

@@ -22,22 +22,38 @@ pub struct Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuar
 
 /// The cluster for one test alone; None, with a printed reason, without a cluster.
 pub fn quiet() -> Option<Quiet> {
-    installed().then(|| Quiet(MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner)))
+    installed().then(|| {
+        Quiet(
+            MACHINE
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    })
 }
 
 /// The cluster for this test and others that only wait; None, with a printed reason, without one.
 pub fn shared() -> Option<Shared> {
-    installed().then(|| Shared(MACHINE.read().unwrap_or_else(std::sync::PoisonError::into_inner)))
+    installed().then(|| {
+        Shared(
+            MACHINE
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    })
 }
 
 /// The image of the Redis that tests start by themselves.
 pub fn redis_image() -> String {
-    std::env::var("REDYNO_TEST_REDIS_IMAGE").unwrap_or_else(|_| "docker.io/library/redis:7.2".to_owned())
+    std::env::var("REDYNO_TEST_REDIS_IMAGE")
+        .unwrap_or_else(|_| "docker.io/library/redis:7.2".to_owned())
 }
 
 /// Values that every installation of the tests has.
 pub fn values() -> Vec<String> {
-    let mut values = vec!["--set".to_owned(), format!("redis.image.reference={}", redis_image())];
+    let mut values = vec![
+        "--set".to_owned(),
+        format!("redis.image.reference={}", redis_image()),
+    ];
     if let Ok(more) = std::env::var("REDYNO_TEST_VALUES") {
         values.extend(["--values".to_owned(), more]);
     }
@@ -52,17 +68,17 @@ pub fn helm(arguments: &[&str]) -> crate::command::Outcome {
 
 /// The chart's folder.
 pub fn chart() -> String {
-    repository::root().join("charts/redyno").to_string_lossy().into_owned()
+    repository::root()
+        .join("charts/redyno")
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn installed() -> bool {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
     *INSTALLED.get_or_init(|| {
         if std::env::var_os("KUBECONFIG").is_none() {
-            #[expect(clippy::print_stderr, reason = "says why cluster tests are skipped")]
-            {
-                eprintln!("skipped: no KUBECONFIG, so no cluster; `make test` brings one up");
-            }
+            eprintln!("skipped: no KUBECONFIG, so no cluster; `make test` brings one up");
             return false;
         }
         install();
@@ -72,11 +88,27 @@ fn installed() -> bool {
 
 fn install() {
     kubectl(&["create", "namespace", NAMESPACE]);
-    kubectl(&["label", "--overwrite", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted"])
-        .expect_success("labelling the operator's namespace");
+    kubectl(&[
+        "label",
+        "--overwrite",
+        "namespace",
+        NAMESPACE,
+        "pod-security.kubernetes.io/enforce=restricted",
+    ])
+    .expect_success("labelling the operator's namespace");
     let chart = chart();
     let values = values();
-    let mut arguments = vec!["upgrade", "--install", RELEASE, &chart, "--namespace", NAMESPACE, "--wait", "--timeout", "120s"];
+    let mut arguments = vec![
+        "upgrade",
+        "--install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--wait",
+        "--timeout",
+        "120s",
+    ];
     arguments.extend(values.iter().map(String::as_str));
     helm(&arguments).expect_success("helm install");
 }

@@ -1,6 +1,12 @@
 //! What the tests of several crates share: a Redis of their own, and a real cluster through the
 //! commands that a user would type.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and explains itself on standard error"
+)]
+
 pub mod command;
 pub mod installation;
 pub mod load_test;

@@ -45,8 +45,12 @@ pub fn dynos(dyno_type: &str, quantity: u32, tasks_per_second: u32) -> Value {
 /// If its parent is not there.
 #[track_caller]
 pub fn with(mut load_test: Value, pointer: &str, value: impl Into<Value>) -> Value {
-    let (parent, key) = pointer.rsplit_once('/').expect("a pointer starts with a slash");
-    let parent = load_test.pointer_mut(&format!("/spec{parent}")).unwrap_or_else(|| panic!("no {parent}"));
+    let (parent, key) = pointer
+        .rsplit_once('/')
+        .expect("a pointer starts with a slash");
+    let parent = load_test
+        .pointer_mut(&format!("/spec{parent}"))
+        .unwrap_or_else(|| panic!("no {parent}"));
     match parent {
         Value::Array(items) => items[key.parse::<usize>().expect("an index")] = value.into(),
         Value::Object(fields) => {
@@ -69,7 +73,10 @@ impl Namespace {
     #[track_caller]
     pub fn run(&self, load_test: &Value, seconds: u64) -> Finished {
         self.create(load_test).expect_success("creating a LoadTest");
-        self.finished(load_test["metadata"]["name"].as_str().expect("a name"), seconds)
+        self.finished(
+            load_test["metadata"]["name"].as_str().expect("a name"),
+            seconds,
+        )
     }
 
     /// Waits until a LoadTest is finished, as the README says.
@@ -78,8 +85,13 @@ impl Namespace {
     /// If it is not over within `seconds`.
     #[track_caller]
     pub fn finished(&self, name: &str, seconds: u64) -> Finished {
-        self.kubectl(&["wait", "--for=condition=Finished", &format!("loadtest/{name}"), &format!("--timeout={seconds}s")])
-            .expect_success("waiting for Finished");
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Finished",
+            &format!("loadtest/{name}"),
+            &format!("--timeout={seconds}s"),
+        ])
+        .expect_success("waiting for Finished");
         Finished(self.load_test(name))
     }
 
@@ -124,7 +136,10 @@ impl Finished {
     /// # Panics
     /// If there is none.
     pub fn status(&self) -> &redyno_crds::LoadTestStatus {
-        self.0.status.as_ref().expect("a finished LoadTest has a status")
+        self.0
+            .status
+            .as_ref()
+            .expect("a finished LoadTest has a status")
     }
 
     /// The verdict's sentence.
@@ -140,7 +155,13 @@ impl Finished {
     pub fn expect(&self, verdict: &str, reason: &str) -> &Self {
         let status = self.status();
         let found = (status.verdict.as_deref().unwrap_or_default(), self.reason());
-        assert_eq!(found, (verdict, reason.to_owned()), "{}\n{:#?}", self.message(), status.dynos);
+        assert_eq!(
+            found,
+            (verdict, reason.to_owned()),
+            "{}\n{:#?}",
+            self.message(),
+            status.dynos
+        );
         let expected = if verdict == "Passed" { "True" } else { "False" };
         assert_eq!(self.condition("Succeeded").0, expected);
         assert_eq!(self.condition("Finished").0, "True");
@@ -159,13 +180,30 @@ impl Finished {
             assert_eq!(dyno.report, "Complete", "{}", dyno.name);
         }
         let summary = status.summary.as_ref().expect("a summary");
-        let rows = status.dynos.iter().map(|dyno| &dyno.tasks).chain(status.formation.iter().map(|row| &row.tasks));
+        let rows = status
+            .dynos
+            .iter()
+            .map(|dyno| &dyno.tasks)
+            .chain(status.formation.iter().map(|row| &row.tasks));
         for tasks in rows.chain([&summary.tasks]) {
-            assert_eq!(tasks.scheduled_tasks, tasks.delivered_tasks + tasks.rejected_tasks + tasks.undispatched_tasks);
-            assert_eq!(tasks.delivered_tasks, tasks.completed_tasks + tasks.failed_tasks + tasks.abandoned_tasks);
+            assert_eq!(
+                tasks.scheduled_tasks,
+                tasks.delivered_tasks + tasks.rejected_tasks + tasks.undispatched_tasks
+            );
+            assert_eq!(
+                tasks.delivered_tasks,
+                tasks.completed_tasks + tasks.failed_tasks + tasks.abandoned_tasks
+            );
         }
         assert_eq!(summary.tasks.scheduled_tasks, scheduled);
-        assert_eq!(status.dynos.iter().map(|dyno| dyno.tasks.scheduled_tasks).sum::<i64>(), scheduled);
+        assert_eq!(
+            status
+                .dynos
+                .iter()
+                .map(|dyno| dyno.tasks.scheduled_tasks)
+                .sum::<i64>(),
+            scheduled
+        );
         self
     }
 
@@ -177,9 +215,17 @@ impl Finished {
     pub fn expect_common_start(&self) -> &Self {
         let status = self.status();
         for dyno in &status.dynos {
-            assert!(dyno.start_offset_microseconds.is_some(), "{} has no start offset", dyno.name);
+            assert!(
+                dyno.start_offset_microseconds.is_some(),
+                "{} has no start offset",
+                dyno.name
+            );
         }
-        let skew = status.summary.as_ref().and_then(|summary| summary.start_skew_microseconds).expect("a skew");
+        let skew = status
+            .summary
+            .as_ref()
+            .and_then(|summary| summary.start_skew_microseconds)
+            .expect("a skew");
         assert!((0..=100_000).contains(&skew), "skew {skew} us");
         self
     }

@@ -53,7 +53,11 @@ impl Namespace {
     /// Creates an object.
     #[track_caller]
     pub fn create(&self, object: &Value) -> Outcome {
-        run_with_input("kubectl", &["--namespace", &self.name, "create", "-f", "-"], &object.to_string())
+        run_with_input(
+            "kubectl",
+            &["--namespace", &self.name, "create", "-f", "-"],
+            &object.to_string(),
+        )
     }
 
     /// An object as JSON; None if it is not there.
@@ -73,7 +77,9 @@ impl Namespace {
     /// If what kubectl prints is not JSON.
     #[track_caller]
     pub fn list(&self, kind: &str, selector: &str) -> Vec<Value> {
-        let text = self.kubectl(&["get", kind, "--selector", selector, "--output=json"]).expect_success("kubectl get");
+        let text = self
+            .kubectl(&["get", kind, "--selector", selector, "--output=json"])
+            .expect_success("kubectl get");
         let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
         list["items"].as_array().cloned().unwrap_or_default()
     }
@@ -84,7 +90,31 @@ impl Namespace {
     /// If it does not become ready.
     #[track_caller]
     pub fn redis(&self, password: Option<&str>, more_arguments: &[&str]) {
-        let mut command = vec!["redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"];
+        self.redis_pod(
+            password,
+            more_arguments,
+            &json!({"requests": {"cpu": "50m", "memory": "64Mi"}}),
+        );
+    }
+
+    /// The same with so little CPU that it cannot keep up.
+    #[track_caller]
+    pub fn slow_redis(&self, cpu: &str) {
+        let resources = json!({"requests": {"cpu": cpu, "memory": "64Mi"}, "limits": {"cpu": cpu, "memory": "512Mi"}});
+        self.redis_pod(None, &[], &resources);
+    }
+
+    #[track_caller]
+    fn redis_pod(&self, password: Option<&str>, more_arguments: &[&str], resources: &Value) {
+        let mut command = vec![
+            "redis-server",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--protected-mode",
+            "no",
+        ];
         if let Some(password) = password {
             command.extend(["--requirepass", password]);
         }
@@ -103,7 +133,7 @@ impl Namespace {
                     "imagePullPolicy": "IfNotPresent",
                     "command": command,
                     "workingDir": "/tmp",
-                    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+                    "resources": resources,
                     "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
                     "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
                     "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
@@ -119,10 +149,17 @@ impl Namespace {
             "spec": {"selector": {"app": "target"}, "ports": [{"port": 6379}]},
         });
         self.create(&service).expect_success("creating its Service");
-        let credentials = password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let credentials = password
+            .map(|password| format!(":{password}@"))
+            .unwrap_or_default();
         self.secret("my-redis", &format!("redis://{credentials}target:6379/0"));
-        self.kubectl(&["wait", "--for=condition=Ready", "pod/target", "--timeout=60s"])
-            .expect_success("waiting for the Redis");
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Ready",
+            "pod/target",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for the Redis");
     }
 
     /// A Secret with this URL.
@@ -150,11 +187,22 @@ impl Namespace {
     pub fn everything(&self) -> String {
         let mut text = String::new();
         for arguments in [
-            &["get", "loadtests,jobs,pods,configmaps,events,services", "--output=yaml"][..],
-            &["logs", "--selector=redyno.dev/loadtest", "--all-containers", "--tail=-1", "--prefix"][..],
+            &[
+                "get",
+                "loadtests,jobs,pods,configmaps,events,services",
+                "--output=yaml",
+            ][..],
+            &[
+                "logs",
+                "--selector=redyno.dev/loadtest",
+                "--all-containers",
+                "--tail=-1",
+                "--prefix",
+            ][..],
         ] {
             let outcome = self.kubectl(arguments);
-            let _ = writeln!(text, "{}{}", outcome.output, outcome.errors);
+            writeln!(text, "{}{}", outcome.output, outcome.errors)
+                .expect("a String takes any text");
         }
         text
     }
@@ -163,7 +211,10 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "what a failed test left is worth reading")]
+            #[expect(
+                clippy::print_stderr,
+                reason = "what a failed test left is worth reading"
+            )]
             {
                 let story = self.kubectl(&["describe", "loadtests"]);
                 let pods = self.kubectl(&["get", "pods,jobs", "--output=wide"]);

@@ -1,0 +1,77 @@
+//! Cancelled, before the start and in mid-run.
+
+use redyno_tests::command::eventually;
+use redyno_tests::installation::shared;
+use redyno_tests::load_test::{small, with};
+use redyno_tests::namespace::Namespace;
+use serde_json::json;
+
+const CANCEL: &str = r#"{"spec":{"desiredState":"Cancelled"}}"#;
+
+#[test]
+fn before_the_start() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("cancel");
+    // No Secret: it waits.
+    namespace
+        .create(&small("waiting"))
+        .expect_success("creating a LoadTest");
+    eventually("the preflight waits", 60, || {
+        namespace.get("job", "waiting-preflight")
+    });
+    namespace
+        .kubectl(&["patch", "loadtest", "waiting", "--type=merge", "-p", CANCEL])
+        .expect_success("kubectl patch");
+    namespace
+        .finished("waiting", 60)
+        .expect("Errored", "Cancelled");
+}
+
+#[test]
+fn in_mid_run() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("midrun");
+    namespace.redis(None, &[]);
+    namespace
+        .create(&with(small("midrun"), "/durationSeconds", 120))
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/midrun",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for Started");
+    namespace
+        .kubectl(&["patch", "loadtest", "midrun", "--type=merge", "-p", CANCEL])
+        .expect_success("kubectl patch");
+    let finished = namespace.finished("midrun", 60);
+    finished.expect("Errored", "Cancelled");
+    assert!(
+        namespace
+            .list("jobs", "redyno.dev/dyno-type=web")
+            .is_empty(),
+        "the dynos' Job is gone"
+    );
+    // Its keys are gone, and the next run finds the target free.
+    let keys = namespace.redis_cli(&["DBSIZE"]).expect_success("redis-cli");
+    assert_eq!(
+        keys.trim(),
+        "0",
+        "{:?}",
+        namespace.redis_cli(&["--scan"]).output
+    );
+    // It cannot be undone.
+    let refusal = namespace
+        .kubectl(&[
+            "patch",
+            "loadtest",
+            "midrun",
+            "--type=merge",
+            "-p",
+            &json!({"spec": {"desiredState": "Running"}}).to_string(),
+        ])
+        .expect_failure("undoing a cancellation");
+    assert!(refusal.contains("Cancelled"), "{refusal}");
+}

@@ -1,0 +1,131 @@
+//! Dynos that die: killed for their memory, deleted, started twice.
+
+use redyno_tests::command::eventually;
+use redyno_tests::installation::{quiet, shared};
+use redyno_tests::load_test::{small, web, with};
+use redyno_tests::namespace::Namespace;
+
+use super::node::Node;
+
+#[test]
+fn out_of_memory() {
+    let Some(_cluster) = shared() else { return };
+    let Some(node) = Node::local() else { return };
+    let namespace = Namespace::new("oom");
+    namespace.redis(None, &[]);
+    let load_test = with(
+        with(small("oom"), "/durationSeconds", 60),
+        "/formation/0",
+        web(2, 20),
+    );
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/oom",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for Started");
+    let pod = dyno_pod(&namespace, "oom", 0);
+    let process = node
+        .process(&namespace, &pod, "runner")
+        .expect("the dyno's process");
+    // Its limit is lowered under it: the kernel kills it at its next page.
+    let lowered = node.shell(&format!(
+        "folder=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/{process}/cgroup | head -n 1); \
+         for file in /sys/fs/cgroup/memory$folder/memory.limit_in_bytes /sys/fs/cgroup$folder/memory.max; do \
+           [ -e $file ] && {{ echo 1048576 >$file || true; }}; done; true"
+    ));
+    lowered.expect_success("lowering a limit");
+    let finished = namespace.finished("oom", 60);
+    finished.expect("Errored", "DynoOutOfMemory");
+    assert!(
+        finished.message().contains("web.1"),
+        "{}",
+        finished.message()
+    );
+}
+
+#[test]
+fn deleted_in_mid_run() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("deleted");
+    namespace.redis(None, &[]);
+    let load_test = with(
+        with(small("deleted"), "/durationSeconds", 60),
+        "/formation/0",
+        web(2, 20),
+    );
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/deleted",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for Started");
+    let pod = dyno_pod(&namespace, "deleted", 1);
+    namespace
+        .kubectl(&["delete", "pod", &pod, "--wait=false"])
+        .expect_success("deleting a dyno");
+    let finished = namespace.finished("deleted", 60);
+    finished.expect("Errored", "DynoLost");
+    assert!(
+        finished.message().contains("web.2"),
+        "{}",
+        finished.message()
+    );
+}
+
+#[test]
+fn a_managed_redis_taken_away() {
+    let Some(_cluster) = quiet() else { return };
+    let namespace = Namespace::new("taken");
+    let load_test = with(
+        with(small("taken"), "/durationSeconds", 60),
+        "/target",
+        serde_json::json!({"managed": {"plan": "mini"}}),
+    );
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/taken",
+            "--timeout=90s",
+        ])
+        .expect_success("waiting for Started");
+    namespace
+        .kubectl(&["delete", "pod", "taken-redis", "--wait=false"])
+        .expect_success("deleting the Redis");
+    namespace
+        .finished("taken", 90)
+        .expect("Errored", "TargetLost");
+}
+
+/// The pod of a dyno by its completion index.
+pub(crate) fn dyno_pod(namespace: &Namespace, load_test: &str, index: u32) -> String {
+    let index = index.to_string();
+    eventually("the dyno's pod", 30, || {
+        namespace
+            .list(
+                "pods",
+                &format!("redyno.dev/loadtest={load_test},redyno.dev/dyno-type=web"),
+            )
+            .iter()
+            .find(|pod| {
+                pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"]
+                    .as_str()
+                    .is_some_and(|found| found == index)
+            })
+            .and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
+    })
+}

@@ -1,0 +1,96 @@
+//! The examples: accepted by the API server as they are, and run end to end made small.
+
+use redyno_crds::LoadTest;
+use redyno_tests::command::{kubectl, run};
+use redyno_tests::installation::{quiet, shared};
+use redyno_tests::namespace::Namespace;
+use redyno_tests::repository;
+use serde_json::Value;
+
+#[test]
+fn every_example_is_accepted() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("examples");
+    let files = repository::files("examples", ".yaml");
+    assert!(
+        files.len() >= 10,
+        "quickstart, existing-redis and eight of the automap benchmark: {files:?}"
+    );
+    for file in files {
+        namespace
+            .kubectl(&["apply", "--dry-run=server", "-f", &file.to_string_lossy()])
+            .expect_success(&file.to_string_lossy());
+    }
+}
+
+/// The eight tests of the automap benchmark's result document, from the very files, made small
+/// on the command line.
+#[test]
+fn the_automap_tests_run_end_to_end() {
+    let Some(_cluster) = quiet() else { return };
+    for number in ["1", "2", "3", "4", "4b", "5", "6", "7"] {
+        let namespace = Namespace::new(&format!("automap-{number}"));
+        let file = repository::root().join(format!("examples/vertical-up/{number}.yaml"));
+        let outcome = run(
+            &redyno(),
+            &[
+                "run",
+                "--in-cluster",
+                "--namespace",
+                namespace.name(),
+                "--duration-seconds",
+                "5",
+                "--load-percent",
+                "2",
+                "--scale-percent",
+                "1",
+                "--output",
+                "json",
+                &file.to_string_lossy(),
+            ],
+        );
+        let object: Value = serde_json::from_str(&outcome.output)
+            .unwrap_or_else(|error| panic!("{number}: {error}\n{outcome:?}"));
+        let load_test: LoadTest =
+            serde_json::from_value(object).expect("the command prints a LoadTest");
+        let percent = i64::from(load_test.spec.load_percent);
+        let expected: i64 = load_test
+            .spec
+            .formation
+            .iter()
+            .map(|dynos| {
+                let (quantity, rate) = (
+                    i64::from(dynos.quantity),
+                    i64::from(dynos.tasks_per_second.unwrap_or(0)),
+                );
+                quantity * rate * percent * i64::from(load_test.spec.duration_seconds) / 100
+            })
+            .sum();
+        let finished = redyno_tests::load_test::Finished(load_test);
+        let status = finished.status();
+        match (status.verdict.as_deref(), finished.reason().as_str()) {
+            (Some("Passed"), "Passed") => assert_eq!(outcome.code, Some(0)),
+            // A noisy machine, said so: never a wrong verdict.
+            (Some("Inconclusive"), "ScheduleLag") => {
+                println!("vertical-up {number}: {}", finished.message());
+                assert_eq!(outcome.code, Some(3));
+            }
+            other => panic!("vertical-up {number}: {other:?} {}", finished.message()),
+        }
+        finished.expect_books(expected).expect_common_start();
+        println!(
+            "vertical-up {number}: {:?} {:?}",
+            status.verdict,
+            status
+                .summary
+                .as_ref()
+                .and_then(|summary| summary.start_skew_microseconds)
+        );
+        kubectl(&["delete", "namespace", namespace.name(), "--wait=false"]);
+    }
+}
+
+/// The command line as built by the test run.
+fn redyno() -> String {
+    std::env::var("REDYNO_COMMAND").unwrap_or_else(|_| "redyno".to_owned())
+}

@@ -1,0 +1,103 @@
+//! Somebody's Redis, with a password in a Secret.
+
+use redyno_tests::command::run;
+use redyno_tests::installation::{NAMESPACE, quiet};
+use redyno_tests::load_test::{small, web, with};
+use redyno_tests::namespace::Namespace;
+
+const PASSWORD: &str = "correct-horse-battery-staple-7";
+
+#[test]
+fn a_password_works_and_is_nowhere_and_nothing_is_left() {
+    let Some(_cluster) = quiet() else { return };
+    let namespace = Namespace::new("existing");
+    namespace.redis(Some(PASSWORD), &[]);
+    let authenticated = |arguments: &[&str]| {
+        let mut all = vec!["--no-auth-warning", "-a", PASSWORD];
+        all.extend(arguments);
+        namespace.redis_cli(&all).expect_success("redis-cli")
+    };
+    authenticated(&["SET", "somebody:else", "keep me"]);
+    namespace
+        .create(&with(small("existing"), "/formation/0", web(2, 50)))
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/existing",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for Started");
+    // While it runs: the dynos' own metrics.
+    let pods = namespace.list("pods", "redyno.dev/dyno-type=web");
+    assert_eq!(pods.len(), 2);
+    let metrics: String = pods
+        .iter()
+        .map(|pod| {
+            let path = format!(
+                "/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics",
+                namespace.name(),
+                pod["metadata"]["name"].as_str().expect("a name")
+            );
+            namespace
+                .kubectl(&["get", "--raw", &path])
+                .expect_success("reading a dyno's metrics")
+        })
+        .collect();
+    for name in [
+        "redyno_tasks_scheduled_total",
+        "redyno_task_response_seconds_bucket",
+        "redyno_backlog_tasks",
+    ] {
+        assert!(metrics.contains(name), "{name} is missing:\n{metrics}");
+    }
+    let finished = namespace.finished("existing", 120);
+    finished.expect("Passed", "Passed").expect_books(2 * 50 * 4);
+
+    // RunKeys leaves nothing of the run behind, and everything else alone.
+    let keys = authenticated(&["--scan"]);
+    assert_eq!(keys.trim(), "somebody:else");
+    assert!(
+        finished
+            .status()
+            .target
+            .as_ref()
+            .and_then(|target| target.cleanup.as_ref())
+            .is_some()
+    );
+
+    // The password is nowhere.
+    let operator = redyno_tests::command::kubectl(&[
+        "--namespace",
+        NAMESPACE,
+        "logs",
+        "--selector=app.kubernetes.io/component=operator",
+        "--tail=-1",
+    ]);
+    let everything = [namespace.everything(), metrics, operator.output].concat();
+    assert!(everything.contains("existing"), "something was read at all");
+    // The Redis pod of the test itself is told its password by an argument.
+    let ours: Vec<&str> = everything
+        .lines()
+        .filter(|line| line.contains(PASSWORD) && line.trim().trim_start_matches("- ") != PASSWORD)
+        .collect();
+    assert!(ours.is_empty(), "{ours:#?}");
+    let times = everything.matches(PASSWORD).count();
+    let by_the_test = namespace
+        .kubectl(&["get", "pod", "target", "--output=yaml"])
+        .output
+        .matches(PASSWORD)
+        .count();
+    assert_eq!(times, by_the_test, "only the test's own Redis pod shows it");
+    if std::env::var_os("REDYNO_LOCAL_CLUSTER").is_some() {
+        let arguments = run(
+            "sh",
+            &[
+                "-c",
+                "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c redyno-runner.*battery || true",
+            ],
+        );
+        assert_eq!(arguments.output.trim(), "0");
+    }
+}

@@ -1,0 +1,95 @@
+//! Inconclusive: it ran to its end, but the evidence does not carry a verdict.
+
+use redyno_tests::installation::quiet;
+use redyno_tests::load_test::{small, web, with};
+use redyno_tests::namespace::Namespace;
+
+use super::dynos_lost::dyno_pod;
+use super::node::Node;
+
+/// A dyno whose report cannot be read: the file it writes to is taken from under it.
+#[test]
+fn a_report_is_missing() {
+    let Some(_cluster) = quiet() else { return };
+    let Some(node) = Node::local() else { return };
+    let namespace = Namespace::new("wiped");
+    namespace.redis(None, &[]);
+    let load_test = with(
+        with(small("wiped"), "/durationSeconds", 15),
+        "/formation/0",
+        web(2, 20),
+    );
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    namespace
+        .kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            "loadtest/wiped",
+            "--timeout=60s",
+        ])
+        .expect_success("waiting for Started");
+    let pod = namespace
+        .get("pod", &dyno_pod(&namespace, "wiped", 0))
+        .expect("the dyno's pod");
+    let uid = pod["metadata"]["uid"].as_str().expect("a uid");
+    // The kubelet keeps the file at .../pods/<uid>/containers/runner/<id>; unlinked, the dyno
+    // goes on writing to a file that nobody will find.
+    let wiped = node.shell(&format!("files=$(find / -xdev -path '*/pods/{uid}/containers/runner/*' -type f 2>/dev/null); rm $files && echo $files"));
+    assert!(wiped.output.contains(uid), "{wiped:?}");
+    let finished = namespace.finished("wiped", 90);
+    finished.expect("Inconclusive", "ReportMissing");
+    let reports: Vec<&str> = finished
+        .status()
+        .dynos
+        .iter()
+        .map(|dyno| dyno.report.as_str())
+        .collect();
+    assert_eq!(reports, ["Missing", "Complete"]);
+    assert!(
+        finished.message().contains("web.1"),
+        "{}",
+        finished.message()
+    );
+}
+
+/// A dyno that is frozen across the start begins late, and says so.
+#[test]
+fn start_skew() {
+    let Some(_cluster) = quiet() else { return };
+    let Some(node) = Node::local() else { return };
+    let namespace = Namespace::new("skew");
+    namespace.redis(None, &[]);
+    let load_test = with(
+        with(small("skew"), "/durationSeconds", 8),
+        "/formation/0",
+        web(2, 20),
+    );
+    let load_test = with(load_test, "/warmupSeconds", 3);
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    let pod = dyno_pod(&namespace, "skew", 1);
+    // The start is known 3 s before it comes; the dyno is frozen over it for a moment.
+    redyno_tests::command::eventually("the start is known", 60, || {
+        let keys = namespace.redis_cli(&["--scan", "--pattern", "redyno:*:start"]);
+        keys.output.contains(":start").then_some(())
+    });
+    let process = node
+        .process(&namespace, &pod, "runner")
+        .expect("the dyno's process");
+    node.shell(&format!(
+        "sleep 1; kill -STOP {process}; sleep 3; kill -CONT {process}"
+    ))
+    .expect_success("freezing a dyno");
+    let finished = namespace.finished("skew", 90);
+    finished.expect("Inconclusive", "StartSkew");
+    let skew = finished
+        .status()
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.start_skew_microseconds)
+        .expect("a skew");
+    assert!(skew > 100_000, "{skew}");
+}

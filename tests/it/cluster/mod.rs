@@ -1,0 +1,16 @@
+//! On a real cluster, as a new user would from the README.
+
+mod cancelled;
+mod dynos_lost;
+mod errored;
+mod examples;
+mod existing_redis;
+mod failed;
+mod formation;
+mod inconclusive;
+mod install;
+mod node;
+mod operator_killed;
+mod quickstart;
+mod rights;
+mod validation;

@@ -1,0 +1,49 @@
+//! Faults made from the node. Possible only on the local cluster; elsewhere these tests say so
+//! and skip.
+
+use redyno_tests::command::{Outcome, run};
+use redyno_tests::namespace::Namespace;
+use redyno_tests::repository;
+
+/// The node of the local cluster; None, with a printed reason, with a foreign `KUBECONFIG`.
+pub(crate) struct Node {
+    script: String,
+}
+
+impl Node {
+    pub(crate) fn local() -> Option<Self> {
+        if std::env::var_os("REDYNO_LOCAL_CLUSTER").is_none() {
+            eprintln!("skipped: faults on a node are made on the local cluster only");
+            return None;
+        }
+        let script = repository::root()
+            .join("tests/cluster/node")
+            .to_string_lossy()
+            .into_owned();
+        Some(Self { script })
+    }
+
+    /// Runs a shell command on the node.
+    pub(crate) fn shell(&self, command: &str) -> Outcome {
+        run(&self.script, &["sh", "-c", command])
+    }
+
+    /// The process ids, as the node sees them, of a pod's container `runner` or any other name.
+    pub(crate) fn process(&self, namespace: &Namespace, pod: &str, container: &str) -> Option<u32> {
+        let object = namespace.get("pod", pod)?;
+        let statuses = object["status"]["containerStatuses"].as_array()?.clone();
+        let id = statuses.iter().find(|status| status["name"] == container)?["containerID"]
+            .as_str()?
+            .to_owned();
+        self.container_process(id.strip_prefix("containerd://")?)
+    }
+
+    /// The process id of a container.
+    pub(crate) fn container_process(&self, id: &str) -> Option<u32> {
+        // The runtime's own folder of a running container holds its first process' id.
+        let found = self.shell(&format!(
+            "cat $(find / -xdev -path '*/k8s.io/{id}/init.pid' 2>/dev/null | head -n 1)"
+        ));
+        found.output.trim().parse().ok()
+    }
+}
