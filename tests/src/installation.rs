@@ -50,14 +50,12 @@ pub fn redis_image() -> String {
 
 /// Values that every installation of the tests has.
 pub fn values() -> Vec<String> {
-    let mut values = vec![
-        "--set".to_owned(),
-        format!("redis.image.reference={}", redis_image()),
-    ];
-    if let Ok(more) = std::env::var("REDYNO_TEST_VALUES") {
-        values.extend(["--values".to_owned(), more]);
-    }
-    values
+    let image = redis_image();
+    let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+    vec![
+        "--set-string".to_owned(),
+        format!("images.redis.repository={repository},images.redis.tag={tag}"),
+    ]
 }
 
 /// Runs helm with the chart of this repository.
@@ -84,6 +82,42 @@ fn installed() -> bool {
         install();
         true
     })
+}
+
+/// Changes values of the installed release and waits for the operator; [`restore`] undoes it. Only
+/// while the cluster is quiet: every other test runs with the operator that this one changes.
+#[track_caller]
+pub fn change(_quiet: &Quiet, values: &str) {
+    let chart = chart();
+    helm(&[
+        "upgrade",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--reuse-values",
+        "--set-string",
+        values,
+        "--wait",
+        "--timeout",
+        "120s",
+    ])
+    .expect_success("helm upgrade");
+}
+
+/// Undoes the last [`change`].
+#[track_caller]
+pub fn restore(_quiet: &Quiet) {
+    helm(&[
+        "rollback",
+        RELEASE,
+        "--namespace",
+        NAMESPACE,
+        "--wait",
+        "--timeout",
+        "120s",
+    ])
+    .expect_success("helm rollback");
 }
 
 fn install() {

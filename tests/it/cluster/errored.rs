@@ -1,6 +1,6 @@
 //! Errored: each cause in bounded time, with its own reason and a sentence that says what to do.
 
-use redyno_tests::installation::{NAMESPACE, shared};
+use redyno_tests::installation::{change, quiet, restore, shared};
 use redyno_tests::load_test::{Finished, small, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ fn unschedulable() {
 }
 
 #[test]
-fn quota_and_admission() {
+fn quota() {
     let Some(_cluster) = shared() else { return };
     let namespace = Namespace::new("quota");
     namespace.redis(None, &[]);
@@ -146,22 +146,42 @@ fn quota_and_admission() {
     expect_errored(&finished, "QuotaExceeded", &["tight"]);
 }
 
-/// An operator of its own, told of a runner image that does not exist.
+/// What admission refuses whatever the quota: a runtime class that does not exist.
 #[test]
-fn image_that_cannot_be_pulled() {
+fn admission() {
     let Some(_cluster) = shared() else { return };
-    let namespace = Namespace::new("pull");
+    let namespace = Namespace::new("admission");
     namespace.redis(None, &[]);
-    // The name of an image is the administrator's: a LoadTest cannot state it, so a mistake
-    // in it is made through the deployment, in a moment when no other test measures.
-    let invalid = with(
-        impatient("pull"),
+    let load_test = with(
+        impatient("admission"),
         "/formation/0/pod",
         json!({"runtimeClassName": "no-such-class"}),
     );
-    let finished = namespace.run(&invalid, 90);
+    let finished = namespace.run(&load_test, 90);
     expect_errored(&finished, "PodRejected", &["no-such-class"]);
-    assert_ne!(namespace.name(), NAMESPACE);
+}
+
+/// The runner's image is the administrator's choice, so a wrong one is made by an upgrade of the
+/// chart, and mended by a rollback.
+#[test]
+fn image_that_cannot_be_pulled() {
+    let Some(cluster) = quiet() else { return };
+    let namespace = Namespace::new("pull");
+    namespace.redis(None, &[]);
+    change(&cluster, "images.runner.tag=no-such-tag");
+    namespace
+        .create(&impatient("pull"))
+        .expect_success("creating a LoadTest");
+    let waited = namespace.kubectl(&[
+        "wait",
+        "--for=condition=Finished",
+        "loadtest/pull",
+        "--timeout=90s",
+    ]);
+    restore(&cluster);
+    waited.expect_success("waiting for Finished");
+    let finished = namespace.finished("pull", 1);
+    expect_errored(&finished, "ImagePullFailed", &["no-such-tag"]);
 }
 
 /// Another run holds the target.
