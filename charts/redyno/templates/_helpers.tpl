@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* An image: (list $ "runner"). */}}
 {{- define "redyno.image" -}}
 {{- $root := index . 0 -}}
-{{- $image := (index $root.Values (index . 1)).image -}}
+{{- $image := index $root.Values.images (index . 1) -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
