@@ -1,1 +1,21 @@
 //! The Redis under test, apart from the load on it: connecting, coordination, preflight, finish.
+//!
+//! Nothing here ever shows a credential: [`Target`] prints as `host:port/database`, and no error
+//! repeats what stood in the URL's user or password.
+
+pub mod address;
+pub mod connect;
+pub mod coordination;
+pub mod finish;
+pub mod info;
+pub mod keys;
+pub mod lifetimes;
+pub mod lock;
+pub mod preflight;
+pub mod target;
+mod tls;
+
+pub use address::{Address, Scheme};
+pub use connect::{ByteCounters, ConnectFailure, ConnectOptions, Connection};
+pub use info::Info;
+pub use target::{InvalidTarget, Target};

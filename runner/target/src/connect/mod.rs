@@ -1,0 +1,191 @@
+//! Connecting to the target, and telling apart all the ways in which that fails.
+
+mod connection;
+mod failure;
+mod greeting;
+mod options;
+mod stream;
+
+use std::io;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisConnectionInfo};
+use redyno_contract::message::Refusal;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub use connection::Connection;
+pub use failure::ConnectFailure;
+pub(crate) use failure::presentable;
+pub use options::ConnectOptions;
+pub use stream::ByteCounters;
+
+use crate::target::Target;
+use crate::tls::Tls;
+use greeting::Unwelcome;
+use stream::{Stream, Transport};
+
+impl Target {
+    /// Connects: resolves the name, speaks TLS if the URL says so, authenticates, selects the
+    /// database and gives the connection a name.
+    ///
+    /// # Errors
+    /// [`ConnectFailure`] says which of these failed and why.
+    pub async fn connect(&self, options: &ConnectOptions) -> Result<Connection, ConnectFailure> {
+        let deadline = Instant::now() + options.connect_timeout;
+        let tcp = self.reach(deadline).await?;
+        let transport = match self.tls() {
+            None => Transport::Plain(tcp),
+            Some(tls) => Transport::Tls(Box::new(self.encrypt(tls, tcp, deadline).await?)),
+        };
+        let mut stream = Stream::new(transport, options.counters.clone());
+        let greeted = timeout_at(
+            deadline,
+            greeting::greet(&mut stream, self.address(), &options.name),
+        )
+        .await;
+        match greeted {
+            Ok(Ok(())) => {}
+            Ok(Err(Unwelcome::Refused(failure))) => return Err(failure),
+            Ok(Err(Unwelcome::Broken(error))) => return Err(self.hung_up(&error, deadline).await),
+            Ok(Err(Unwelcome::NotRedis)) => return Err(self.not_redis(deadline).await),
+            Err(_) => return Err(self.too_late("did not answer the first command")),
+        }
+        // Authenticated and in its database: the library has nothing left to set up.
+        let nothing_to_set_up = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let config = AsyncConnectionConfig::new().set_response_timeout(options.response_timeout);
+        let (inner, driver) =
+            MultiplexedConnection::new_with_config(&nothing_to_set_up, stream, config)
+                .await
+                .map_err(|error| {
+                    ConnectFailure::new(Refusal::Other, format!("cannot use {self}: {error}"))
+                })?;
+        Ok(Connection::new(inner, driver))
+    }
+
+    async fn reach(&self, deadline: Instant) -> Result<TcpStream, ConnectFailure> {
+        let address = self.address();
+        let place = (address.host.as_str(), address.port);
+        let found = timeout_at(deadline, tokio::net::lookup_host(place))
+            .await
+            .map_err(|_| self.too_late("was not resolved"))?
+            .map_err(|error| {
+                ConnectFailure::new(
+                    Refusal::HostNotFound,
+                    format!("the host {} does not resolve: {error}", address.host),
+                )
+            })?;
+        let mut failure = ConnectFailure::new(
+            Refusal::HostNotFound,
+            format!("the host {} has no address", address.host),
+        );
+        for candidate in found {
+            match timeout_at(deadline, TcpStream::connect(candidate)).await {
+                Ok(Ok(tcp)) => {
+                    tcp.set_nodelay(true)
+                        .map_err(|error| failure::of_tcp(address, &error))?;
+                    return Ok(tcp);
+                }
+                Ok(Err(error)) => failure = failure::of_tcp(address, &error),
+                Err(_) => return Err(self.too_late("did not accept a connection")),
+            }
+        }
+        Err(failure)
+    }
+
+    async fn encrypt(
+        &self,
+        tls: &Tls,
+        tcp: TcpStream,
+        deadline: Instant,
+    ) -> Result<TlsStream<TcpStream>, ConnectFailure> {
+        let connector = TlsConnector::from(tls.config());
+        match timeout_at(deadline, connector.connect(tls.server_name(), tcp)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(self.handshake_failed(tls, &error)),
+            Err(_) => Err(self.too_late("did not finish the TLS handshake")),
+        }
+    }
+
+    fn handshake_failed(&self, tls: &Tls, error: &io::Error) -> ConnectFailure {
+        let cause = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match cause {
+            Some(cause) => {
+                let (refusal, message) = tls.explain(cause);
+                ConnectFailure::new(refusal, format!("{self}: {message}"))
+            }
+            None => ConnectFailure::new(
+                Refusal::Other,
+                format!(
+                    "{self} hung up during the TLS handshake: a Redis that has reached its maxclients does that, and so does a server that does not speak TLS ({error})"
+                ),
+            ),
+        }
+    }
+
+    /// The server hung up before it had answered.
+    async fn hung_up(&self, error: &io::Error, deadline: Instant) -> ConnectFailure {
+        if let Some(tls) = self.tls() {
+            // A server that wants a client certificate says so only after the handshake.
+            return self.handshake_failed(tls, error);
+        }
+        if self.speaks_tls(deadline).await {
+            return self.tls_required();
+        }
+        ConnectFailure::new(
+            Refusal::Other,
+            format!("{self} accepted a connection and hung up: {error}"),
+        )
+    }
+
+    async fn not_redis(&self, deadline: Instant) -> ConnectFailure {
+        if self.tls().is_none() && self.speaks_tls(deadline).await {
+            return self.tls_required();
+        }
+        ConnectFailure::new(
+            Refusal::Other,
+            format!("what listens at {self} does not speak the protocol of Redis"),
+        )
+    }
+
+    fn tls_required(&self) -> ConnectFailure {
+        ConnectFailure::new(
+            Refusal::TlsRequired,
+            format!("{self} speaks only TLS: the URL must begin with rediss://"),
+        )
+    }
+
+    fn too_late(&self, what: &str) -> ConnectFailure {
+        ConnectFailure::new(Refusal::ConnectionTimeout, format!("{self} {what} in time"))
+    }
+
+    /// Whether a TLS handshake gets as far as the server's certificate. Nothing is sent to it.
+    async fn speaks_tls(&self, deadline: Instant) -> bool {
+        let Ok(probe) = Tls::new(
+            redyno_contract::plan::TlsVerification::SkipVerification,
+            &self.address().host,
+            None,
+            None,
+            None,
+        ) else {
+            return false;
+        };
+        let Ok(tcp) = self.reach(deadline).await else {
+            return false;
+        };
+        let connector = TlsConnector::from(probe.config());
+        match timeout_at(deadline, connector.connect(probe.server_name(), tcp)).await {
+            Ok(Ok(_)) => true,
+            // An alert is TLS, too.
+            Ok(Err(error)) => error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+                .is_some_and(|cause| matches!(cause, rustls::Error::AlertReceived(_))),
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Leaving the run: each dyno takes its own keys along, the last one puts out the light.
+
+use redis::RedisResult;
+
+use crate::connect::Connection;
+use crate::coordination::{AT_LOCK, Seat, reply, unexpected};
+use crate::keys::LOCK;
+
+const SCRIPT: &str = include_str!("leave.lua");
+
+/// How a dyno left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Others are still there, or the run never started.
+    Left,
+    /// It was the last: phase, start, stop and the lock are gone.
+    Last,
+}
+
+/// Removes the dyno's own claim and readiness; the last dyno of a run that had started removes
+/// phase, start, stop and, if it is this run's, the lock. Works on a full Redis, too.
+///
+/// # Errors
+/// What the server answered, or how the connection failed.
+pub async fn leave(connection: &mut Connection, seat: &Seat) -> RedisResult<Leave> {
+    let value = connection
+        .send(
+            redis::cmd("EVAL")
+                .arg(format!("{AT_LOCK}{SCRIPT}"))
+                .arg(6)
+                .arg(seat.keys.phase())
+                .arg(seat.keys.ready())
+                .arg(seat.keys.start())
+                .arg(seat.keys.stop())
+                .arg(seat.keys.claim(&seat.dyno))
+                .arg(LOCK)
+                .arg(seat.dyno.to_string())
+                .arg(&seat.pod)
+                .arg(&seat.lock)
+                .arg(seat.database),
+        )
+        .await?;
+    let words = reply(value)?;
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["left"] => Ok(Leave::Left),
+        ["last"] => Ok(Leave::Last),
+        _ => Err(unexpected("unknown answer to leaving")),
+    }
+}

@@ -1,0 +1,71 @@
+//! Ending the run early for all its dynos.
+
+use redis::RedisResult;
+
+use crate::connect::Connection;
+use crate::coordination::{Seat, reply, unexpected};
+use crate::keys::RunKeys;
+
+const SCRIPT: &str = include_str!("stop.lua");
+
+/// What a dyno sees while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Nothing: go on.
+    Quiet,
+    /// The run is to end: by whom and why, or a number if Redis was too full to keep the words.
+    Stopped(String),
+    /// The run's phase is gone. After the start that is noted, not fatal.
+    PhaseGone,
+}
+
+/// Tells all dynos to end. The first one to say so is the one that is remembered.
+///
+/// # Errors
+/// What the server answered, or how the connection failed.
+pub async fn set_stop(connection: &mut Connection, seat: &Seat, reason: &str) -> RedisResult<()> {
+    let reason = format!("{}: {reason}", seat.dyno);
+    stop(connection, &seat.keys, &reason, seat.from_start_seconds).await
+}
+
+pub(crate) async fn stop(
+    connection: &mut Connection,
+    keys: &RunKeys,
+    reason: &str,
+    seconds: u64,
+) -> RedisResult<()> {
+    let value = connection
+        .send(
+            redis::cmd("EVAL")
+                .arg(SCRIPT)
+                .arg(2)
+                .arg(keys.stop())
+                .arg(keys.start())
+                .arg(reason)
+                .arg(seconds),
+        )
+        .await?;
+    match reply(value)?.first().map(String::as_str) {
+        Some("stopped" | "was stopped") => Ok(()),
+        _ => Err(unexpected("unknown answer to a stop")),
+    }
+}
+
+/// Whether the run is to end.
+///
+/// # Errors
+/// What the server answered, or how the connection failed.
+pub async fn watch_stop(connection: &mut Connection, seat: &Seat) -> RedisResult<Watch> {
+    let (stop, phase): (Option<Vec<u8>>, Option<Vec<u8>>) = redis::pipe()
+        .cmd("GET")
+        .arg(seat.keys.stop())
+        .cmd("GET")
+        .arg(seat.keys.phase())
+        .query_async(connection)
+        .await?;
+    Ok(match (stop, phase) {
+        (Some(reason), _) => Watch::Stopped(String::from_utf8_lossy(&reason).into_owned()),
+        (None, Some(_)) => Watch::Quiet,
+        (None, None) => Watch::PhaseGone,
+    })
+}

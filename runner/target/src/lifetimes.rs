@@ -1,0 +1,28 @@
+//! How long coordination keys live, so that a run that dies leaves nothing for ever.
+
+use redyno_contract::Plan;
+
+/// Beyond startTimeout, in seconds, for keys made before the common start.
+const BEFORE_THE_START: u64 = 60;
+
+/// Beyond the end of the dynos' Jobs, in seconds, for keys of a run that has started.
+const AFTER_THE_END: u64 = 3600;
+
+/// Between all dynos being ready and the common start, in seconds: every dyno polls ten times a
+/// second and must hear of it well before.
+pub const START_MARGIN_SECONDS: u64 = 3;
+
+/// Until the common start: startTimeout + 60 s.
+pub fn until_start_seconds(plan: &Plan) -> u64 {
+    u64::from(plan.start_timeout_seconds) + BEFORE_THE_START
+}
+
+/// From the common start on: what is left of the dynos' lives, and an hour. Nothing is renewed.
+pub fn from_start_seconds(plan: &Plan) -> u64 {
+    START_MARGIN_SECONDS
+        + u64::from(plan.warmup_seconds)
+        + u64::from(plan.duration_seconds)
+        + u64::from(plan.drain_seconds)
+        + u64::from(plan.linger_seconds)
+        + AFTER_THE_END
+}

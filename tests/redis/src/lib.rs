@@ -1,0 +1,4 @@
+//! A real redis-server of its own for one test, and certificates for it.
+//!
+//! Apart from the other tests' crate, so that the crates that know only Redis can use it without
+//! building a Kubernetes client.
