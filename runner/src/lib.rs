@@ -1,1 +1,4 @@
-//! placeholder
+//! One dyno of a redyno run: preflight, load, report, finish.
+
+mod engine;
+mod random;

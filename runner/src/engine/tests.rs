@@ -1,0 +1,497 @@
+//! The engine on a simulated clock.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use redyno_contract::plan::{DynoName, Latency, LatencyLimit, Percentile, Step};
+use redyno_contract::report::Ending;
+use redyno_contract::schedule::{Rate, Schedule};
+
+use super::settings::{PlannedErrorLimit, PlannedLatencyLimit};
+use super::*;
+
+fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings {
+    EngineSettings {
+        seed: Seed::of(
+            1,
+            &DynoName {
+                dyno_type: "web".to_owned(),
+                index: 0,
+            },
+        ),
+        workers,
+        max_worker_backlog: 100,
+        warmup: Schedule::new(Rate::per_second(rate).percent(10), 0, 1, 2),
+        measured: Schedule::new(Rate::per_second(rate), 0, 1, seconds),
+        drain_seconds: 30,
+        latency_limits: vec![],
+        error_limits: vec![],
+    }
+}
+
+fn limit_on(of: Latency, max_microseconds: u64, allowed: u64) -> PlannedLatencyLimit {
+    PlannedLatencyLimit {
+        threshold: "limit".to_owned(),
+        limit: LatencyLimit {
+            of,
+            step: Step::Task,
+            percentile: Percentile::P99,
+            max_microseconds,
+        },
+        allowed,
+    }
+}
+
+fn seconds(seconds: u32) -> Moment {
+    Moment::from_seconds(seconds)
+}
+
+/// Drives an engine to its end. The target handles all workers at once; `end_of` tells when a
+/// task that begins at a moment ends. `late` tells when the generator's loop gets to something
+/// that should happen at a moment.
+fn simulate(
+    mut engine: Engine,
+    end_of: impl Fn(Moment) -> Moment,
+    late: impl Fn(Moment) -> Moment,
+) -> (Engine, Snapshot, Moment) {
+    let mut running: BTreeMap<(Moment, u32), ()> = BTreeMap::new();
+    let begin = |engine: &mut Engine, running: &mut BTreeMap<_, _>, worker, now| {
+        if engine.begin(worker, now).is_some() {
+            running.insert((end_of(now), worker), ());
+        }
+    };
+    loop {
+        let completion = running.keys().next().copied();
+        let event = engine.next_event().map(&late);
+        let now = match (completion, event) {
+            (Some((at, _)), Some(event)) => at.min(event),
+            (Some((at, _)), None) => at,
+            (None, Some(event)) => event,
+            (None, None) => unreachable!("the engine waits for nothing"),
+        };
+        if let Some((at, worker)) = completion
+            && at == now
+        {
+            running.pop_first();
+            engine.end_step(worker, now);
+            engine.end_step(worker, now);
+            engine.complete(worker, now);
+            begin(&mut engine, &mut running, worker, now);
+        } else {
+            let mut woken = Vec::new();
+            while let Some(arrival) = engine.arrive(now) {
+                if let Arrival::Wake(worker) = arrival {
+                    woken.push(worker);
+                }
+            }
+            for worker in woken {
+                begin(&mut engine, &mut running, worker, now);
+            }
+        }
+        if engine.advance(now) {
+            let snapshot = engine.close(now);
+            return (engine, snapshot, now);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_keeps_up_completes_everything_in_time() {
+    let engine = Engine::new(settings(333, 10, 5));
+    let (mut engine, snapshot, _) = simulate(engine, |now| now.plus(1_000_000), |due| due);
+    assert_eq!(snapshot.measured.scheduled, 3330);
+    assert_eq!(snapshot.measured.completed, 3330);
+    assert!(snapshot.measured.in_time >= 3329);
+    assert!(snapshot.measured.balanced() && snapshot.warmup.balanced());
+    assert_eq!(snapshot.warmup.completed, 67);
+    let end = snapshot.end.unwrap();
+    assert_eq!(end.ending, Ending::Completed);
+    assert_eq!(end.after_milliseconds, 12_000);
+    assert!(!end.during_warmup);
+    let interval = engine.take_interval(Box::new(Interval::new()));
+    assert_eq!(interval.measured.response.count(), 3330);
+    assert_eq!(interval.warmup.response.count(), 67);
+    assert_eq!(snapshot.latencies.service.max_microseconds, 1000);
+    assert_eq!(snapshot.latencies.service.mean_microseconds(), Some(1000));
+}
+
+#[test]
+fn ten_percent_too_much_does_not_keep_up_and_nothing_is_skipped() {
+    // One worker with 10 ms a task carries 100/s; asked for 110.
+    let mut settings = settings(110, 60, 1);
+    settings.max_worker_backlog = 10_000;
+    let (_, snapshot, _) = simulate(
+        Engine::new(settings),
+        |now| now.plus(10_000_000),
+        |due| due,
+    );
+    let books = snapshot.measured;
+    assert_eq!(books.scheduled, 6600);
+    assert_eq!(books.delivered, 6600);
+    assert!(books.in_time * 100 < books.scheduled * 99, "{books:?}");
+    // The drain lets the rest end, which makes it complete but not in time.
+    assert_eq!(books.completed, 6600);
+    assert!(snapshot.latencies.response.max_microseconds > 5_000_000);
+    assert_eq!(snapshot.latencies.service.max_microseconds, 10_000);
+}
+
+#[test]
+fn a_stalled_second_shows_in_the_response_and_not_in_the_service() {
+    let stall = (seconds(12), seconds(13));
+    let (mut engine, snapshot, _) = simulate(
+        Engine::new(settings(300, 20, 20)),
+        |now| {
+            let end = now.plus(1_000_000);
+            if end > stall.0 && now < stall.1 {
+                stall.1.plus(1_000_000)
+            } else {
+                end
+            }
+        },
+        |due| due,
+    );
+    let measured = engine
+        .take_interval(Box::new(Interval::new()))
+        .measured;
+    assert!(measured.response.percentile(Percentile::P99) >= 200_000);
+    assert!(measured.service.percentile(Percentile::P99) < 20_000);
+    assert!(measured.schedule_lag.max_microseconds() <= 1);
+    assert_eq!(snapshot.measured.completed, 6000);
+}
+
+#[test]
+fn a_late_generator_hands_over_everything_with_its_own_due_time() {
+    // The generator's own loop stands still for the second before 12 s.
+    let (mut engine, snapshot, _) = simulate(
+        Engine::new(settings(300, 20, 20)),
+        |now| now.plus(1_000_000),
+        |due| {
+            if (seconds(11)..seconds(12)).contains(&due) {
+                seconds(12)
+            } else {
+                due
+            }
+        },
+    );
+    let measured = engine
+        .take_interval(Box::new(Interval::new()))
+        .measured;
+    assert_eq!(snapshot.measured.delivered, 6000);
+    assert_eq!(snapshot.schedule_lag.max_microseconds, 1_000_000);
+    assert!(measured.schedule_lag.percentile(Percentile::P99) > 700_000);
+    assert!(measured.service.percentile(Percentile::P99) < 20_000);
+}
+
+#[test]
+fn the_arrival_that_finds_the_limit_waiting_is_rejected_and_ends_the_run() {
+    let mut settings = settings(100, 10, 1);
+    settings.max_worker_backlog = 7;
+    settings.warmup = Schedule::new(Rate::per_second(0), 0, 1, 0);
+    // The first task never ends: 1 in its hands, 7 waiting, and the ninth arrival is rejected.
+    let (_, snapshot, _) = simulate(Engine::new(settings), |_| seconds(1000), |due| due);
+    let end = snapshot.end.unwrap();
+    assert_eq!(
+        end.ending,
+        Ending::BacklogLimit {
+            worker: 0,
+            backlog: 7
+        }
+    );
+    assert_eq!(end.after_milliseconds, 80);
+    let books = snapshot.measured;
+    assert_eq!(
+        (books.scheduled, books.delivered, books.rejected, books.abandoned),
+        (9, 8, 1, 8)
+    );
+    assert!(books.balanced());
+    assert_eq!(snapshot.busiest[0].peak_backlog, 7);
+    assert_eq!(snapshot.busiest[0].peak_at_milliseconds, 70);
+}
+
+#[test]
+fn the_backlog_counts_in_the_warmup_too() {
+    let mut settings = settings(100, 10, 1);
+    settings.max_worker_backlog = 3;
+    let (_, snapshot, _) = simulate(Engine::new(settings), |_| seconds(1000), |due| due);
+    let end = snapshot.end.unwrap();
+    assert!(end.during_warmup);
+    assert_eq!(snapshot.warmup.rejected, 1);
+    assert_eq!(snapshot.measured, Books::default());
+    assert_eq!(snapshot.over, []);
+}
+
+#[test]
+fn unfinished_tasks_are_settled_by_their_age_at_the_end() {
+    let mut settings = settings(10, 2, 1);
+    settings.warmup = Schedule::new(Rate::per_second(0), 0, 1, 0);
+    settings.drain_seconds = 1;
+    settings.latency_limits = vec![
+        limit_on(Latency::Response, 1_500_000, 1000),
+        limit_on(Latency::Wait, 1_500_000, 1000),
+        limit_on(Latency::Service, 1_500_000, 1000),
+    ];
+    let (_, snapshot, _) = simulate(Engine::new(settings), |_| seconds(1000), |due| due);
+    // Closed at 3 s. Due at 0.0, 0.1 .. 1.9: those before 1.5 s are over; the last five unknown.
+    let counts: Vec<_> = snapshot
+        .over
+        .iter()
+        .map(|count| (count.over, count.unknown, count.total))
+        .collect();
+    // The one that began waited for nothing, and its service is over by age.
+    assert_eq!(counts, [(15, 5, 20), (14, 5, 20), (1, 19, 20)]);
+}
+
+#[test]
+fn undispatched_tasks_are_counted_against_the_limits() {
+    let mut settings = settings(10, 2, 1);
+    settings.warmup = Schedule::new(Rate::per_second(0), 0, 1, 0);
+    settings.latency_limits = vec![limit_on(Latency::Response, 400_000, 1000)];
+    let mut engine = Engine::new(settings);
+    // Nothing was handed over for a second, then SIGTERM came.
+    engine.end(Ending::Terminated, seconds(1));
+    assert!(engine.advance(seconds(1)));
+    let snapshot = engine.close(seconds(1));
+    assert_eq!(snapshot.measured.undispatched, 11);
+    assert!(snapshot.measured.balanced());
+    // Due at 0.0 to 0.5 are older than 400 ms, 0.6 to 1.0 are not.
+    assert_eq!(snapshot.over[0].over, 6);
+    assert_eq!(snapshot.over[0].unknown, 5);
+}
+
+#[test]
+fn a_latency_limit_ends_the_run_at_the_sample_that_makes_it_final() {
+    let mut settings = settings(100, 10, 1);
+    settings.latency_limits = vec![limit_on(Latency::Service, 999, 10)];
+    let (_, snapshot, _) = simulate(
+        Engine::new(settings),
+        |now| now.plus(1_000_000),
+        |due| due,
+    );
+    assert_eq!(snapshot.over[0].over, 11);
+    assert_eq!(snapshot.measured.completed, 11);
+    assert_eq!(
+        snapshot.end.unwrap().ending,
+        Ending::LatencyLimit {
+            threshold: "limit".to_owned()
+        }
+    );
+}
+
+fn with_error_limit(allowed: u64) -> Engine {
+    let mut settings = settings(10, 10, 2);
+    settings.warmup = Schedule::new(Rate::per_second(0), 0, 1, 0);
+    settings.error_limits = vec![PlannedErrorLimit {
+        threshold: "errors".to_owned(),
+        allowed,
+        allowed_in_warmup: 0,
+    }];
+    Engine::new(settings)
+}
+
+fn hand_over(engine: &mut Engine, now: Moment) -> Vec<u32> {
+    let mut woken = Vec::new();
+    while let Some(arrival) = engine.arrive(now) {
+        if let Arrival::Wake(worker) = arrival {
+            woken.push(worker);
+        }
+    }
+    woken
+}
+
+#[test]
+fn a_breach_by_connection_errors_is_held_until_it_is_known_whether_the_target_is_there() {
+    for (lost, expected) in [
+        (
+            Some("gone".to_owned()),
+            Ending::TargetLost {
+                detail: "gone".to_owned(),
+            },
+        ),
+        (
+            None,
+            Ending::ErrorLimit {
+                threshold: "errors".to_owned(),
+                cause: "connection 1".to_owned(),
+            },
+        ),
+    ] {
+        let mut engine = with_error_limit(0);
+        let woken = hand_over(&mut engine, seconds(0));
+        engine.begin(woken[0], seconds(0)).unwrap();
+        engine.fail(woken[0], FailureClass::Connection, seconds(1));
+        assert!(matches!(engine.stage(), Stage::Held { .. }));
+        // Arrivals go on meanwhile.
+        hand_over(&mut engine, seconds(2));
+        engine.resolve(lost, seconds(3));
+        let snapshot = engine.close(seconds(3));
+        assert_eq!(snapshot.end.unwrap().ending, expected);
+        assert!(snapshot.measured.balanced());
+        assert_eq!(snapshot.measured.scheduled, 31);
+        assert_eq!(snapshot.measured.undispatched, 10);
+    }
+}
+
+#[test]
+fn a_breach_by_other_errors_ends_the_run_at_once() {
+    let mut engine = with_error_limit(0);
+    let woken = hand_over(&mut engine, seconds(0));
+    engine.begin(woken[0], seconds(0)).unwrap();
+    engine.fail(woken[0], FailureClass::OutOfMemory, seconds(1));
+    assert!(matches!(
+        engine.stage(),
+        Stage::Draining {
+            ending: Ending::ErrorLimit { .. },
+            ..
+        }
+    ));
+}
+
+#[test]
+fn nothing_after_a_stop_is_a_breach() {
+    let mut engine = with_error_limit(0);
+    let woken = hand_over(&mut engine, seconds(0));
+    engine.begin(woken[0], seconds(0)).unwrap();
+    engine.end(Ending::Stopped, seconds(1));
+    engine.fail(woken[0], FailureClass::OutOfMemory, seconds(2));
+    let snapshot = engine.close(seconds(2));
+    assert_eq!(snapshot.end.unwrap().ending, Ending::Stopped);
+    assert_eq!(snapshot.measured.failed, 1);
+}
+
+#[test]
+fn a_worker_without_a_connection_queues_what_comes() {
+    let mut engine = with_error_limit(10);
+    let woken = hand_over(&mut engine, seconds(0));
+    let worker = woken[0];
+    engine.begin(worker, seconds(0)).unwrap();
+    engine.fail(worker, FailureClass::Timeout, seconds(0));
+    hand_over(&mut engine, seconds(9));
+    assert_eq!(engine.begin(worker, seconds(9)), None);
+    engine.reconnected(worker);
+    let task = engine.begin(worker, seconds(10)).unwrap();
+    assert!(task.due > seconds(0));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Pass { milliseconds: u16 },
+    HandOver { at_most: u8 },
+    Begin { worker: u8 },
+    Step { worker: u8 },
+    Complete { worker: u8 },
+    Fail { worker: u8, class: u8 },
+    Reconnect { worker: u8 },
+    Resolve { lost: bool },
+    End,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => (0..200_u16).prop_map(|milliseconds| Event::Pass { milliseconds }),
+        8 => (1..20_u8).prop_map(|at_most| Event::HandOver { at_most }),
+        8 => (0..4_u8).prop_map(|worker| Event::Begin { worker }),
+        4 => (0..4_u8).prop_map(|worker| Event::Step { worker }),
+        6 => (0..4_u8).prop_map(|worker| Event::Complete { worker }),
+        2 => (0..4_u8, 0..11_u8).prop_map(|(worker, class)| Event::Fail { worker, class }),
+        3 => (0..4_u8).prop_map(|worker| Event::Reconnect { worker }),
+        1 => any::<bool>().prop_map(|lost| Event::Resolve { lost }),
+        1 => Just(Event::End),
+    ]
+}
+
+proptest! {
+    /// Whatever happens in whatever order, both laws hold at every moment, and at the end every
+    /// task that was due is accounted for exactly once.
+    #[test]
+    fn the_books_balance_under_any_sequence_of_events(
+        events in prop::collection::vec(event(), 0..600),
+        rate in 1..200_u32,
+        backlog in 1..30_u32,
+        allowed in 0..5_u64,
+    ) {
+        let mut settings = settings(rate, 5, 4);
+        settings.max_worker_backlog = backlog;
+        settings.latency_limits = vec![limit_on(Latency::Response, 300_000, allowed * 20)];
+        settings.error_limits = vec![PlannedErrorLimit {
+            threshold: "errors".to_owned(),
+            allowed,
+            allowed_in_warmup: allowed,
+        }];
+        let mut engine = Engine::new(settings);
+        let mut now = Moment::default();
+        let mut connected = [true; 4];
+        for event in events {
+            match event {
+                Event::Pass { milliseconds } => now = now.plus(u64::from(milliseconds) * 1_000_000),
+                Event::HandOver { at_most } => {
+                    for _ in 0..at_most {
+                        if engine.arrive(now).is_none() {
+                            break;
+                        }
+                    }
+                    engine.advance(now);
+                }
+                Event::Begin { worker } => {
+                    let begun = engine.begin(worker.into(), now);
+                    prop_assert!(begun.is_none_or(|task| task.due <= now));
+                }
+                Event::Step { worker } => engine.end_step(worker.into(), now),
+                Event::Complete { worker } => engine.complete(worker.into(), now),
+                Event::Fail { worker, class } => {
+                    connected[usize::from(worker)] = false;
+                    engine.fail(worker.into(), FailureClass::ALL[usize::from(class)], now);
+                }
+                Event::Reconnect { worker } => {
+                    connected[usize::from(worker)] = true;
+                    engine.reconnected(worker.into());
+                }
+                Event::Resolve { lost } => engine.resolve(lost.then(|| "gone".to_owned()), now),
+                Event::End => engine.end(Ending::Stopped, now),
+            }
+            let snapshot = engine.snapshot(now);
+            prop_assert!(snapshot.measured.balanced(), "{:?}", snapshot.measured);
+            prop_assert!(snapshot.warmup.balanced(), "{:?}", snapshot.warmup);
+            prop_assert!(snapshot.longest_queue <= backlog);
+        }
+        let snapshot = engine.close(now);
+        let books = snapshot.measured;
+        prop_assert!(books.balanced());
+        prop_assert!(snapshot.warmup.balanced());
+        let count = snapshot.over[0];
+        prop_assert_eq!(count.total, books.scheduled);
+        prop_assert!(count.over + count.unknown <= books.scheduled);
+        let unfinished = books.rejected + books.undispatched + books.abandoned;
+        prop_assert!(count.unknown <= unfinished);
+        // Each of them is one or the other, none is lost.
+        prop_assert!(count.over + count.unknown >= books.failed + unfinished);
+    }
+
+    /// The limit is counted exactly: set to the k-th highest latency, k - 1 tasks or fewer are
+    /// over it (ties), and one microsecond below it at least k are.
+    #[test]
+    fn the_kth_sample_decides(
+        services in prop::collection::vec(1..100_000_u64, 1..200),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let mut sorted = services.clone();
+        sorted.sort_unstable();
+        let value = sorted[pick.index(sorted.len())];
+        let above = sorted.iter().filter(|service| **service > value).count() as u64;
+        let at_least = sorted.iter().filter(|service| **service >= value).count() as u64;
+        let mut settings = settings(1, u32::try_from(services.len()).unwrap(), 1);
+        settings.warmup = Schedule::new(Rate::per_second(0), 0, 1, 0);
+        settings.latency_limits = [value, value - 1]
+            .map(|max| limit_on(Latency::Service, max, 1_000_000))
+            .to_vec();
+        let (_, snapshot, _) = simulate(
+            Engine::new(settings),
+            |now| {
+                let second = usize::try_from(now.milliseconds() / 1000).unwrap();
+                now.plus(services[second] * 1000)
+            },
+            |due| due,
+        );
+        prop_assert_eq!(snapshot.over[0].over, above);
+        prop_assert_eq!(snapshot.over[1].over, at_least);
+    }
+}
