@@ -1,9 +1,11 @@
 //! Latency histograms that merge: HDR, in microseconds, from 1 us to 1 h.
 
 use std::fmt;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,23 @@ pub const HIGHEST_MICROSECONDS: u64 = 3_600_000_000;
 /// Longest encoded histogram that is read, in characters. A three-digit one of the worst known
 /// distribution takes about 16,000.
 const LONGEST_ENCODED: usize = 200_000;
+
+/// Most values that a histogram is read with: ten thousand of them still add up without any sum
+/// coming near the 63 bits that the encoding has for a count.
+const MOST_VALUES: u64 = 1 << 48;
+
+/// First four bytes of the deflated and of the plain encoding, version 2 with counts of up to
+/// 64 bits (`V2CompressedEncodingCookieBase`, `V2EncodingCookieBase` and the word size of
+/// HdrHistogram's reference implementation).
+const DEFLATED_COOKIE: u32 = 0x1c84_9314;
+const PLAIN_COOKIE: u32 = 0x1c84_9313;
+
+/// Length of the plain encoding's header: cookie, payload length, normalising offset, digits (four
+/// bytes each), lowest value, highest value, conversion ratio (eight bytes each).
+const PLAIN_HEADER_BYTES: usize = 40;
+
+/// Longest number in the encoding: a variable-length integer of 64 bits.
+const LONGEST_NUMBER_BYTES: usize = 9;
 
 /// Significant decimal digits of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +106,7 @@ impl Histogram {
     /// Records one value in microseconds.
     pub fn record(&mut self, microseconds: u64) {
         if microseconds > HIGHEST_MICROSECONDS {
-            self.saturated += 1;
+            self.saturated = self.saturated.saturating_add(1);
         }
         self.inner
             .saturating_record(microseconds.clamp(1, HIGHEST_MICROSECONDS));
@@ -155,7 +174,7 @@ impl Histogram {
 
     /// Adds another histogram of any precision; the result keeps this one's precision.
     pub fn add(&mut self, other: &Self) {
-        self.saturated += other.saturated;
+        self.saturated = self.saturated.saturating_add(other.saturated);
         if other.digits() == self.digits() {
             self.inner
                 .add(&other.inner)
@@ -215,24 +234,133 @@ impl EncodedHistogram {
         let bytes = BASE64
             .decode(&self.data)
             .map_err(|error| InvalidHistogram(error.to_string()))?;
-        let inner: hdrhistogram::Histogram<u64> = Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
+        let plain = inflate(&bytes, Histogram::new(digits).inner.distinct_values())?;
+        check_header(&plain, digits)?;
+        check_counts(
+            &plain[PLAIN_HEADER_BYTES..],
+            Histogram::new(digits).inner.distinct_values(),
+        )?;
+        let inner = Deserializer::new()
+            .deserialize(&mut plain.as_slice())
             .map_err(|error| InvalidHistogram(error.to_string()))?;
-        if inner.sigfig() != digits.number()
-            || inner.high() != HIGHEST_MICROSECONDS
-            || inner.low() != 1
-        {
-            return Err(InvalidHistogram(format!(
-                "bounds {} to {} at {} digits, must be 1 to {HIGHEST_MICROSECONDS} at {}",
-                inner.low(),
-                inner.high(),
-                inner.sigfig(),
-                digits.number()
-            )));
-        }
         Ok(Histogram {
             inner,
             saturated: 0,
         })
     }
 }
+
+// The library's reader trusts lengths and bounds in the header: it allocates what they ask for
+// (gigabytes) and overflows on some counts. So everything is checked before it sees a byte.
+
+/// Unpacks the deflated encoding to the plain one, no longer than `buckets` counts can be.
+fn inflate(bytes: &[u8], buckets: usize) -> Result<Vec<u8>, InvalidHistogram> {
+    let (header, deflated) = bytes
+        .split_at_checked(8)
+        .ok_or_else(|| InvalidHistogram(format!("{} bytes, at least 8", bytes.len())))?;
+    let cookie = big_endian(&header[..4]);
+    if cookie != u64::from(DEFLATED_COOKIE) {
+        return Err(InvalidHistogram(format!(
+            "begins with {cookie:08x}, must be {DEFLATED_COOKIE:08x}"
+        )));
+    }
+    let length = big_endian(&header[4..]);
+    if usize::try_from(length).ok() != Some(deflated.len()) {
+        return Err(InvalidHistogram(format!(
+            "{} deflated bytes, its header says {length}",
+            deflated.len()
+        )));
+    }
+    let longest = PLAIN_HEADER_BYTES + buckets * LONGEST_NUMBER_BYTES;
+    let mut plain = Vec::new();
+    ZlibDecoder::new(deflated)
+        .take(longest as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|error| InvalidHistogram(error.to_string()))?;
+    if plain.len() > longest {
+        return Err(InvalidHistogram(format!(
+            "inflates to more than {longest} bytes"
+        )));
+    }
+    Ok(plain)
+}
+
+fn check_header(plain: &[u8], digits: Digits) -> Result<(), InvalidHistogram> {
+    if plain.len() < PLAIN_HEADER_BYTES {
+        return Err(InvalidHistogram(format!(
+            "inflates to {} bytes, at least {PLAIN_HEADER_BYTES}",
+            plain.len()
+        )));
+    }
+    let payload = plain.len() - PLAIN_HEADER_BYTES;
+    for (name, range, expected) in [
+        ("cookie", 0..4, u64::from(PLAIN_COOKIE)),
+        ("payload length", 4..8, payload as u64),
+        ("normalising offset", 8..12, 0),
+        ("digits", 12..16, u64::from(digits.number())),
+        ("lowest value", 16..24, 1),
+        ("highest value", 24..32, HIGHEST_MICROSECONDS),
+        ("conversion ratio", 32..40, 1.0_f64.to_bits()),
+    ] {
+        let found = big_endian(&plain[range]);
+        if found != expected {
+            return Err(InvalidHistogram(format!(
+                "its {name} is {found}, must be {expected}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Walks the counts: zig-zag variable-length integers, a negative one being a run of empty buckets.
+fn check_counts(payload: &[u8], buckets: usize) -> Result<(), InvalidHistogram> {
+    let too_many = || InvalidHistogram(format!("counts beyond its {buckets} buckets"));
+    let mut rest = payload.iter();
+    let mut bucket: u64 = 0;
+    let mut values: u64 = 0;
+    while !rest.as_slice().is_empty() {
+        let mut number: u64 = 0;
+        for position in 0..LONGEST_NUMBER_BYTES {
+            let byte = rest
+                .next()
+                .copied()
+                .ok_or_else(|| InvalidHistogram("ends within a count".to_owned()))?;
+            if position == LONGEST_NUMBER_BYTES - 1 {
+                number |= u64::from(byte) << 56;
+                break;
+            }
+            number |= u64::from(byte & 0x7f) << (7 * position);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let magnitude = number >> 1;
+        let width = if number & 1 == 0 {
+            values = values.saturating_add(magnitude);
+            1
+        } else {
+            // Zig-zag: odd numbers are negative, -1 first.
+            magnitude + 1
+        };
+        bucket = bucket.saturating_add(width);
+        if bucket > buckets as u64 {
+            return Err(too_many());
+        }
+    }
+    if values > MOST_VALUES {
+        return Err(InvalidHistogram(format!(
+            "{values} values, at most {MOST_VALUES} are read"
+        )));
+    }
+    Ok(())
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+#[path = "histogram_tests.rs"]
+mod tests;

@@ -17,6 +17,8 @@ pub mod outcome;
 pub mod plan;
 pub mod record;
 pub mod report;
+#[cfg(test)]
+mod samples;
 pub mod schedule;
 pub mod verdict;
 

@@ -11,7 +11,17 @@
 //! Whoever reads one treats it as hostile: nothing over [`LONGEST_READ`] bytes is looked at, and
 //! nothing inflates to more than [`LONGEST_JSON`].
 
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+
+use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
+use crate::report::{Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
 
 /// Length of every record. With four containers in a pod Kubernetes cuts each message to 3,072 bytes.
 pub const RECORD_BYTES: usize = 3000;
@@ -86,31 +96,339 @@ pub enum InvalidRecord {
     Payload(String),
 }
 
+/// The version that this code writes and the only one it reads.
+const VERSION: &str = "1";
+
+/// Free texts of a report are cut to so many bytes, so that one long error of a target never costs
+/// a dyno its numbers; and to so many if it does not fit even so.
+const LONGEST_TEXT: usize = 300;
+const LONGEST_TEXT_IF_TIGHT: usize = 60;
+
+impl RecordKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "checkpoint",
+            Self::Final => "final",
+        }
+    }
+}
+
 /// Writes a record.
 ///
 /// # Errors
 /// [`TooLong`] if it does not fit; the caller then leaves out or coarsens histograms.
-pub fn write(_sequence: u64, _kind: RecordKind, _message: &Message) -> Result<Vec<u8>, TooLong> {
-    unimplemented!()
+pub fn write(sequence: u64, kind: RecordKind, message: &Message) -> Result<Vec<u8>, TooLong> {
+    let json = serde_json::to_vec(message).expect("a message has no map and no float");
+    if json.len() > LONGEST_JSON {
+        return Err(TooLong { needed: json.len() });
+    }
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    let deflated = encoder
+        .write_all(&json)
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory cannot fail");
+    let payload = BASE64.encode(deflated);
+    let mut record = format!(
+        "redyno {VERSION} {sequence} {} {} {:08x}\n{payload}\n",
+        kind.as_str(),
+        payload.len(),
+        crc32fast::hash(payload.as_bytes()),
+    )
+    .into_bytes();
+    if record.len() > RECORD_BYTES {
+        return Err(TooLong {
+            needed: record.len(),
+        });
+    }
+    record.resize(RECORD_BYTES, b' ');
+    Ok(record)
 }
 
 /// Reads a record.
 ///
 /// # Errors
 /// [`InvalidRecord`] names what was found and what is allowed.
-pub fn read(_bytes: &[u8]) -> Result<Record, InvalidRecord> {
-    unimplemented!()
+pub fn read(bytes: &[u8]) -> Result<Record, InvalidRecord> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(InvalidRecord::Empty);
+    }
+    if bytes.len() > LONGEST_READ {
+        return Err(InvalidRecord::TooLong(bytes.len()));
+    }
+    let (header, rest) = read_header(bytes)?;
+    let (payload, padding) =
+        rest.split_at_checked(header.length)
+            .ok_or(InvalidRecord::Truncated {
+                expected: header.length,
+                found: rest.len(),
+            })?;
+    if !padding.iter().all(u8::is_ascii_whitespace) {
+        return Err(InvalidRecord::Payload(
+            "something other than spaces follows it".to_owned(),
+        ));
+    }
+    let found = crc32fast::hash(payload);
+    if found != header.checksum {
+        return Err(InvalidRecord::Checksum {
+            expected: header.checksum,
+            found,
+        });
+    }
+    Ok(Record {
+        sequence: header.sequence,
+        kind: header.kind,
+        message: read_payload(payload)?,
+    })
 }
+
+struct Header {
+    sequence: u64,
+    kind: RecordKind,
+    length: usize,
+    checksum: u32,
+}
+
+/// The header and what follows it.
+fn read_header(bytes: &[u8]) -> Result<(Header, &[u8]), InvalidRecord> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (line, rest) = match end {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, &[][..]),
+    };
+    let shown: String = line.iter().take(60).copied().map(printable).collect();
+    let invalid = |problem: &str| InvalidRecord::Header(format!("{problem}: {shown:?}"));
+    let line =
+        str::from_utf8(line).map_err(|_| invalid("its first line must be ASCII, it begins"))?;
+    let mut words = line.split(' ');
+    if words.next() != Some("redyno") {
+        return Err(invalid("its first line must begin with \"redyno\", it is"));
+    }
+    match words.next() {
+        Some(VERSION) => {}
+        Some(other) if !other.is_empty() => {
+            return Err(InvalidRecord::Version(
+                other.bytes().take(20).map(printable).collect(),
+            ));
+        }
+        _ => return Err(invalid("its first line has no version")),
+    }
+    if end.is_none() {
+        return Err(invalid("its first line does not end"));
+    }
+    let mut word = |name: &str| {
+        words
+            .next()
+            .ok_or_else(|| invalid(&format!("its first line has no {name}")))
+    };
+    let sequence = number(word("sequence")?)
+        .ok_or_else(|| invalid("its sequence must be a number, its first line is"))?;
+    let kind = match word("kind")? {
+        "checkpoint" => RecordKind::Checkpoint,
+        "final" => RecordKind::Final,
+        _ => {
+            return Err(invalid(
+                "its kind must be \"checkpoint\" or \"final\", its first line is",
+            ));
+        }
+    };
+    let length = number(word("payload length")?)
+        .and_then(|length| usize::try_from(length).ok())
+        .filter(|length| *length <= LONGEST_READ)
+        .ok_or_else(|| {
+            invalid(&format!(
+                "its payload length must be a number up to {LONGEST_READ}, its first line is"
+            ))
+        })?;
+    let checksum = Some(word("checksum")?)
+        .filter(|word| {
+            word.len() == 8
+                && word
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+        .and_then(|word| u32::from_str_radix(word, 16).ok())
+        .ok_or_else(|| {
+            invalid("its checksum must be 8 lower-case hex digits, its first line is")
+        })?;
+    if words.next().is_some() {
+        return Err(invalid("its first line must have six words, it is"));
+    }
+    let header = Header {
+        sequence,
+        kind,
+        length,
+        checksum,
+    };
+    Ok((header, rest))
+}
+
+/// A number as it is written here: digits alone, without sign or leading zero.
+fn number(word: &str) -> Option<u64> {
+    word.parse()
+        .ok()
+        .filter(|number: &u64| number.to_string() == word)
+}
+
+fn printable(byte: u8) -> char {
+    if byte.is_ascii_graphic() || byte == b' ' {
+        char::from(byte)
+    } else {
+        '?'
+    }
+}
+
+fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
+    let invalid = |problem: String| InvalidRecord::Payload(problem);
+    let deflated = BASE64
+        .decode(payload)
+        .map_err(|error| invalid(error.to_string()))?;
+    let mut json = Vec::new();
+    DeflateDecoder::new(deflated.as_slice())
+        .take(LONGEST_JSON as u64 + 1)
+        .read_to_end(&mut json)
+        .map_err(|error| invalid(error.to_string()))?;
+    if json.len() > LONGEST_JSON {
+        return Err(invalid(format!(
+            "it inflates to more than {LONGEST_JSON} bytes"
+        )));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(&json);
+    let message: Message = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| invalid(error.to_string()))?;
+    reader.end().map_err(|error| invalid(error.to_string()))?;
+    if let Message::Dyno(report) = &message
+        && report.version != REPORT_VERSION
+    {
+        return Err(invalid(format!(
+            "dyno.version is {}, must be {REPORT_VERSION}: runner and reader are of different \
+             releases",
+            report.version
+        )));
+    }
+    Ok(message)
+}
+
+/// Where a histogram goes.
+type Place = fn(&mut Histograms) -> &mut Option<EncodedHistogram>;
 
 /// Writes a dyno's report as precisely as fits: response at 2 digits (else 1), then wait and
 /// service at 1 digit, as long as there is room. `report` carries histograms at full precision.
 ///
+/// Free texts are cut to a bound. Should even the bare numbers not fit, the least busy of the
+/// busiest workers are left out first.
+///
 /// # Errors
-/// [`TooLong`] if it does not fit even without histograms.
-pub fn write_report(
-    _sequence: u64,
-    _kind: RecordKind,
-    _report: &crate::report::Report,
-) -> Result<Vec<u8>, TooLong> {
-    unimplemented!()
+/// [`TooLong`] if it does not fit even so.
+pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<Vec<u8>, TooLong> {
+    let mut bare = report.clone();
+    bare.histograms = Histograms::default();
+    let write_dyno = |report: &Report| {
+        let message = Message::Dyno(Box::new(report.clone()));
+        write(sequence, kind, &message)
+    };
+    let mut written = Err(TooLong { needed: 0 });
+    for (longest_text, busiest) in [
+        (LONGEST_TEXT, usize::MAX),
+        (LONGEST_TEXT_IF_TIGHT, usize::MAX),
+        (LONGEST_TEXT_IF_TIGHT, 2),
+        (LONGEST_TEXT_IF_TIGHT, 0),
+    ] {
+        cut_texts(&mut bare, longest_text);
+        for left_out in bare.busiest.drain(busiest.min(bare.busiest.len())..) {
+            bare.other_workers_backlog = bare.other_workers_backlog.max(left_out.peak_backlog);
+        }
+        written = write_dyno(&bare);
+        if written.is_ok() {
+            break;
+        }
+    }
+    let mut best = written?;
+
+    // What is tried first has the room; what does not fit leaves it to the next.
+    let places: [(Place, &[Digits]); 3] = [
+        (|all| &mut all.response, &[Digits::Two, Digits::One]),
+        (|all| &mut all.wait, &[Digits::One]),
+        (|all| &mut all.service, &[Digits::One]),
+    ];
+    let mut full = report.histograms.clone();
+    let mut richest = bare;
+    for (place, precisions) in places {
+        let Some(histogram) = place(&mut full).take() else {
+            continue;
+        };
+        for digits in precisions {
+            let mut richer = richest.clone();
+            *place(&mut richer.histograms) = at(&histogram, *digits);
+            if let Ok(record) = write_dyno(&richer) {
+                (best, richest) = (record, richer);
+                break;
+            }
+        }
+    }
+    Ok(best)
 }
+
+/// The histogram at these digits, or at its own if it has no more.
+fn at(histogram: &EncodedHistogram, digits: Digits) -> Option<EncodedHistogram> {
+    if histogram.digits <= digits.number() {
+        return Some(histogram.clone());
+    }
+    // A histogram of our own that cannot be read is a defect, but no reason to lose the report.
+    let full = histogram.decode().ok()?;
+    Some(full.coarser(digits).encode())
+}
+
+/// Cuts every text that comes from a target, a platform or an error.
+fn cut_texts(report: &mut Report, longest: usize) {
+    if let Some(end) = &mut report.end {
+        match &mut end.ending {
+            Ending::ErrorLimit {
+                threshold: _,
+                cause: text,
+            }
+            | Ending::TargetLost { detail: text }
+            | Ending::TargetChanged { detail: text }
+            | Ending::StartTimeout { detail: text }
+            | Ending::DuplicateDyno { holder: text }
+            | Ending::Internal { detail: text } => cut(text, longest),
+            Ending::Completed
+            | Ending::BacklogLimit { .. }
+            | Ending::LatencyLimit { .. }
+            | Ending::Stopped
+            | Ending::Terminated => {}
+        }
+    }
+    if let Some(TargetVitals {
+        version,
+        role,
+        maxmemory_policy,
+        samples: _,
+        maxmemory_bytes: _,
+        maxclients: _,
+        main_thread_per_mille: _,
+        memory_at_start_bytes: _,
+        memory_at_end_bytes: _,
+        connections_max: _,
+        evicted_keys: _,
+        rejected_connections: _,
+        append_only_file: _,
+        replicas: _,
+    }) = &mut report.target
+    {
+        for text in [version, role, maxmemory_policy] {
+            cut(text, longest.min(LONGEST_TEXT_IF_TIGHT));
+        }
+    }
+}
+
+fn cut(text: &mut String, longest: usize) {
+    const MARK: &str = "...";
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest - MARK.len()));
+        text.push_str(MARK);
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -1,0 +1,509 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::histogram::Histogram;
+use crate::limit::LimitCount;
+use crate::message::{FinishReport, PreflightReport, PreflightResult, Refusal};
+use crate::plan::{DynoName, Latency, LatencyLimit, Limit, Percentile, Step};
+use crate::report::{BusyWorker, End, Times};
+use crate::samples;
+
+fn web_1() -> DynoName {
+    DynoName {
+        dyno_type: "web".to_owned(),
+        index: 0,
+    }
+}
+
+fn finish(message: &str) -> Message {
+    Message::Finish(FinishReport {
+        run: samples::RUN.to_owned(),
+        complete: true,
+        removed_keys: 126,
+        message: message.to_owned(),
+    })
+}
+
+/// A record of any header and any JSON, its length and checksum right.
+fn forged(before: &str, json: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(json).unwrap();
+    let payload = BASE64.encode(encoder.finish().unwrap());
+    let checksum = crc32fast::hash(payload.as_bytes());
+    format!("{before} {} {checksum:08x}\n{payload}\n", payload.len()).into_bytes()
+}
+
+fn read_report(record: &[u8]) -> Report {
+    match read(record).unwrap().message {
+        Message::Dyno(report) => *report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// 60,000 latencies over five orders of magnitude: no distribution of a real run is as wide.
+fn wide() -> EncodedHistogram {
+    let mut next = samples::numbers(7);
+    let mut histogram = Histogram::new(Digits::Three);
+    for _ in 0..60_000 {
+        let exponent = 6 + next() % 17;
+        histogram.record((1 << exponent) + next() % (1 << exponent));
+    }
+    histogram.encode()
+}
+
+#[test]
+fn every_message_survives_the_way() {
+    let plan = samples::plan();
+    let messages = [
+        Message::Dyno(Box::new(Report {
+            histograms: Histograms::default(),
+            ..samples::held(&plan, &web_1())
+        })),
+        Message::Preflight(PreflightReport {
+            run: samples::RUN.to_owned(),
+            result: PreflightResult::Refused {
+                reason: Refusal::TooFewConnections,
+            },
+            message: "12 connections free, the run needs 130 – see `CONFIG GET maxclients`"
+                .to_owned(),
+            target: None,
+        }),
+        finish("removed 126 keys"),
+    ];
+    for message in messages {
+        for kind in [RecordKind::Checkpoint, RecordKind::Final] {
+            let bytes = write(u64::MAX, kind, &message).unwrap();
+            assert_eq!(bytes.len(), RECORD_BYTES);
+            assert!(bytes.is_ascii());
+            assert_eq!(
+                read(&bytes).unwrap(),
+                Record {
+                    sequence: u64::MAX,
+                    kind,
+                    message: message.clone(),
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_says_how_much_it_takes() {
+    let mut next = samples::numbers(3);
+    let noise: String = (0..6000)
+        .map(|_| char::from(b'0' + u8::try_from(next() % 70).unwrap()))
+        .collect();
+    let refused = write(1, RecordKind::Final, &finish(&noise)).unwrap_err();
+    assert!(refused.needed > RECORD_BYTES);
+    assert!(refused.to_string().ends_with("a record has room for 3000"));
+    // Deflated this is a few hundred bytes, but no reader would inflate it.
+    let long = "a".repeat(LONGEST_JSON);
+    assert!(write(1, RecordKind::Final, &finish(&long)).is_err());
+}
+
+#[test]
+fn wrong_records_name_what_is_wrong() {
+    let good = String::from_utf8(write(7, RecordKind::Final, &finish("done")).unwrap()).unwrap();
+    let (header, payload) = good.split_once('\n').unwrap();
+    let words: Vec<&str> = header.split(' ').collect();
+    let with = |position: usize, word: &str| {
+        let mut words = words.clone();
+        words[position] = word;
+        format!("{}\n{payload}", words.join(" ")).into_bytes()
+    };
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (Vec::new(), "the termination message is empty"),
+        (vec![b' '; RECORD_BYTES], "the termination message is empty"),
+        (vec![b'x'; 4097], "4097 bytes, at most 4096 are read"),
+        (
+            b"Killed".to_vec(),
+            "must begin with \"redyno\", it is: \"Killed\"",
+        ),
+        (vec![0xff, 0xfe], "must be ASCII"),
+        (vec![0; 100], "must begin with \"redyno\", it is: \"????"),
+        (b"redyno".to_vec(), "has no version"),
+        (b"redyno 1".to_vec(), "does not end"),
+        (b"redyno 1\n".to_vec(), "has no sequence"),
+        (b"redyno 1 1\n".to_vec(), "has no kind"),
+        (
+            with(1, "2"),
+            "report record of version 2, this version reads 1",
+        ),
+        (with(1, ""), "has no version"),
+        (with(2, "+7"), "sequence must be a number"),
+        (with(2, "07"), "sequence must be a number"),
+        (with(2, "18446744073709551616"), "sequence must be a number"),
+        (
+            with(3, "finals"),
+            "kind must be \"checkpoint\" or \"final\"",
+        ),
+        (with(4, "-1"), "payload length must be a number up to 4096"),
+        (
+            with(4, "4097"),
+            "payload length must be a number up to 4096",
+        ),
+        (with(4, "4000"), "its header says 4000"),
+        (with(4, "1"), "something other than spaces follows it"),
+        (with(5, "1"), "checksum must be 8 lower-case hex digits"),
+        (
+            with(5, "0123456G"),
+            "checksum must be 8 lower-case hex digits",
+        ),
+        (with(5, "00000000"), "its header says 00000000"),
+        (
+            with(5, &format!("{} more", words[5])),
+            "must have six words",
+        ),
+        (forged("redyno 1 7 final", b"{"), "unreadable payload: EOF"),
+        (forged("redyno 1 7 final", b"{} 1"), "unreadable payload"),
+        (
+            forged(
+                "redyno 1 7 final",
+                br#"{"finish":{"run":"a","complete":1}}"#,
+            ),
+            "finish.complete: invalid type: integer `1`, expected a boolean",
+        ),
+        (
+            forged("redyno 1 7 final", br#"{"finish":{"run":"a","more":1}}"#),
+            "unknown field `more`",
+        ),
+        (
+            forged("redyno 1 7 final", &vec![b' '; LONGEST_JSON + 1]),
+            "inflates to more than 65536 bytes",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let refused = read(&bytes).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused:?} lacks {expected:?}");
+    }
+}
+
+#[test]
+fn a_report_of_another_version_is_refused() {
+    let mut report = samples::held(&samples::plan(), &web_1());
+    report.version = 2;
+    let record = write_report(1, RecordKind::Final, &report).unwrap();
+    let refused = read(&record).unwrap_err().to_string();
+    assert!(
+        refused.contains("dyno.version is 2, must be 1"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_bomb_is_not_inflated() {
+    // 3 KB that would inflate to 4 MB.
+    let record = forged("redyno 1 7 final", &vec![b' '; 2_000_000]);
+    assert!(record.len() < LONGEST_READ);
+    assert!(matches!(read(&record), Err(InvalidRecord::Payload(_))));
+}
+
+#[test]
+fn cut_at_every_length_it_is_refused_until_its_payload_is_whole() {
+    let message = finish("removed 126 keys");
+    let good = write(7, RecordKind::Final, &message).unwrap();
+    let line = good.iter().position(|byte| *byte == b'\n').unwrap();
+    let end = line
+        + 1
+        + good[line + 1..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap();
+    for length in 0..end {
+        assert!(read(&good[..length]).is_err(), "cut to {length} bytes");
+    }
+    for length in end..good.len() {
+        assert_eq!(read(&good[..length]).unwrap().message, message);
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_the_payload_is_seen() {
+    let message = finish("removed 126 keys");
+    let good = write(7, RecordKind::Final, &message).unwrap();
+    let padding = good.iter().rposition(|byte| *byte != b' ').unwrap();
+    for bit in 0..8 * padding {
+        let mut flipped = good.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(record) = read(&flipped) {
+            // Only the sequence number is not covered by the checksum.
+            assert_eq!(record.message, message, "bit {bit}");
+            assert_eq!(record.kind, RecordKind::Final);
+        }
+    }
+}
+
+#[test]
+fn a_report_keeps_response_at_two_digits_where_it_fits() {
+    let plan = samples::plan();
+    let report = samples::held(&plan, &web_1());
+    let read = read_report(&write_report(1, RecordKind::Final, &report).unwrap());
+    assert_eq!(read.histograms.response.as_ref().unwrap().digits, 2);
+    assert_eq!(read.histograms.wait.as_ref().unwrap().digits, 1);
+    assert_eq!(read.histograms.service.as_ref().unwrap().digits, 1);
+    assert_eq!(
+        Report {
+            histograms: report.histograms.clone(),
+            ..read
+        },
+        report
+    );
+}
+
+#[test]
+fn a_wide_distribution_is_coarsened() {
+    let plan = samples::plan();
+    let mut report = samples::held(&plan, &web_1());
+    report.histograms = Histograms {
+        response: Some(wide()),
+        wait: Some(wide()),
+        service: Some(wide()),
+        steps: Some([wide(), wide(), wide()]),
+        schedule_lag: Some(wide()),
+    };
+    let read = read_report(&write_report(1, RecordKind::Final, &report).unwrap());
+    let response = read.histograms.response.unwrap();
+    assert_eq!(response.digits, 1);
+    assert_eq!(
+        response.decode().unwrap(),
+        wide().decode().unwrap().coarser(Digits::One)
+    );
+    assert_eq!(read.histograms.steps, None);
+    assert_eq!(read.histograms.schedule_lag, None);
+    assert_eq!(read.books, report.books);
+}
+
+#[test]
+fn an_unreadable_histogram_costs_no_numbers() {
+    let mut report = samples::held(&samples::plan(), &web_1());
+    report.histograms.response = Some(EncodedHistogram {
+        digits: 3,
+        data: "?".to_owned(),
+    });
+    let read = read_report(&write_report(1, RecordKind::Final, &report).unwrap());
+    assert_eq!(read.histograms.response, None);
+    assert!(read.histograms.wait.is_some());
+    assert_eq!(read.books, report.books);
+}
+
+/// The report of one of 100 dynos in a run with 32 thresholds: five busy workers, hours of load,
+/// petabytes of traffic, and an error text without end.
+fn largest() -> Report {
+    const TASKS: u64 = 100_000_000_000;
+    const BYTES: u64 = 1_000_000_000_000_000;
+    const TIME: u64 = 3_600_000_000;
+    let mut plan = samples::plan();
+    plan.formation = vec![samples::dyno_type("abcdefghijklmno", 100)];
+    plan.thresholds = (0..32)
+        .map(|number| {
+            samples::threshold(
+                &format!("threshold-number-{number}"),
+                Limit::Latency(LatencyLimit {
+                    of: Latency::Response,
+                    step: Step::Task,
+                    percentile: Percentile::P99,
+                    max_microseconds: 1000 + number,
+                }),
+            )
+        })
+        .collect();
+    plan.duration_seconds = 10;
+    let mut next = samples::numbers(11);
+    let mut large = |limit: u64| limit / 2 + (next() ^ next().rotate_left(32)) % (limit / 2);
+    let name = plan.dynos().last().unwrap();
+    let mut report = samples::held(&plan, &name);
+    report.pod = "9b2d7c1e-44aa-4f0e-9c55-1234567890ab".to_owned();
+    report.target = samples::held(&plan, &plan.sampler().unwrap()).target;
+    let target = report.target.as_mut().unwrap();
+    target.version = "255.255.255-".repeat(100);
+    target.memory_at_start_bytes = large(BYTES);
+    target.memory_at_end_bytes = large(BYTES);
+    target.evicted_keys = large(TASKS);
+    target.rejected_connections = large(TASKS);
+    report.end = Some(End {
+        ending: Ending::TargetLost {
+            detail: (0..2000)
+                .map(|_| char::from(b' ' + u8::try_from(large(190) - 95).unwrap()))
+                .collect(),
+        },
+        after_milliseconds: large(TIME),
+        during_warmup: false,
+    });
+    let mut times = || Times {
+        count: large(TASKS),
+        sum_microseconds: large(TASKS * 1_000_000),
+        max_microseconds: large(TIME),
+    };
+    report.latencies.response = times();
+    report.latencies.wait = times();
+    report.latencies.service = times();
+    for step in &mut report.steps {
+        step.service = times();
+    }
+    report.own.schedule_lag = times();
+    report.own.loop_lag = times();
+    report.busiest = (0..5)
+        .map(|_| BusyWorker {
+            worker: 0,
+            tasks: 0,
+            peak_backlog: 0,
+            peak_at_milliseconds: 0,
+            busy_per_mille: 0,
+            response: times(),
+            step_means_microseconds: [0; 3],
+        })
+        .collect();
+    for busy in &mut report.busiest {
+        busy.worker = u32::try_from(large(10_000)).unwrap();
+        busy.tasks = large(TASKS);
+        busy.peak_backlog = u32::try_from(large(1_000_000)).unwrap();
+        busy.peak_at_milliseconds = large(TIME);
+        busy.busy_per_mille = u32::try_from(large(1000)).unwrap();
+        busy.step_means_microseconds = [large(TIME), large(TIME), large(TIME)];
+    }
+    report.own.cpu_microseconds = large(TIME * 1000);
+    report.own.bytes_in = large(BYTES);
+    report.own.bytes_out = large(BYTES);
+    report.own.reconnects = large(TASKS);
+    for books in [&mut report.books, &mut report.warmup] {
+        books.failed = large(TASKS);
+        books.timed_out = large(TASKS);
+        books.abandoned = large(TASKS);
+        books.in_time = large(TASKS);
+        books.completed = large(TASKS);
+        books.delivered = large(TASKS);
+        books.rejected = large(TASKS);
+        books.undispatched = large(TASKS);
+        books.scheduled = large(TASKS);
+    }
+    for count in &mut report.over {
+        *count = LimitCount {
+            over: large(TASKS),
+            unknown: large(TASKS),
+            total: report.books.scheduled,
+        };
+    }
+    report.histograms.response = Some(wide());
+    report.histograms.wait = Some(wide());
+    report.histograms.service = Some(wide());
+    report
+}
+
+#[test]
+fn the_largest_report_fits_with_all_its_numbers() {
+    let report = largest();
+    let read = read_report(&write_report(u64::MAX, RecordKind::Checkpoint, &report).unwrap());
+    let mut expected = report.clone();
+    // Noise as an error text is what it can least afford.
+    cut_texts(&mut expected, LONGEST_TEXT_IF_TIGHT);
+    expected.histograms = read.histograms.clone();
+    assert_eq!(read.busiest.len(), 5);
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn beyond_all_bounds_it_still_fits_without_its_busiest_workers() {
+    let mut next = samples::numbers(5);
+    let mut huge = || u64::MAX - (next() ^ next().rotate_left(20)) % (u64::MAX / 2);
+    let mut report = largest();
+    for books in [&mut report.books, &mut report.warmup] {
+        *books = crate::report::Books {
+            scheduled: huge(),
+            delivered: huge(),
+            rejected: huge(),
+            undispatched: huge(),
+            completed: huge(),
+            in_time: huge(),
+            failed: huge(),
+            timed_out: huge(),
+            abandoned: huge(),
+        };
+    }
+    for count in &mut report.over {
+        *count = LimitCount {
+            over: huge(),
+            unknown: huge(),
+            total: huge(),
+        };
+    }
+    let peak = report.busiest.iter().map(|busy| busy.peak_backlog).max();
+    let read = read_report(&write_report(u64::MAX, RecordKind::Final, &report).unwrap());
+    assert_eq!(read.books, report.books);
+    assert_eq!(read.over, report.over);
+    let kept = read.busiest.iter().map(|busy| busy.peak_backlog).max();
+    assert_eq!(kept.max(Some(read.other_workers_backlog)), peak);
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let mut text = "ä".repeat(40);
+    cut(&mut text, 20);
+    assert_eq!(text, format!("{}...", "ä".repeat(8)));
+    let mut text = "short".to_owned();
+    cut(&mut text, 5);
+    assert_eq!(text, "short");
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+        prop_assert!(read(&bytes).is_err());
+    }
+
+    #[test]
+    fn random_texts_after_a_header_are_refused(header in "redyno 1 [0-9]{0,3} (final|checkpoint) [0-9]{0,4} [0-9a-f]{0,9}\n?", rest in "[A-Za-z0-9+/= \n]{0,300}") {
+        let read = read(format!("{header}{rest}").as_bytes());
+        prop_assert!(read.is_err());
+    }
+
+    #[test]
+    fn any_json_under_a_right_checksum_never_panics(json in ".{0,300}") {
+        prop_assert!(read(&forged("redyno 1 1 final", json.as_bytes())).is_err());
+    }
+
+    #[test]
+    fn any_bytes_under_a_right_checksum_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let payload = BASE64.encode(&bytes);
+        let checksum = crc32fast::hash(payload.as_bytes());
+        let record = format!("redyno 1 1 final {} {checksum:08x}\n{payload}\n", payload.len());
+        prop_assert!(read(record.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn any_report_that_fits_survives_but_for_its_histograms(seed in any::<u64>()) {
+        let mut next = samples::numbers(seed);
+        let report = samples::drawn(&mut next);
+        let record = write_report(1, RecordKind::Final, &report).unwrap();
+        prop_assert_eq!(record.len(), RECORD_BYTES);
+        let read = read_report(&record);
+        let mut expected = report.clone();
+        cut_texts(&mut expected, LONGEST_TEXT);
+        expected.histograms = read.histograms.clone();
+        prop_assert_eq!(&read, &expected);
+        for (read, written) in [
+            (&read.histograms.response, &report.histograms.response),
+            (&read.histograms.wait, &report.histograms.wait),
+            (&read.histograms.service, &report.histograms.service),
+        ] {
+            if let Some(read) = read {
+                let read = read.decode().unwrap();
+                prop_assert_eq!(read.count(), written.as_ref().unwrap().decode().unwrap().count());
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_records_never_yield_another_message(
+        place in 0_usize..RECORD_BYTES,
+        byte in any::<u8>(),
+        length in 0_usize..=RECORD_BYTES,
+    ) {
+        let message = finish("removed 126 keys");
+        let mut record = write(7, RecordKind::Final, &message).unwrap();
+        record[place] = byte;
+        record.truncate(length);
+        if let Ok(read) = read(&record) {
+            prop_assert_eq!(read.message, message);
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Plans and reports to test with.
+
+use crate::histogram::{Digits, Histogram};
+use crate::limit::LimitCount;
+use crate::plan::{
+    Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
+    OnDynoFailure, PLAN_VERSION, Percentile, Plan, Prefill, QueueOrder, RunIdentity, Step,
+    TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
+};
+use crate::report::{
+    Books, BusyWorker, End, Ending, Histograms, LastSeconds, Latencies, OwnVitals, REPORT_VERSION,
+    Report, Start, StepTimes, TargetVitals, Times,
+};
+use crate::schedule::Rate;
+
+/// The run of every sample.
+pub(crate) const RUN: &str = "7f3c2b1a-0000-4000-8000-000000000001";
+
+/// S of every sample, in microseconds since the epoch.
+pub(crate) const START: u64 = 1_700_000_000_000_000;
+
+/// Two dynos `web`, 63 workers and 1000 tasks/s each, for 240 s after 5 s of warm-up at 10 %;
+/// response p99 at most 250 ms, no errors, 1990 tasks/s.
+pub(crate) fn plan() -> Plan {
+    Plan {
+        version: PLAN_VERSION,
+        run: RunIdentity {
+            namespace: "default".to_owned(),
+            name: "vertical-up-6".to_owned(),
+            uid: RUN.to_owned(),
+        },
+        target: TargetPlan {
+            title: "managed premium-14".to_owned(),
+            kind: TargetKind::Managed,
+            tls: TlsVerification::VerifyFull,
+            connections: 130,
+        },
+        duration_seconds: 240,
+        warmup_seconds: 5,
+        warmup_percent: 10,
+        drain_seconds: 30,
+        start_timeout_seconds: 300,
+        task_timeout_milliseconds: 30_000,
+        on_dyno_failure: OnDynoFailure::StopAll,
+        seed: 1,
+        formation: vec![dyno_type("web", 2)],
+        thresholds: vec![
+            threshold(
+                "p99",
+                Limit::Latency(LatencyLimit {
+                    of: Latency::Response,
+                    step: Step::Task,
+                    percentile: Percentile::P99,
+                    max_microseconds: 250_000,
+                }),
+            ),
+            threshold("errors", Limit::Errors { max_per_million: 0 }),
+            threshold(
+                "rate",
+                Limit::Rate {
+                    min_tasks_per_second: 1990,
+                },
+            ),
+        ],
+        linger_seconds: 0,
+    }
+}
+
+pub(crate) fn dyno_type(name: &str, quantity: u32) -> DynoTypePlan {
+    DynoTypePlan {
+        dyno_type: name.to_owned(),
+        quantity,
+        workers: 63,
+        rate: Rate::per_second(1000),
+        arrivals: Arrivals::Constant,
+        assignment: Assignment::Random,
+        queue_order: QueueOrder::OldestFirst,
+        max_worker_backlog: 100,
+        workload: Workload::ObjectGraph(ObjectGraph {
+            max_flats: 100,
+            item_payload_bytes: 5000,
+            fetch: Fetch::Lua,
+            prefill: Prefill::Full,
+        }),
+        cpu_millis: Some(16_000),
+        memory_bytes: Some(126 << 30),
+    }
+}
+
+pub(crate) fn threshold(name: &str, limit: Limit) -> ThresholdPlan {
+    ThresholdPlan {
+        name: name.to_owned(),
+        dyno_type: None,
+        limit,
+    }
+}
+
+/// The report of a dyno that carried out its part of the plan without a fault: every task took
+/// 1 ms, a thousandth of it waiting.
+pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
+    let dynos = plan.dyno_type(&dyno.dyno_type).unwrap();
+    let scheduled = plan.schedule(dynos, dyno.index).count();
+    let times = |microseconds: u64| Times {
+        count: scheduled,
+        sum_microseconds: scheduled * microseconds,
+        max_microseconds: microseconds,
+    };
+    let histogram = |microseconds: u64| {
+        let mut histogram = Histogram::new(Digits::Two);
+        for _ in 0..scheduled {
+            histogram.record(microseconds);
+        }
+        Some(histogram.encode())
+    };
+    let books = |count: u64| Books {
+        scheduled: count,
+        delivered: count,
+        completed: count,
+        in_time: count,
+        ..Books::default()
+    };
+    let sampler = plan.sampler().as_ref() == Some(dyno);
+    Report {
+        version: REPORT_VERSION,
+        run: plan.run.uid.clone(),
+        dyno: dyno.clone(),
+        pod: format!("pod-of-{dyno}"),
+        end: Some(End {
+            ending: Ending::Completed,
+            after_milliseconds: u64::from(plan.warmup_seconds + plan.duration_seconds) * 1000,
+            during_warmup: false,
+        }),
+        start: Some(Start {
+            at_microseconds: START,
+            offset_microseconds: 100 + i64::from(dyno.index) * 300,
+            error_microseconds: 50,
+        }),
+        books: books(scheduled),
+        warmup: books(plan.warmup_schedule(dynos, dyno.index).count()),
+        over: plan
+            .latency_limits(&dyno.dyno_type)
+            .map(|_| LimitCount {
+                over: 0,
+                unknown: 0,
+                total: scheduled,
+            })
+            .collect(),
+        steps: [Step::Fetch, Step::Save, Step::Ping]
+            .map(|step| StepTimes {
+                step,
+                service: times(300),
+            })
+            .to_vec(),
+        latencies: Latencies {
+            response: times(1000),
+            wait: times(100),
+            service: times(900),
+        },
+        busiest: vec![BusyWorker {
+            worker: 17,
+            tasks: scheduled / 63,
+            peak_backlog: 9,
+            peak_at_milliseconds: 131_400,
+            busy_per_mille: 10,
+            response: times(1000),
+            step_means_microseconds: [300; 3],
+        }],
+        other_workers_backlog: 5,
+        own: OwnVitals {
+            schedule_lag_p99_microseconds: 100,
+            schedule_lag: times(10),
+            loop_lag: times(10),
+            cpu_microseconds: u64::from(plan.duration_seconds) * 200_000,
+            throttled_per_mille: 0,
+            memory_bytes: 38 << 20,
+            bytes_out: 32_200 * scheduled,
+            bytes_in: 26_600 * scheduled,
+            reconnects: 0,
+            coordination_failures: 0,
+        },
+        last: LastSeconds {
+            throttled_per_mille: 0,
+            schedule_lag_p99_microseconds: 100,
+            response_p99_microseconds: 1000,
+            cpu_per_mille: 200,
+            redis_main_thread_per_mille: sampler.then_some(410),
+        },
+        target: sampler.then(|| TargetVitals {
+            samples: plan.duration_seconds,
+            version: "7.0.15".to_owned(),
+            role: "master".to_owned(),
+            maxmemory_bytes: 100 << 30,
+            maxmemory_policy: "noeviction".to_owned(),
+            maxclients: 65_000,
+            main_thread_per_mille: 410,
+            memory_at_start_bytes: 1 << 30,
+            memory_at_end_bytes: 4 << 30,
+            connections_max: 130,
+            ..TargetVitals::default()
+        }),
+        histograms: Histograms {
+            response: histogram(1000),
+            wait: histogram(100),
+            service: histogram(900),
+            steps: None,
+            schedule_lag: None,
+        },
+    }
+}
+
+/// A report whose every number and choice is drawn from `next`.
+pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
+    fn short(next: &mut dyn FnMut() -> u64) -> u32 {
+        u32::try_from(next() & u64::from(u32::MAX)).unwrap()
+    }
+    fn times(next: &mut dyn FnMut() -> u64) -> Times {
+        Times {
+            count: next(),
+            sum_microseconds: next(),
+            max_microseconds: next(),
+        }
+    }
+    fn books(next: &mut dyn FnMut() -> u64) -> Books {
+        Books {
+            scheduled: next(),
+            delivered: next(),
+            rejected: next(),
+            undispatched: next(),
+            completed: next(),
+            in_time: next(),
+            failed: next(),
+            timed_out: next(),
+            abandoned: next(),
+        }
+    }
+    fn text(next: &mut dyn FnMut() -> u64) -> String {
+        let length = next() % 40;
+        (0..length)
+            .map(|_| char::from_u32(short(next) % 0x500).unwrap())
+            .collect()
+    }
+    fn histogram(next: &mut dyn FnMut() -> u64, digits: Digits) -> Option<crate::EncodedHistogram> {
+        let count = next() % 30;
+        (count > 0).then(|| {
+            let mut histogram = Histogram::new(digits);
+            for _ in 1..count {
+                histogram.record(next() >> (next() % 64));
+            }
+            histogram.encode()
+        })
+    }
+    let ending = match next() % 11 {
+        0 => Ending::BacklogLimit {
+            worker: short(next),
+            backlog: short(next),
+        },
+        1 => Ending::ErrorLimit {
+            threshold: "errors".to_owned(),
+            cause: text(next),
+        },
+        2 => Ending::LatencyLimit {
+            threshold: "p99".to_owned(),
+        },
+        3 => Ending::Stopped,
+        4 => Ending::Terminated,
+        5 => Ending::TargetLost { detail: text(next) },
+        6 => Ending::TargetChanged { detail: text(next) },
+        7 => Ending::StartTimeout { detail: text(next) },
+        8 => Ending::DuplicateDyno { holder: text(next) },
+        9 => Ending::Internal { detail: text(next) },
+        _ => Ending::Completed,
+    };
+    Report {
+        version: REPORT_VERSION,
+        run: RUN.to_owned(),
+        dyno: DynoName {
+            dyno_type: "web".to_owned(),
+            index: short(next) % 3,
+        },
+        pod: text(next),
+        end: (!next().is_multiple_of(4)).then_some(End {
+            ending,
+            after_milliseconds: next(),
+            during_warmup: next().is_multiple_of(2),
+        }),
+        start: (!next().is_multiple_of(4)).then(|| Start {
+            at_microseconds: next(),
+            offset_microseconds: next().cast_signed(),
+            error_microseconds: next(),
+        }),
+        books: books(next),
+        warmup: books(next),
+        over: (0..next() % 4)
+            .map(|_| LimitCount {
+                over: next(),
+                unknown: next(),
+                total: next(),
+            })
+            .collect(),
+        steps: [Step::Fetch, Step::Save, Step::Ping]
+            .into_iter()
+            .take(usize::try_from(next() % 4).unwrap())
+            .map(|step| StepTimes {
+                step,
+                service: times(next),
+            })
+            .collect(),
+        latencies: Latencies {
+            response: times(next),
+            wait: times(next),
+            service: times(next),
+        },
+        busiest: (0..next() % 6)
+            .map(|_| BusyWorker {
+                worker: short(next),
+                tasks: next(),
+                peak_backlog: short(next),
+                peak_at_milliseconds: next(),
+                busy_per_mille: short(next),
+                response: times(next),
+                step_means_microseconds: [next(), next(), next()],
+            })
+            .collect(),
+        other_workers_backlog: short(next),
+        own: OwnVitals {
+            schedule_lag_p99_microseconds: next(),
+            schedule_lag: times(next),
+            loop_lag: times(next),
+            cpu_microseconds: next(),
+            throttled_per_mille: short(next),
+            memory_bytes: next(),
+            bytes_out: next(),
+            bytes_in: next(),
+            reconnects: next(),
+            coordination_failures: next(),
+        },
+        last: LastSeconds {
+            throttled_per_mille: short(next),
+            schedule_lag_p99_microseconds: next(),
+            response_p99_microseconds: next(),
+            cpu_per_mille: short(next),
+            redis_main_thread_per_mille: next().is_multiple_of(2).then(|| short(next)),
+        },
+        target: next().is_multiple_of(2).then(|| TargetVitals {
+            samples: short(next),
+            version: text(next),
+            role: text(next),
+            maxmemory_bytes: next(),
+            maxmemory_policy: text(next),
+            maxclients: next(),
+            main_thread_per_mille: short(next),
+            memory_at_start_bytes: next(),
+            memory_at_end_bytes: next(),
+            connections_max: next(),
+            evicted_keys: next(),
+            rejected_connections: next(),
+            append_only_file: next().is_multiple_of(2),
+            replicas: next(),
+        }),
+        histograms: Histograms {
+            response: histogram(next, Digits::Three),
+            wait: histogram(next, Digits::Three),
+            service: histogram(next, Digits::Three),
+            steps: None,
+            schedule_lag: histogram(next, Digits::Three),
+        },
+    }
+}
+
+/// Numbers from a seed: small, large and extreme ones (SplitMix64, public domain).
+pub(crate) fn numbers(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        let mut mixed = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        match mixed() % 8 {
+            0 => 0,
+            1 => u64::MAX - mixed() % 2,
+            2..=4 => mixed() % 1000,
+            _ => mixed() >> (mixed() % 64),
+        }
+    }
+}
