@@ -4,9 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// What is known of the run. Read the conditions; state and verdict are for people.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::without_null, transform = schema::bounded)]
 pub struct LoadTestStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,6 +23,7 @@ pub struct LoadTestStatus {
     pub verdict: Option<String>,
     /// What happened and what to try, in a sentence or two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
     pub message: Option<String>,
     /// What held the run back, or would next: RedisCpu, RedisMemory, RedisConnections, DynoCpu,
     /// Network, Generator, Unknown.
@@ -30,10 +34,18 @@ pub struct LoadTestStatus {
     pub dynos_ready: Option<String>,
     /// The objects made for this run: written before each is created, its uid after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"])
+    )]
     pub children: Vec<ChildReference>,
     /// Accepted, PreflightPassed, DynosReady, Started, Finished, Succeeded, and Reconciling and
     /// Stalled for tools that read them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
     pub conditions: Vec<Condition>,
     /// t0: the begin of the measured window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,15 +55,27 @@ pub struct LoadTestStatus {
     pub completion_time: Option<Time>,
     /// Results of each dyno type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
     pub formation: Vec<TypeStatus>,
     /// Results over all types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryStatus>,
     /// What became of each threshold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 17),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
     pub thresholds: Vec<ThresholdStatus>,
     /// What became of each dyno.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 100),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
     pub dynos: Vec<DynoStatus>,
     /// What the target was and said of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,12 @@
-//! Sizes of dynos and plans of Redis by name.
+//! Sizes of dynos and plans of Redis by name: the built-in ones and an administrator's.
+
+mod additions;
+mod plans;
+mod sizes;
+
+use std::fmt;
+
+pub use additions::InvalidCatalogue;
 
 /// Every size and plan that a LoadTest may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +47,17 @@ pub enum Cell {
     DefaultWorkers,
 }
 
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+            Self::ProcessLimit => "process limit",
+            Self::DefaultWorkers => "default workers",
+        })
+    }
+}
+
 /// A plan of a managed Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisPlan {
@@ -54,23 +73,32 @@ pub struct RedisPlan {
     pub estimates: Vec<Cell>,
 }
 
-/// An administrator's addition that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid catalogue: {0}")]
-pub struct InvalidCatalogue(pub(crate) String);
-
 impl Catalogue {
     /// The sizes and plans that redyno brings.
     pub fn built_in() -> Self {
-        unimplemented!()
+        Self {
+            sizes: sizes::built_in(),
+            plans: plans::built_in(),
+        }
     }
 
-    /// The built-in ones and an administrator's, given as JSON: `{"sizes": [...], "plans": [...]}`.
+    /// The built-in ones and an administrator's, given as JSON:
+    ///
+    /// ```json
+    /// {
+    ///   "sizes": [{"name": "small", "cpu": "500m", "cpuLimit": "1", "memory": "512Mi",
+    ///              "processLimit": 256, "workers": 2}],
+    ///   "plans": [{"name": "tiny", "cpu": "1", "memory": "100Mi", "connections": 50}]
+    /// }
+    /// ```
+    ///
+    /// `cpuLimit` (default `cpu`) and `processLimit` (default none) may be left out, as may either
+    /// list. A name of the built-in catalogue replaces that entry.
     ///
     /// # Errors
     /// [`InvalidCatalogue`] names the entry and what would be right.
-    pub fn with_additions(_json: &str) -> Result<Self, InvalidCatalogue> {
-        unimplemented!()
+    pub fn with_additions(json: &str) -> Result<Self, InvalidCatalogue> {
+        additions::add(Self::built_in(), json)
     }
 
     /// The size of this name.
@@ -103,3 +131,6 @@ impl Catalogue {
         self.plans.iter().map(|plan| plan.name.as_str()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! The LoadTest's spec, a file per responsibility. The documentation of every field is what
+//! `kubectl explain` shows; bounds stand on the fields, rules across fields in [`crate::rules`].
+
+mod formation;
+mod limits;
+mod placement;
+mod run;
+mod target;
+mod threshold;
+mod workload;
+
+pub use formation::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
+pub use placement::PodPlacement;
+pub use run::{DesiredState, OnDynoFailure, Retention};
+pub use target::{ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
+pub use threshold::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Step, Threshold};
+pub use workload::{Fetch, ObjectGraph, Prefill, Workload};
+
+pub(crate) use limits::{
+    DYNOS_AT_MOST, LABEL_VALUE, RESERVED_TYPES, SECRET_NAME, SIZE_NAME, THRESHOLD_NAME, TYPE_NAME,
+    number, seed,
+};
