@@ -108,17 +108,49 @@ impl From<bool> for ConditionStatus {
     }
 }
 
-/// Sets one condition. Its transition time changes only with its status; other conditions stay.
+/// Longest message of a condition; the schema allows no longer one.
+pub(crate) const MESSAGE_LENGTH: usize = 4096;
+
+/// Sets one condition. Its transition time changes only with its status; other conditions stay,
+/// ours and those that others have added.
 pub fn set_condition(
-    _conditions: &mut Vec<Condition>,
-    _type_: &str,
-    _status: ConditionStatus,
-    _reason: &str,
-    _message: &str,
-    _generation: Option<i64>,
-    _now: &Time,
+    conditions: &mut Vec<Condition>,
+    type_: &str,
+    status: ConditionStatus,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    now: &Time,
 ) {
-    unimplemented!()
+    let mut condition = Condition {
+        last_transition_time: now.clone(),
+        message: bounded(message, MESSAGE_LENGTH),
+        observed_generation: generation,
+        reason: reason.to_owned(),
+        status: status.as_str().to_owned(),
+        type_: type_.to_owned(),
+    };
+    match conditions
+        .iter_mut()
+        .find(|condition| condition.type_ == type_)
+    {
+        Some(old) => {
+            if old.status == condition.status {
+                condition.last_transition_time = old.last_transition_time.clone();
+            }
+            *old = condition;
+        }
+        None => conditions.push(condition),
+    }
+}
+
+/// A text of at most so many bytes, cut between characters.
+pub(crate) fn bounded(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let kept = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
+    format!("{}…", &text[..kept])
 }
 
 /// The condition of this type.
@@ -132,12 +164,154 @@ pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
 }
 
 /// All of our conditions as they stand before anything has happened.
-pub fn initial_conditions(_generation: Option<i64>, _now: &Time) -> Vec<Condition> {
-    unimplemented!()
+pub fn initial_conditions(generation: Option<i64>, now: &Time) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for type_ in [
+        ACCEPTED,
+        PREFLIGHT_PASSED,
+        DYNOS_READY,
+        STARTED,
+        FINISHED,
+        SUCCEEDED,
+        RECONCILING,
+        STALLED,
+    ] {
+        let (status, reason) = match type_ {
+            FINISHED => (ConditionStatus::False, reasons::PENDING),
+            RECONCILING => (ConditionStatus::True, reasons::PENDING),
+            STALLED => (ConditionStatus::False, reasons::IN_PROGRESS),
+            _ => (ConditionStatus::Unknown, reasons::PENDING),
+        };
+        set_condition(&mut conditions, type_, status, reason, "", generation, now);
+    }
+    conditions
 }
 
 /// Where the run is, derived from its conditions: Pending, Preflight, Starting, Running,
 /// Collecting or Finished.
-pub fn state(_conditions: &[Condition]) -> &'static str {
-    unimplemented!()
+pub fn state(conditions: &[Condition]) -> &'static str {
+    let collecting = condition(conditions, FINISHED)
+        .is_some_and(|finished| finished.reason == reasons::COLLECTING);
+    if is_true(conditions, FINISHED) {
+        "Finished"
+    } else if collecting {
+        "Collecting"
+    } else if is_true(conditions, STARTED) {
+        "Running"
+    } else if is_true(conditions, PREFLIGHT_PASSED) {
+        "Starting"
+    } else if is_true(conditions, ACCEPTED) {
+        "Preflight"
+    } else {
+        "Pending"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn the_transition_time_changes_only_with_the_status() {
+        let mut conditions = initial_conditions(Some(1), &at(10));
+        set_condition(
+            &mut conditions,
+            DYNOS_READY,
+            ConditionStatus::Unknown,
+            reasons::UNSCHEDULABLE,
+            "0 of 2 nodes fit",
+            Some(2),
+            &at(20),
+        );
+        let ready = condition(&conditions, DYNOS_READY).unwrap();
+        assert_eq!(ready.last_transition_time, at(10));
+        assert_eq!(ready.reason, "Unschedulable");
+        assert_eq!(ready.message, "0 of 2 nodes fit");
+        assert_eq!(ready.observed_generation, Some(2));
+        set_condition(
+            &mut conditions,
+            DYNOS_READY,
+            ConditionStatus::True,
+            reasons::ALL_READY,
+            "",
+            Some(2),
+            &at(30),
+        );
+        let ready = condition(&conditions, DYNOS_READY).unwrap();
+        assert_eq!(ready.last_transition_time, at(30));
+        assert_eq!(conditions.len(), 8);
+    }
+
+    #[test]
+    fn foreign_conditions_stay() {
+        let mut conditions = initial_conditions(None, &at(1));
+        let foreign = Condition {
+            type_: "example.com/Noted".to_owned(),
+            ..conditions[0].clone()
+        };
+        conditions.insert(0, foreign.clone());
+        set_condition(
+            &mut conditions,
+            ACCEPTED,
+            ConditionStatus::True,
+            reasons::VALID,
+            "",
+            None,
+            &at(2),
+        );
+        assert_eq!(conditions[0], foreign);
+        assert_eq!(conditions.len(), 9);
+    }
+
+    #[test]
+    fn the_state_follows_the_conditions() {
+        let mut conditions = Vec::new();
+        assert_eq!(state(&conditions), "Pending");
+        conditions = initial_conditions(None, &at(1));
+        assert_eq!(state(&conditions), "Pending");
+        for (type_, status, reason, expected) in [
+            (ACCEPTED, ConditionStatus::True, reasons::VALID, "Preflight"),
+            (
+                PREFLIGHT_PASSED,
+                ConditionStatus::Unknown,
+                reasons::SECRET_NOT_FOUND,
+                "Preflight",
+            ),
+            (
+                PREFLIGHT_PASSED,
+                ConditionStatus::True,
+                reasons::PASSED,
+                "Starting",
+            ),
+            (
+                DYNOS_READY,
+                ConditionStatus::True,
+                reasons::ALL_READY,
+                "Starting",
+            ),
+            (STARTED, ConditionStatus::True, reasons::STARTED, "Running"),
+            (
+                FINISHED,
+                ConditionStatus::False,
+                reasons::COLLECTING,
+                "Collecting",
+            ),
+            (FINISHED, ConditionStatus::True, "Passed", "Finished"),
+        ] {
+            set_condition(&mut conditions, type_, status, reason, "", None, &at(2));
+            assert_eq!(state(&conditions), expected, "{type_}");
+        }
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        assert_eq!(bounded("short", 5), "short");
+        assert_eq!(bounded("aäää", 6), "aä…");
+        assert!(bounded(&"ä".repeat(9000), MESSAGE_LENGTH).len() <= MESSAGE_LENGTH);
+    }
 }

@@ -1,0 +1,259 @@
+//! The rows of the evidence, each from its row of the judgement.
+
+use redyno_contract::judgement::{
+    Distribution, DynoNumbers, DynoResult, DynoVerdict, Quantile, ReportState, ThresholdResult,
+    Totals, TypeResult,
+};
+use redyno_contract::limit::Holding;
+use redyno_contract::report::{Books, End, Ending, TargetVitals};
+
+use crate::conditions::bounded;
+use crate::printable;
+use crate::status::{
+    DynoStatus, LatencyStatus, SummaryStatus, TargetStatus, TaskTotals, ThresholdStatus, TypeStatus,
+};
+
+/// Longest string of the status but for messages; the schema allows no longer one.
+const TEXT_LENGTH: usize = 1024;
+
+pub(super) fn text(text: &str) -> String {
+    bounded(text, TEXT_LENGTH)
+}
+
+/// The status has signed integers, as all of Kubernetes' API.
+fn signed(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+/// Rounded. A rate is finite and below 2^53, so that nothing is lost.
+#[expect(clippy::cast_possible_truncation, reason = "a cast to i64 saturates")]
+fn whole(rate: f64) -> i64 {
+    rate.round() as i64
+}
+
+fn tasks(books: &Books, achieved_tasks_per_second: f64) -> TaskTotals {
+    let Books {
+        scheduled,
+        delivered,
+        rejected,
+        undispatched,
+        completed,
+        in_time,
+        failed,
+        timed_out,
+        abandoned,
+    } = *books;
+    TaskTotals {
+        scheduled_tasks: signed(scheduled),
+        delivered_tasks: signed(delivered),
+        rejected_tasks: signed(rejected),
+        undispatched_tasks: signed(undispatched),
+        completed_tasks: signed(completed),
+        in_time_tasks: signed(in_time),
+        failed_tasks: signed(failed),
+        timed_out_tasks: signed(timed_out),
+        abandoned_tasks: signed(abandoned),
+        achieved_tasks_per_second: whole(achieved_tasks_per_second),
+    }
+}
+
+fn latency(distribution: &Distribution) -> LatencyStatus {
+    let Distribution {
+        p50,
+        p90,
+        p99,
+        p999,
+        times,
+        digits: _,
+    } = distribution;
+    let number = |quantile: &Quantile| signed(quantile.microseconds());
+    LatencyStatus {
+        p50_microseconds: number(p50),
+        p90_microseconds: number(p90),
+        p99_microseconds: number(p99),
+        p999_microseconds: number(p999),
+        max_microseconds: signed(times.max_microseconds),
+        mean_microseconds: signed(times.mean_microseconds().unwrap_or(0)),
+    }
+}
+
+pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
+    let TypeResult { dyno_type, totals } = result;
+    TypeStatus {
+        dyno_type: dyno_type.clone(),
+        tasks: tasks(&totals.books, totals.achieved_tasks_per_second),
+        response: totals.response.as_ref().map(latency),
+        wait: totals.wait.as_ref().map(latency),
+        service: totals.service.as_ref().map(latency),
+    }
+}
+
+pub(super) fn summary(
+    totals: &Totals,
+    start_skew_microseconds: Option<u64>,
+    target: &str,
+) -> SummaryStatus {
+    let Totals {
+        planned: _,
+        books,
+        achieved_tasks_per_second,
+        achieved_per_mille,
+        response,
+        wait,
+        service,
+        steps: _,
+    } = totals;
+    // A run without a task has no rate, rather than one of 0.
+    let ran = books.scheduled > 0;
+    SummaryStatus {
+        tasks: tasks(books, *achieved_tasks_per_second),
+        response: response.as_ref().map(latency),
+        wait: wait.as_ref().map(latency),
+        service: service.as_ref().map(latency),
+        start_skew_microseconds: start_skew_microseconds.map(signed),
+        achieved_per_mille: achieved_per_mille.map(i64::from),
+        rate: ran.then(|| printable::rate(*achieved_tasks_per_second)),
+        p99: response
+            .as_ref()
+            .map(|response| printable::quantile(response.p99, response.digits)),
+        target: Some(text(target)),
+    }
+}
+
+pub(super) fn threshold(result: &ThresholdResult) -> ThresholdStatus {
+    let ThresholdResult {
+        name,
+        holding,
+        observed,
+        limit,
+        over_count,
+        allowed_count,
+    } = result;
+    ThresholdStatus {
+        name: name.clone(),
+        result: match holding {
+            Holding::Held => "Held",
+            Holding::Breached => "Breached",
+            Holding::Unknown => "Unknown",
+        }
+        .to_owned(),
+        observed: text(observed),
+        limit: text(limit),
+        over_count: over_count.map(signed),
+        allowed_count: allowed_count.map(signed),
+    }
+}
+
+pub(super) fn dyno(result: &DynoResult) -> DynoStatus {
+    let DynoResult {
+        dyno,
+        pod_name,
+        node_name,
+        result,
+        reason,
+        fate: _,
+        end,
+        report,
+        numbers,
+    } = result;
+    let (failed_worker, failed_worker_backlog) = match end.as_ref().map(|end| &end.ending) {
+        Some(Ending::BacklogLimit { worker, backlog }) => (Some(*worker), Some(*backlog)),
+        _ => (None, None),
+    };
+    let row = DynoStatus {
+        name: dyno.to_string(),
+        pod_name: pod_name.as_deref().map(text),
+        node_name: node_name.as_deref().map(text),
+        result: match result {
+            DynoVerdict::Passed => "Passed",
+            DynoVerdict::Failed => "Failed",
+            DynoVerdict::Stopped => "Stopped",
+            DynoVerdict::Errored => "Errored",
+            DynoVerdict::Missing => "Missing",
+        }
+        .to_owned(),
+        reason: reason.as_deref().map(text),
+        report: match report {
+            ReportState::Complete => "Complete",
+            ReportState::Partial => "Partial",
+            ReportState::Missing => "Missing",
+        }
+        .to_owned(),
+        ended_after_milliseconds: end.as_ref().map(
+            |End {
+                 ending: _,
+                 after_milliseconds,
+                 during_warmup: _,
+             }| signed(*after_milliseconds),
+        ),
+        failed_worker: failed_worker.map(i64::from),
+        failed_worker_backlog: failed_worker_backlog.map(i64::from),
+        ..DynoStatus::default()
+    };
+    match numbers {
+        Some(numbers) => with_numbers(row, numbers),
+        None => row,
+    }
+}
+
+fn with_numbers(row: DynoStatus, numbers: &DynoNumbers) -> DynoStatus {
+    let DynoNumbers {
+        books,
+        achieved_tasks_per_second,
+        max_worker_backlog,
+        response_p99,
+        own,
+        start_offset_microseconds,
+        busiest: _,
+        other_workers_backlog: _,
+    } = numbers;
+    DynoStatus {
+        tasks: tasks(books, *achieved_tasks_per_second),
+        max_worker_backlog: Some(i64::from(*max_worker_backlog)),
+        response_p99_microseconds: response_p99.map(|quantile| signed(quantile.microseconds())),
+        schedule_lag_p99_microseconds: Some(signed(own.schedule_lag_p99_microseconds)),
+        start_offset_microseconds: *start_offset_microseconds,
+        cpu_throttled_per_mille: Some(i64::from(own.throttled_per_mille)),
+        ..row
+    }
+}
+
+/// What the target said of itself during the run; what the preflight had seen stays where the run
+/// saw nothing.
+pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
+    let TargetVitals {
+        samples,
+        version,
+        role,
+        maxmemory_bytes,
+        maxmemory_policy: _,
+        maxclients,
+        main_thread_per_mille,
+        memory_at_start_bytes,
+        memory_at_end_bytes,
+        connections_max,
+        evicted_keys,
+        rejected_connections,
+        append_only_file: _,
+        replicas: _,
+    } = vitals;
+    if *samples == 0 {
+        return;
+    }
+    for (found, field) in [
+        (version, &mut status.redis_version),
+        (role, &mut status.role),
+    ] {
+        if !found.is_empty() {
+            *field = Some(text(found));
+        }
+    }
+    status.maxmemory_bytes = Some(signed(*maxmemory_bytes));
+    status.maxclients = Some(signed(*maxclients));
+    status.main_thread_cpu_per_mille = Some(i64::from(*main_thread_per_mille));
+    status.memory_growth_bytes =
+        Some(signed(*memory_at_end_bytes).saturating_sub(signed(*memory_at_start_bytes)));
+    status.connections_max = Some(signed(*connections_max));
+    status.evicted_keys = Some(signed(*evicted_keys));
+    status.rejected_connections = Some(signed(*rejected_connections));
+}
