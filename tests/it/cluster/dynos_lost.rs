@@ -4,46 +4,22 @@ use redyno_tests::command::eventually;
 use redyno_tests::installation::{quiet, shared};
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
+use serde_json::json;
 
-use super::node::Node;
-
+/// Far more workers than its memory carries.
 #[test]
 fn out_of_memory() {
     let Some(_cluster) = shared() else { return };
-    let Some(node) = Node::local() else { return };
     let namespace = Namespace::new("oom");
     namespace.redis(None, &[]);
-    let load_test = with(
-        with(small("oom"), "/durationSeconds", 60),
-        "/formation/0",
-        web(2, 20),
-    );
-    namespace
-        .create(&load_test)
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/oom",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
-    let pod = dyno_pod(&namespace, "oom", 0);
-    let process = node
-        .process(&namespace, &pod, "runner")
-        .expect("the dyno's process");
-    // Its limit is lowered under it: the kernel kills it at its next page.
-    let lowered = node.shell(&format!(
-        "folder=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/{process}/cgroup | head -n 1); \
-         for file in /sys/fs/cgroup/memory$folder/memory.limit_in_bytes /sys/fs/cgroup$folder/memory.max; do \
-           [ -e $file ] && {{ echo 1048576 >$file || true; }}; done; true"
-    ));
-    lowered.expect_success("lowering a limit");
-    let finished = namespace.finished("oom", 60);
+    let mut dynos = web(2, 20);
+    dynos["resources"]["memory"] = json!("16Mi");
+    dynos["workers"] = json!(1000);
+    dynos["workload"]["objectGraph"]["maxFlats"] = json!(200);
+    let finished = namespace.run(&with(small("oom"), "/formation/0", dynos), 90);
     finished.expect("Errored", "DynoOutOfMemory");
     assert!(
-        finished.message().contains("web.1"),
+        finished.message().contains("web."),
         "{}",
         finished.message()
     );
@@ -90,7 +66,7 @@ fn a_managed_redis_taken_away() {
     let load_test = with(
         with(small("taken"), "/durationSeconds", 60),
         "/target",
-        serde_json::json!({"managed": {"plan": "mini"}}),
+        json!({"managed": {"plan": "mini"}}),
     );
     namespace
         .create(&load_test)

@@ -36,7 +36,10 @@ fn a_report_is_missing() {
     let uid = pod["metadata"]["uid"].as_str().expect("a uid");
     // The kubelet keeps the file at .../pods/<uid>/containers/runner/<id>; unlinked, the dyno
     // goes on writing to a file that nobody will find.
-    let wiped = node.shell(&format!("files=$(find / -xdev -path '*/pods/{uid}/containers/runner/*' -type f 2>/dev/null); rm $files && echo $files"));
+    let folder = node.pod_folder(uid);
+    let wiped = node.shell(&format!(
+        "find {folder}/containers/runner -type f -print -delete"
+    ));
     assert!(wiped.output.contains(uid), "{wiped:?}");
     let finished = namespace.finished("wiped", 90);
     finished.expect("Inconclusive", "ReportMissing");

@@ -38,12 +38,24 @@ impl Node {
         self.container_process(id.strip_prefix("containerd://")?)
     }
 
-    /// The process id of a container.
-    pub(crate) fn container_process(&self, id: &str) -> Option<u32> {
-        // The runtime's own folder of a running container holds its first process' id.
-        let found = self.shell(&format!(
-            "cat $(find / -xdev -path '*/k8s.io/{id}/init.pid' 2>/dev/null | head -n 1)"
-        ));
-        found.output.trim().parse().ok()
+    /// The process id of a container, as the node sees it.
+    fn container_process(&self, id: &str) -> Option<u32> {
+        let file = format!(
+            "/run/redyno/containerd/state/io.containerd.runtime.v2.task/k8s.io/{id}/init.pid"
+        );
+        self.shell(&format!("cat {file}"))
+            .output
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    /// The folder in which the kubelet keeps a pod's files.
+    pub(crate) fn pod_folder(&self, uid: &str) -> String {
+        let found = self.shell(&format!("ls -d /run/redyno/kubelet/pods/{uid}"));
+        found
+            .expect_success("finding a pod's folder")
+            .trim()
+            .to_owned()
     }
 }
