@@ -2,3 +2,5 @@
 
 mod engine;
 mod random;
+mod shard;
+mod workload;

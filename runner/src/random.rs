@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     MeasuredPayload = 4,
     /// The texts that payloads are made from.
     Texts = 5,
+    /// How long a worker waits before it connects anew.
+    Backoff = 6,
 }
 
 /// A dyno's seed: the plan's, told apart by the dyno's name.

@@ -91,9 +91,7 @@ impl Unfinished {
             (Step::Task, Latency::Wait) => {
                 self.wait.map_or_else(|| growing(self.since_due), settled)
             }
-            (Step::Task, Latency::Service) => {
-                self.since_start.map_or(Standing::Unknown, growing)
-            }
+            (Step::Task, Latency::Service) => self.since_start.map_or(Standing::Unknown, growing),
             (Step::Fetch, _) => step_standing(self.steps[0], growing, settled),
             (Step::Save, _) => step_standing(self.steps[1], growing, settled),
             (Step::Ping, _) => step_standing(self.steps[2], growing, settled),
@@ -195,8 +193,7 @@ impl Limits {
             }
             Phase::Measured => {
                 self.failures.count(class);
-                let mut breach =
-                    error_breach(&self.errors, &self.failures, |limit| limit.allowed);
+                let mut breach = error_breach(&self.errors, &self.failures, |limit| limit.allowed);
                 for counter in &mut self.latencies {
                     let counts = STEPS
                         .iter()
@@ -370,21 +367,11 @@ mod tests {
             since_due: 500,
             wait: Some(100),
             since_start: Some(400),
-            steps: [
-                Some(StepAge::Ended(100)),
-                Some(StepAge::GoingOn(300)),
-                None,
-            ],
+            steps: [Some(StepAge::Ended(100)), Some(StepAge::GoingOn(300)), None],
         };
         for (task, expected) in [
-            (
-                never_started(100),
-                [(0, 1), (0, 1), (0, 1), (0, 0), (0, 0)],
-            ),
-            (
-                never_started(101),
-                [(1, 0), (1, 0), (0, 1), (0, 0), (0, 0)],
-            ),
+            (never_started(100), [(0, 1), (0, 1), (0, 1), (0, 0), (0, 0)]),
+            (never_started(101), [(1, 0), (1, 0), (0, 1), (0, 0), (0, 0)]),
             (running, [(1, 0), (0, 0), (1, 0), (0, 0), (1, 0)]),
         ] {
             let mut limits = Limits::new(all(), vec![]);

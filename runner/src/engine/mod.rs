@@ -367,6 +367,12 @@ impl Engine {
         }
     }
 
+    /// Whether there may be something to do before the next due time: a limit was broken, or the
+    /// last task to wait for has ended.
+    pub(crate) const fn needs_attention(&self) -> bool {
+        !matches!(self.stage, Stage::Running)
+    }
+
     /// Tasks handed over that have neither completed nor failed.
     pub(crate) const fn unfinished(&self) -> u64 {
         let Self {

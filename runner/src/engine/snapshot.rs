@@ -85,8 +85,17 @@ impl Engine {
             steps: self.steps,
             schedule_lag: self.schedule_lag,
             failures: *self.limits.failures(),
-            waiting: self.workers.iter().map(|worker| u64::from(worker.waiting())).sum(),
-            longest_queue: self.workers.iter().map(super::Worker::waiting).max().unwrap_or(0),
+            waiting: self
+                .workers
+                .iter()
+                .map(|worker| u64::from(worker.waiting()))
+                .sum(),
+            longest_queue: self
+                .workers
+                .iter()
+                .map(super::Worker::waiting)
+                .max()
+                .unwrap_or(0),
             busiest,
             other_workers_backlog,
             reconnects: self.reconnects,

@@ -120,11 +120,7 @@ fn ten_percent_too_much_does_not_keep_up_and_nothing_is_skipped() {
     // One worker with 10 ms a task carries 100/s; asked for 110.
     let mut settings = settings(110, 60, 1);
     settings.max_worker_backlog = 10_000;
-    let (_, snapshot, _) = simulate(
-        Engine::new(settings),
-        |now| now.plus(10_000_000),
-        |due| due,
-    );
+    let (_, snapshot, _) = simulate(Engine::new(settings), |now| now.plus(10_000_000), |due| due);
     let books = snapshot.measured;
     assert_eq!(books.scheduled, 6600);
     assert_eq!(books.delivered, 6600);
@@ -150,9 +146,7 @@ fn a_stalled_second_shows_in_the_response_and_not_in_the_service() {
         },
         |due| due,
     );
-    let measured = engine
-        .take_interval(Box::new(Interval::new()))
-        .measured;
+    let measured = engine.take_interval(Box::new(Interval::new())).measured;
     assert!(measured.response.percentile(Percentile::P99) >= 200_000);
     assert!(measured.service.percentile(Percentile::P99) < 20_000);
     assert!(measured.schedule_lag.max_microseconds() <= 1);
@@ -173,9 +167,7 @@ fn a_late_generator_hands_over_everything_with_its_own_due_time() {
             }
         },
     );
-    let measured = engine
-        .take_interval(Box::new(Interval::new()))
-        .measured;
+    let measured = engine.take_interval(Box::new(Interval::new())).measured;
     assert_eq!(snapshot.measured.delivered, 6000);
     assert_eq!(snapshot.schedule_lag.max_microseconds, 1_000_000);
     assert!(measured.schedule_lag.percentile(Percentile::P99) > 700_000);
@@ -200,7 +192,12 @@ fn the_arrival_that_finds_the_limit_waiting_is_rejected_and_ends_the_run() {
     assert_eq!(end.after_milliseconds, 80);
     let books = snapshot.measured;
     assert_eq!(
-        (books.scheduled, books.delivered, books.rejected, books.abandoned),
+        (
+            books.scheduled,
+            books.delivered,
+            books.rejected,
+            books.abandoned
+        ),
         (9, 8, 1, 8)
     );
     assert!(books.balanced());
@@ -262,11 +259,7 @@ fn undispatched_tasks_are_counted_against_the_limits() {
 fn a_latency_limit_ends_the_run_at_the_sample_that_makes_it_final() {
     let mut settings = settings(100, 10, 1);
     settings.latency_limits = vec![limit_on(Latency::Service, 999, 10)];
-    let (_, snapshot, _) = simulate(
-        Engine::new(settings),
-        |now| now.plus(1_000_000),
-        |due| due,
-    );
+    let (_, snapshot, _) = simulate(Engine::new(settings), |now| now.plus(1_000_000), |due| due);
     assert_eq!(snapshot.over[0].over, 11);
     assert_eq!(snapshot.measured.completed, 11);
     assert_eq!(

@@ -228,14 +228,10 @@ impl Worker {
         let (start, end) = window;
         let mut busy = self.busy_nanoseconds;
         if let Some(progress) = self.current.and_then(|current| current.progress) {
-            busy += now
-                .min(end)
-                .nanoseconds_since(progress.started.max(start));
+            busy += now.min(end).nanoseconds_since(progress.started.max(start));
         }
         let length = end.min(now.max(start)).nanoseconds_since(start);
-        let per_mille = (busy.saturating_mul(1000))
-            .checked_div(length)
-            .unwrap_or(0);
+        let per_mille = (busy.saturating_mul(1000)).checked_div(length).unwrap_or(0);
         let mean = |sum: u64| {
             Times {
                 count: self.completed,

@@ -1,0 +1,43 @@
+//! How late the load thread's loop is: a timer every 10 ms.
+
+use std::rc::Rc;
+
+use super::ShardSettings;
+use super::pacer::Shared;
+use super::timer::Timer;
+use crate::engine::Moment;
+
+const PERIOD_NANOSECONDS: u64 = 10_000_000;
+
+/// Measures until it is dropped. Every tick of the measured window counts, with its own lateness:
+/// a loop that stood still for a second missed a hundred of them.
+pub(super) async fn run(settings: ShardSettings, shared: Rc<Shared>) {
+    let from = Moment::from_seconds(settings.plan.warmup_seconds);
+    let until = Moment::from_seconds(
+        settings
+            .plan
+            .warmup_seconds
+            .saturating_add(settings.plan.duration_seconds),
+    );
+    let timer = match Timer::new() {
+        Ok(timer) => timer,
+        Err(error) => {
+            tracing::warn!(%error, "no timer for the loop probe");
+            return;
+        }
+    };
+    let mut tick = from;
+    while tick < until {
+        if let Err(error) = timer.wait_until(shared.clock.instant(tick)).await {
+            tracing::warn!(%error, "the loop probe's timer failed");
+            return;
+        }
+        let now = shared.clock.now();
+        let mut lag = shared.loop_lag.get();
+        while tick <= now && tick < until {
+            lag.record(now.microseconds_since(tick));
+            tick = tick.plus(PERIOD_NANOSECONDS);
+        }
+        shared.loop_lag.set(lag);
+    }
+}

@@ -1,0 +1,115 @@
+//! An absolute one-shot timer with the kernel's precision.
+//!
+//! The runtime's own sleep rounds up to whole milliseconds: arrivals would come in bursts of a
+//! millisecond each, and half a millisecond late on average.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+use tokio::io::unix::AsyncFd;
+
+/// An absolute one-shot timer. Must be made and used within a tokio runtime.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    file: AsyncFd<OwnedFd>,
+    /// The same moment by the two names of the monotonic clock.
+    instant: Instant,
+    monotonic: Duration,
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Errors
+    /// What the kernel says: too many open files, most likely.
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+        )?;
+        let now = clock_gettime(ClockId::Monotonic);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+        let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or(0);
+        // Its successor is unsafe, for it asks for a promise about the file descriptor that an
+        // OwnedFd keeps by its nature.
+        #[allow(deprecated)]
+        let file = AsyncFd::new(file)?;
+        Ok(Self {
+            file,
+            instant: Instant::now(),
+            monotonic: Duration::new(seconds, nanoseconds),
+        })
+    }
+
+    /// Waits until `instant`; one that has passed still lets other tasks have their turn. May be
+    /// dropped and called again at any time.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) async fn wait_until(&self, instant: Instant) -> io::Result<()> {
+        let at = match instant.checked_duration_since(self.instant) {
+            Some(ahead) => self.monotonic + ahead,
+            None => self
+                .monotonic
+                .saturating_sub(self.instant.duration_since(instant)),
+        };
+        // A time of zero would disarm the timer.
+        let at = at.max(Duration::from_nanos(1));
+        let setting = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: Timespec {
+                tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(at.subsec_nanos()),
+            },
+        };
+        timerfd_settime(self.file.get_ref(), TimerfdTimerFlags::ABSTIME, &setting)?;
+        loop {
+            let mut ready = self.file.readable().await?;
+            let mut expirations = [0_u8; 8];
+            let read = ready.try_io(|file| {
+                rustix::io::read(file.get_ref(), &mut expirations).map_err(io::Error::from)
+            });
+            match read {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) if error.raw_os_error() == Some(Errno::INTR.raw_os_error()) => {}
+                Ok(Err(error)) => return Err(error),
+                // Readiness from before the timer was set anew.
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_never_fires_early_and_can_be_set_anew() {
+        let timer = Timer::new().unwrap();
+        let far = Instant::now() + Duration::from_secs(3600);
+        tokio::select! {
+            biased;
+            result = timer.wait_until(far) => panic!("an hour passed: {result:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+        for ahead in [0, 1, 50, 700] {
+            let at = Instant::now() + Duration::from_micros(ahead);
+            timer.wait_until(at).await.unwrap();
+            assert!(Instant::now() >= at);
+        }
+        timer
+            .wait_until(Instant::now() - Duration::from_millis(1))
+            .await
+            .unwrap();
+    }
+}

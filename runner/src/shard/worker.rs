@@ -1,0 +1,107 @@
+//! One worker: one connection, one task at a time.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use redyno_target::Connection;
+
+use super::ShardSettings;
+use super::pacer::Shared;
+use super::ready::{ReadyWorker, connect_options};
+use crate::engine::{FailureClass, Phase, Task};
+use crate::random::{Purpose, Random, Seed};
+use crate::workload::failure::TaskFailure;
+use crate::workload::object_graph::GraphWorker;
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Serves tasks until it is dropped.
+pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<Shared>) {
+    let ReadyWorker {
+        number,
+        graph,
+        mut connection,
+    } = ready;
+    let seed = Seed::of(settings.plan.seed, &settings.dyno);
+    let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
+    let mut backoff = seed.stream(Purpose::Backoff, u64::from(number));
+    loop {
+        let begun = shared.engine.borrow_mut().begin(number, shared.clock.now());
+        let Some(task) = begun else {
+            shared.wakes[number as usize].notified().await;
+            continue;
+        };
+        let random = payload(seed, &task);
+        match serve(&shared, number, &graph, &mut connection, random, limit).await {
+            Ok(()) => {
+                let now = shared.clock.now();
+                shared.engine.borrow_mut().complete(number, now);
+                after_task(&shared);
+            }
+            Err(failure) => {
+                let now = shared.clock.now();
+                shared.engine.borrow_mut().fail(number, failure.class, now);
+                after_task(&shared);
+                tracing::debug!(worker = number, %failure, "task failed");
+                drop(connection);
+                connection = reconnect(&settings, &mut backoff).await;
+                shared.engine.borrow_mut().reconnected(number);
+            }
+        }
+    }
+}
+
+async fn serve(
+    shared: &Shared,
+    number: u32,
+    graph: &GraphWorker,
+    connection: &mut Connection,
+    random: Random,
+    limit: Duration,
+) -> Result<(), TaskFailure> {
+    let step_ended = || {
+        let now = shared.clock.now();
+        shared.engine.borrow_mut().end_step(number, now);
+    };
+    tokio::time::timeout(limit, graph.run(connection, random, step_ended))
+        .await
+        .unwrap_or_else(|_| {
+            Err(TaskFailure {
+                class: FailureClass::Timeout,
+                detail: format!("not done after {} ms", limit.as_millis()),
+            })
+        })
+}
+
+/// The pacer only needs to know if this may have been the last task, or broke a limit.
+fn after_task(shared: &Shared) {
+    if shared.engine.borrow().needs_attention() {
+        shared.changed.notify_one();
+    }
+}
+
+fn payload(seed: Seed, task: &Task) -> Random {
+    let purpose = match task.phase {
+        Phase::Warmup => Purpose::WarmupPayload,
+        Phase::Measured => Purpose::MeasuredPayload,
+    };
+    seed.stream(purpose, task.number)
+}
+
+/// Connects anew, however long it takes: the worker's tasks wait meanwhile.
+async fn reconnect(settings: &ShardSettings, random: &mut Random) -> Connection {
+    let options = connect_options(settings);
+    let mut backoff = FIRST_BACKOFF;
+    loop {
+        match settings.target.connect(&options).await {
+            Ok(connection) => return connection,
+            Err(failure) => tracing::debug!(%failure, "cannot reconnect"),
+        }
+        // Half of it fixed, half of it random: workers must not come back all at once.
+        let half = u32::try_from(backoff.as_micros() / 2).unwrap_or(u32::MAX);
+        let pause = u64::from(half) + u64::from(random.below(half));
+        tokio::time::sleep(Duration::from_micros(pause)).await;
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+}

@@ -1,0 +1,4 @@
+//! What a task does.
+
+pub(crate) mod failure;
+pub(crate) mod object_graph;
