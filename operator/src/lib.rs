@@ -1,1 +1,25 @@
-//! placeholder
+//! The Kubernetes operator: turns LoadTests into runs and runs into verdicts.
+//!
+//! Every look at a LoadTest is a pipeline of which only the ends do IO:
+//! [`observe`] reads, [`decide`] decides (plain data in, plain data out), [`apply`] writes.
+//! [`pods`] sees to it that nothing that a pod leaves behind is lost.
+
+pub mod apply;
+pub mod arguments;
+pub mod backoff;
+pub mod build;
+pub mod cluster;
+pub mod controller;
+pub mod decide;
+pub mod error;
+pub mod events;
+pub mod evidence;
+pub mod fate;
+pub mod http;
+pub mod metrics;
+pub mod observe;
+pub mod pods;
+pub mod readiness;
+pub mod settings;
+pub mod start;
+pub mod telemetry;

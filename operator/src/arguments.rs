@@ -1,0 +1,217 @@
+//! The command line. Every flag of `run` can also be set by its environment variable.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+use redyno_crds::Catalogue;
+
+use crate::settings::Settings;
+use crate::telemetry::LogFormat;
+
+/// The Kubernetes operator of redyno: load tests of Redis by formations of dynos.
+#[derive(Debug, Parser)]
+#[command(name = "redyno-operator", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch LoadTests and carry them out.
+    Run(Box<RunArguments>),
+    /// Print the CustomResourceDefinition as YAML.
+    Crd,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct RunArguments {
+    /// Watch only these namespaces; all of them if none is given.
+    #[arg(
+        long = "watch-namespace",
+        env = "REDYNO_WATCH_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE"
+    )]
+    pub(crate) watch_namespaces: Vec<String>,
+
+    /// Image of preflight, dynos and finish.
+    #[arg(long, env = "REDYNO_RUNNER_IMAGE", value_name = "IMAGE")]
+    pub(crate) runner_image: String,
+
+    /// Image of managed Redis servers.
+    #[arg(long, env = "REDYNO_REDIS_IMAGE", value_name = "IMAGE")]
+    pub(crate) redis_image: String,
+
+    /// When images are pulled.
+    #[arg(
+        long,
+        env = "REDYNO_IMAGE_PULL_POLICY",
+        default_value = "IfNotPresent",
+        value_parser = ["Always", "IfNotPresent", "Never"]
+    )]
+    pub(crate) image_pull_policy: String,
+
+    /// Secrets for pulling images, by name; they must be in the LoadTests' namespaces.
+    #[arg(
+        long,
+        env = "REDYNO_IMAGE_PULL_SECRETS",
+        value_delimiter = ',',
+        value_name = "SECRET"
+    )]
+    pub(crate) image_pull_secrets: Vec<String>,
+
+    /// A JSON file with sizes and plans to add to the built-in ones.
+    #[arg(long, env = "REDYNO_CATALOGUE", value_name = "FILE")]
+    pub(crate) catalogue: Option<PathBuf>,
+
+    /// How long a dyno stays after its report was written, to be scraped once more.
+    #[arg(
+        long,
+        env = "REDYNO_LINGER_SECONDS",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(0..=3600)
+    )]
+    pub(crate) linger_seconds: u32,
+
+    /// Where to serve /metrics, /healthz and /readyz.
+    #[arg(long, env = "REDYNO_HTTP", default_value = "0.0.0.0:8080")]
+    pub(crate) http: SocketAddr,
+
+    /// Whether a verdict other than Passed sets the condition Stalled.
+    #[arg(
+        long,
+        env = "REDYNO_FAILED_VERDICT_IS_STALLED",
+        default_value_t = true,
+        action = ArgAction::Set
+    )]
+    pub(crate) failed_verdict_is_stalled: bool,
+
+    /// How log lines are written.
+    #[arg(
+        long,
+        env = "REDYNO_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    /// The catalogue's file cannot be read.
+    #[error("failed to read the catalogue {path}")]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not a catalogue.
+    #[error("the catalogue {path} is not valid")]
+    Catalogue {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: redyno_crds::catalogue::InvalidCatalogue,
+    },
+}
+
+impl RunArguments {
+    /// The namespaces to watch; None stands for all of them.
+    pub(crate) fn namespaces(&self) -> Vec<Option<String>> {
+        let mut names = self.watch_namespaces.clone();
+        names.retain(|name| !name.is_empty());
+        names.sort();
+        names.dedup();
+        if names.is_empty() {
+            vec![None]
+        } else {
+            names.into_iter().map(Some).collect()
+        }
+    }
+
+    /// What the administrator set.
+    pub(crate) fn settings(&self) -> Result<Settings, InvalidSettings> {
+        let Self {
+            watch_namespaces: _,
+            runner_image,
+            redis_image,
+            image_pull_policy,
+            image_pull_secrets,
+            catalogue,
+            linger_seconds,
+            http: _,
+            failed_verdict_is_stalled,
+            log_format: _,
+        } = self;
+        let catalogue = match catalogue {
+            None => Catalogue::built_in(),
+            Some(path) => {
+                let json = std::fs::read_to_string(path).map_err(|source| {
+                    InvalidSettings::Unreadable {
+                        path: path.clone(),
+                        source,
+                    }
+                })?;
+                Catalogue::with_additions(&json).map_err(|source| InvalidSettings::Catalogue {
+                    path: path.clone(),
+                    source,
+                })?
+            }
+        };
+        let mut secrets = image_pull_secrets.clone();
+        secrets.retain(|name| !name.is_empty());
+        Ok(Settings {
+            catalogue,
+            runner_image: runner_image.clone(),
+            redis_image: redis_image.clone(),
+            image_pull_policy: image_pull_policy.clone(),
+            image_pull_secrets: secrets,
+            linger_seconds: *linger_seconds,
+            failed_verdict_is_stalled: *failed_verdict_is_stalled,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(arguments: &[&str]) -> RunArguments {
+        let all = ["redyno-operator", "run", "--runner-image=r", "--redis-image=s"]
+            .iter()
+            .chain(arguments);
+        let Command::Run(run) = Arguments::parse_from(all).command else {
+            panic!("not run");
+        };
+        *run
+    }
+
+    #[test]
+    fn namespaces_are_a_list_or_a_repeated_flag_and_none_means_all() {
+        assert_eq!(run(&[]).namespaces(), [None]);
+        assert_eq!(run(&["--watch-namespace="]).namespaces(), [None]);
+        assert_eq!(
+            run(&["--watch-namespace=b,a", "--watch-namespace=a"]).namespaces(),
+            [Some("a".to_owned()), Some("b".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_failed_verdict_can_be_told_not_to_stall() {
+        assert!(run(&[]).failed_verdict_is_stalled);
+        assert!(!run(&["--failed-verdict-is-stalled", "false"]).failed_verdict_is_stalled);
+    }
+
+    #[test]
+    fn a_missing_catalogue_is_named() {
+        let error = run(&["--catalogue=/does/not/exist"]).settings().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "failed to read the catalogue /does/not/exist"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! What cleans up an existing target after the run.
+
+use k8s_openapi::api::batch::v1::Job;
+
+use super::Run;
+use super::names::Child;
+use super::preflight_job::single_pod_job;
+use super::runner_pod::Command;
+
+/// How long the finish may take. It changes no verdict, so it may not hold one up for long.
+pub const DEADLINE_SECONDS: i64 = 60;
+
+/// The finish Job: one pod, once.
+pub fn build(run: &Run<'_>) -> Job {
+    single_pod_job(run, &Child::Finish, Command::Finish, DEADLINE_SECONDS)
+}

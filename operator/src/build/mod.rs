@@ -1,0 +1,72 @@
+//! Builds every object of a run: one file per object, all of them pure functions.
+
+pub mod dyno_job;
+pub mod finish_job;
+pub mod labels;
+pub mod names;
+pub mod plan_config_map;
+pub mod pod_security;
+pub mod preflight_job;
+pub mod redis_pod;
+pub mod redis_service;
+pub mod report_config_map;
+pub mod runner_pod;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
+use redyno_crds::{LoadTest, Resolved};
+
+use crate::settings::Settings;
+use names::Child;
+
+/// What every builder works from.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The LoadTest, as it is in the cluster.
+    pub load_test: &'a LoadTest,
+    /// Its spec, resolved.
+    pub resolved: &'a Resolved,
+    /// What the administrator set.
+    pub settings: &'a Settings,
+}
+
+impl Run<'_> {
+    /// The LoadTest's name.
+    pub fn name(&self) -> &str {
+        &self.resolved.plan.run.name
+    }
+
+    /// The Secret of an existing target; None for a managed one.
+    pub fn secret(&self) -> Option<&str> {
+        self.load_test
+            .spec
+            .target
+            .existing
+            .as_ref()
+            .map(|existing| existing.secret_ref.name.as_str())
+    }
+
+    /// The metadata of a child.
+    pub fn metadata(&self, child: &Child) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(child.name(self.name())),
+            namespace: Some(self.resolved.plan.run.namespace.clone()),
+            labels: Some(labels::of_child(&self.resolved.plan.run, child)),
+            owner_references: Some(vec![self.owner()]),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// The LoadTest as controller of its children. Without `blockOwnerDeletion`, which would need
+    /// a right on the LoadTest's finalizers and which nothing here waits for.
+    fn owner(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: LoadTest::api_version(&()).into_owned(),
+            kind: LoadTest::kind(&()).into_owned(),
+            name: self.resolved.plan.run.name.clone(),
+            uid: self.resolved.plan.run.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A managed Redis: made for one run, empty at its start, gone after it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, LocalObjectReference, Pod, PodSpec, Probe, ResourceRequirements,
+    TCPSocketAction,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use redyno_crds::ResolvedRedis;
+
+use super::Run;
+use super::names::Child;
+use super::pod_security;
+use super::redis_service::PORT;
+
+/// The managed Redis' pod. It is never restarted: a restarted Redis is empty, and a run must not
+/// carry on with it.
+pub fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
+    Pod {
+        metadata: run.metadata(&Child::RedisPod),
+        spec: Some(pod_security::restrict(PodSpec {
+            restart_policy: Some("Never".to_owned()),
+            // Nothing is worth saving.
+            termination_grace_period_seconds: Some(5),
+            image_pull_secrets: image_pull_secrets(run),
+            containers: vec![container(run, redis)],
+            ..PodSpec::default()
+        })),
+        status: None,
+    }
+}
+
+fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
+    let ResolvedRedis {
+        plan_name: _,
+        cpu_millis,
+        memory_limit_bytes,
+        maxmemory_bytes,
+        maxclients,
+        scale_percent: _,
+    } = redis;
+    let resources = BTreeMap::from([
+        ("cpu".to_owned(), Quantity(format!("{cpu_millis}m"))),
+        (
+            "memory".to_owned(),
+            Quantity(memory_limit_bytes.to_string()),
+        ),
+    ]);
+    let options: [(&str, String); 8] = [
+        ("--port", PORT.to_string()),
+        ("--maxmemory", maxmemory_bytes.to_string()),
+        ("--maxmemory-policy", "noeviction".to_owned()),
+        ("--maxclients", maxclients.to_string()),
+        ("--save", String::new()),
+        ("--appendonly", "no".to_owned()),
+        // It has no password: it is reachable from the pod network alone, holds nothing but the
+        // run's made-up data, and the chart's NetworkPolicy keeps others away.
+        ("--protected-mode", "no".to_owned()),
+        ("--tcp-backlog", "511".to_owned()),
+    ];
+    Container {
+        name: "redis".to_owned(),
+        image: Some(run.settings.redis_image.clone()),
+        image_pull_policy: Some(run.settings.image_pull_policy.clone()),
+        command: Some(vec!["redis-server".to_owned()]),
+        args: Some(
+            options
+                .into_iter()
+                .flat_map(|(name, value)| [name.to_owned(), value])
+                .collect(),
+        ),
+        ports: Some(vec![ContainerPort {
+            name: Some("redis".to_owned()),
+            container_port: PORT,
+            ..ContainerPort::default()
+        }]),
+        resources: Some(ResourceRequirements {
+            requests: Some(resources.clone()),
+            limits: Some(resources),
+            ..ResourceRequirements::default()
+        }),
+        readiness_probe: Some(Probe {
+            tcp_socket: Some(TCPSocketAction {
+                port: IntOrString::String("redis".to_owned()),
+                host: None,
+            }),
+            period_seconds: Some(1),
+            // A Redis on its knees is what we came to see; it is not taken out of its Service.
+            failure_threshold: Some(30),
+            ..Probe::default()
+        }),
+        security_context: Some(pod_security::container()),
+        ..Container::default()
+    }
+}
+
+/// The secrets that the administrator set for pulling images.
+pub fn image_pull_secrets(run: &Run<'_>) -> Option<Vec<LocalObjectReference>> {
+    let secrets: Vec<_> = run
+        .settings
+        .image_pull_secrets
+        .iter()
+        .map(|name| LocalObjectReference { name: name.clone() })
+        .collect();
+    (!secrets.is_empty()).then_some(secrets)
+}

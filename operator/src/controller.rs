@@ -1,0 +1,281 @@
+//! The shell around decisions: watches that say when to look, and the loop of observe, decide and
+//! apply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Pod, Service};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{self, Action};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use redyno_crds::LoadTest;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::apply::{Applied, apply};
+use crate::backoff::Backoff;
+use crate::build::labels;
+use crate::cluster::Refused;
+use crate::decide::decide;
+use crate::error::{Error, chain};
+use crate::events::{Notice, Publisher};
+use crate::metrics::Metrics;
+use crate::observe::observe;
+use crate::pods::{self, PodView};
+use crate::readiness::Readiness;
+use crate::settings::Settings;
+
+/// LoadTests that are looked at at the same time.
+const CONCURRENCY: u16 = 16;
+
+/// Several events in a row are looked at once.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+
+/// The longest that one look may take.
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
+
+/// Steps of a run that one look takes at most; a run has about ten from its creation to its end.
+const STEPS: usize = 16;
+
+/// What every reconciliation needs.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What the administrator set.
+    pub settings: Settings,
+    /// The pods of all runs.
+    pub pods: Arc<PodView>,
+    /// Tells people.
+    pub publisher: Publisher,
+    /// Tells machines.
+    pub metrics: Metrics,
+    /// Waits after errors.
+    pub backoff: Backoff<String>,
+}
+
+/// Watches one namespace (all of them if None) until told to stop.
+pub async fn run(
+    namespace: Option<String>,
+    client: Client,
+    settings: Settings,
+    publisher: Publisher,
+    metrics: Metrics,
+    readiness: Arc<Readiness>,
+    stopped: CancellationToken,
+) {
+    let view = Arc::new(PodView::default());
+    let touched = pods::follow(
+        Arc::clone(&view),
+        namespace.clone(),
+        watcher::watcher(
+            api::<Pod>(&client, namespace.as_deref()),
+            watcher::Config::default().labels(labels::RUN),
+        )
+        .default_backoff(),
+        {
+            let client = client.clone();
+            move |pod| pods::keep(client.clone(), pod)
+        },
+    );
+    let of_ours = watcher::Config::default().labels(labels::RUN);
+    let controller = Controller::new(
+        api::<DeserializeGuard<LoadTest>>(&client, namespace.as_deref()),
+        watcher::Config::default(),
+    )
+    .with_config(
+        controller::Config::default()
+            .concurrency(CONCURRENCY)
+            .debounce(DEBOUNCE),
+    )
+    .owns(
+        api::<Job>(&client, namespace.as_deref()),
+        of_ours.clone(),
+    )
+    .owns(
+        api::<Service>(&client, namespace.as_deref()),
+        of_ours.clone(),
+    )
+    .owns(api::<ConfigMap>(&client, namespace.as_deref()), of_ours)
+    .reconcile_on(touched.map(|touched| {
+        ObjectRef::new(&touched.load_test).within(&touched.namespace)
+    }))
+    .graceful_shutdown_on(stopped.cancelled_owned());
+    let store = controller.store();
+    metrics.watch(store.clone());
+    let scope = namespace.as_deref().unwrap_or("all namespaces").to_owned();
+    let missing = [format!("LoadTests of {scope}"), format!("pods of {scope}")];
+    for what in &missing {
+        readiness.expect(what);
+    }
+    let context = Arc::new(Context {
+        client,
+        settings,
+        pods: Arc::clone(&view),
+        publisher,
+        metrics,
+        backoff: Backoff::default(),
+    });
+    let reconciling = controller
+        .run(reconcile, failed, Arc::clone(&context))
+        .for_each(|result| {
+            match result {
+                Ok((object, action)) => tracing::trace!(%object, ?action, "Looked."),
+                // Reconciliation errors are logged where they are counted.
+                Err(controller::Error::ReconcilerFailed(..)) => {}
+                // The LoadTest of a pod or a Job that is going is gone.
+                Err(controller::Error::ObjectNotFound(object)) => {
+                    tracing::trace!(%object, "Gone.");
+                }
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "A watch was interrupted.");
+                }
+            }
+            std::future::ready(())
+        });
+    let ready = async {
+        if store.wait_until_ready().await.is_ok() {
+            readiness.arrived(&missing[0]);
+        }
+        view.synced().await;
+        readiness.arrived(&missing[1]);
+        std::future::pending::<()>().await;
+    };
+    futures::future::select(Box::pin(reconciling), Box::pin(ready))
+        .map(|_| ())
+        .await;
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Looks at one LoadTest.
+async fn reconcile(
+    guard: Arc<DeserializeGuard<LoadTest>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let namespace = guard.meta().namespace.clone().unwrap_or_default();
+    let name = guard.name_any();
+    let span = tracing::info_span!("reconcile", %namespace, %name);
+    let key = format!("{namespace}/{name}");
+    async {
+        let _reconciling = context.metrics.reconciling();
+        // Before all pods are known, one that is missing might be there.
+        context.pods.synced().await;
+        let result = tokio::time::timeout(LONGEST_LOOK, look(&context, &namespace, &name))
+            .await
+            .unwrap_or(Err(Error::Timeout(LONGEST_LOOK)));
+        if result.is_ok() {
+            context.backoff.forget(&key);
+        }
+        result
+    }
+    .instrument(span)
+    .await
+}
+
+/// Observes, decides and applies until there is nothing more to do for now.
+///
+/// # Errors
+/// If the API server cannot be asked.
+pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Action, Error> {
+    let mut refused: Option<Refused> = None;
+    for _ in 0..STEPS {
+        let api: Api<DeserializeGuard<LoadTest>> =
+            Api::namespaced(context.client.clone(), namespace);
+        let found = api.get_opt(name).await.map_err(|source| Error::Read {
+            what: "the LoadTest",
+            source: Box::new(source),
+        })?;
+        let load_test = match found {
+            None => return Ok(Action::await_change()),
+            Some(DeserializeGuard(Ok(load_test))) => load_test,
+            Some(DeserializeGuard(Err(invalid))) => {
+                // Of a newer or older release. Only a change of it can help.
+                tracing::warn!(error = %invalid.error, "The LoadTest cannot be read.");
+                let unreadable = ObjectReference {
+                    api_version: Some(LoadTest::api_version(&()).into_owned()),
+                    kind: Some(LoadTest::kind(&()).into_owned()),
+                    namespace: invalid.metadata.namespace,
+                    name: invalid.metadata.name,
+                    uid: invalid.metadata.uid,
+                    ..ObjectReference::default()
+                };
+                context
+                    .publisher
+                    .publish(&unreadable, &[Notice::unreadable(&invalid.error)])
+                    .await;
+                return Ok(Action::await_change());
+            }
+        };
+        if load_test.metadata.deletion_timestamp.is_some() {
+            return Ok(Action::await_change());
+        }
+        let now = Timestamp::now();
+        let mut observed = observe(&context.client, &context.pods, &load_test, now).await?;
+        observed.refused = refused.take();
+        let decision = decide(&load_test, &observed, now, &context.settings);
+        let applied = apply(&context.client, &load_test, &decision).await?;
+        if applied != Applied::Conflict {
+            tell(context, &load_test, &decision.notices).await;
+        }
+        match applied {
+            Applied::Changed | Applied::Conflict => {}
+            Applied::Refused(by) => refused = Some(by),
+            Applied::Nothing => {
+                return Ok(decision
+                    .requeue
+                    .map_or_else(Action::await_change, Action::requeue));
+            }
+        }
+    }
+    Ok(Action::requeue(Duration::from_secs(1)))
+}
+
+async fn tell(context: &Context, load_test: &LoadTest, notices: &[Notice]) {
+    for notice in notices {
+        if notice.warning {
+            tracing::warn!(reason = notice.reason, "{}", notice.note);
+        } else {
+            tracing::info!(reason = notice.reason, "{}", notice.note);
+        }
+        if notice.is_verdict() {
+            context.metrics.verdict(&notice.reason);
+        }
+    }
+    context
+        .publisher
+        .publish(&load_test.object_ref(&()), notices)
+        .await;
+}
+
+fn failed(
+    guard: Arc<DeserializeGuard<LoadTest>>,
+    error: &Error,
+    context: Arc<Context>,
+) -> Action {
+    let namespace = guard.meta().namespace.clone().unwrap_or_default();
+    let name = guard.name_any();
+    let wait = context.backoff.failed(&format!("{namespace}/{name}"));
+    context.metrics.failed(error.category());
+    tracing::error!(
+        %namespace,
+        %name,
+        category = error.category(),
+        error = chain(error),
+        seconds = wait.as_secs(),
+        "A look at a LoadTest failed; it is tried again."
+    );
+    Action::requeue(wait)
+}

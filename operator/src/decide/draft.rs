@@ -1,0 +1,275 @@
+//! A decision in the making.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_contract::Reason;
+use redyno_crds::conclude::{TargetNotes, conclude_errored};
+use redyno_crds::conditions::{
+    self, ConditionStatus, FINISHED, RECONCILING, initial_conditions, set_condition,
+};
+use redyno_crds::status::{ChildReference, TargetStatus};
+use redyno_crds::{LoadTest, LoadTestStatus, Resolved};
+
+use super::{Decision, Effect};
+use crate::build::Run;
+use crate::build::names::Child;
+use crate::cluster::Observed;
+use crate::events::{self, Notice};
+use crate::settings::Settings;
+
+/// `ChildReference.intent` of a child that the operator itself decided to delete.
+const DELETING: &str = "Deleting";
+
+/// Never look again sooner than this: what happens in between is told by watches.
+const SHORTEST_REQUEUE: SignedDuration = SignedDuration::from_secs(1);
+
+/// A decision in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) load_test: &'a LoadTest,
+    pub(super) observed: &'a Observed,
+    pub(super) now: Timestamp,
+    pub(super) settings: &'a Settings,
+    pub(super) status: LoadTestStatus,
+    store: BTreeMap<String, String>,
+    effects: Vec<Effect>,
+    extra_notices: Vec<Notice>,
+    wake_at: Option<Timestamp>,
+}
+
+/// What `status.children` says of a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Latch {
+    /// Nothing: it was never meant to be there.
+    None,
+    /// It was about to be created.
+    Intended,
+    /// It was created, with this uid.
+    Created(String),
+    /// It was about to be deleted by the operator itself.
+    Deleting,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(
+        load_test: &'a LoadTest,
+        observed: &'a Observed,
+        now: Timestamp,
+        settings: &'a Settings,
+    ) -> Self {
+        let mut status = load_test.status.clone().unwrap_or_default();
+        let generation = load_test.metadata.generation;
+        if !conditions::is_true(&status.conditions, FINISHED) {
+            if status.conditions.is_empty() {
+                status.conditions = initial_conditions(generation, &Time(now));
+            }
+            status.observed_generation = generation;
+        }
+        Self {
+            load_test,
+            observed,
+            now,
+            settings,
+            status,
+            store: BTreeMap::new(),
+            effects: Vec::new(),
+            extra_notices: Vec::new(),
+            wake_at: None,
+        }
+    }
+
+    /// The run, for builders.
+    pub(super) const fn run<'b>(&self, resolved: &'b Resolved) -> Run<'b>
+    where
+        'a: 'b,
+    {
+        Run {
+            load_test: self.load_test,
+            resolved,
+            settings: self.settings,
+        }
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        self.load_test.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn uid(&self) -> &'a str {
+        self.load_test.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    // === Conditions ===
+
+    pub(super) fn condition(
+        &mut self,
+        type_: &str,
+        status: ConditionStatus,
+        reason: &str,
+        message: &str,
+    ) {
+        set_condition(
+            &mut self.status.conditions,
+            type_,
+            status,
+            reason,
+            message,
+            self.load_test.metadata.generation,
+            &Time(self.now),
+        );
+    }
+
+    pub(super) fn is_true(&self, type_: &str) -> bool {
+        conditions::is_true(&self.status.conditions, type_)
+    }
+
+    pub(super) fn target(&mut self) -> &mut TargetStatus {
+        self.status.target.get_or_insert_default()
+    }
+
+    /// Ends the run without a judgement.
+    pub(super) fn conclude(&mut self, reason: Reason, message: &str, cleanup: Option<String>) {
+        let notes = self.notes(cleanup);
+        conclude_errored(
+            &mut self.status,
+            reason,
+            message,
+            &notes,
+            self.load_test.metadata.generation,
+            &Time(self.now),
+            self.settings.failed_verdict_is_stalled,
+        );
+        self.wake_at(self.now);
+    }
+
+    /// What is known of the target, for the conclusion.
+    pub(super) fn notes(&self, cleanup: Option<String>) -> TargetNotes {
+        TargetNotes {
+            preflight: self
+                .status
+                .target
+                .as_ref()
+                .and_then(|target| target.preflight.clone()),
+            cleanup,
+        }
+    }
+
+    // === Latches ===
+
+    pub(super) fn latch(&self, child: &Child) -> Latch {
+        let Some(reference) = self.reference(child) else {
+            return Latch::None;
+        };
+        let ChildReference {
+            kind: _,
+            name: _,
+            uid,
+            intent,
+        } = reference;
+        match (intent.as_deref(), uid) {
+            (Some(_), _) => Latch::Deleting,
+            (None, Some(uid)) => Latch::Created(uid.clone()),
+            (None, None) => Latch::Intended,
+        }
+    }
+
+    pub(super) fn latch_intended(&mut self, child: &Child) {
+        let _: &mut ChildReference = self.reference_mut(child);
+    }
+
+    pub(super) fn latch_created(&mut self, child: &Child, uid: &str) {
+        self.reference_mut(child).uid = Some(uid.to_owned());
+    }
+
+    pub(super) fn latch_deleting(&mut self, child: &Child) {
+        self.reference_mut(child).intent = Some(DELETING.to_owned());
+    }
+
+    fn reference(&self, child: &Child) -> Option<&ChildReference> {
+        let name = child.name(self.name());
+        self.status
+            .children
+            .iter()
+            .find(|reference| reference.kind == child.kind().as_str() && reference.name == name)
+    }
+
+    fn reference_mut(&mut self, child: &Child) -> &mut ChildReference {
+        let name = child.name(self.name());
+        let kind = child.kind().as_str();
+        let position = self
+            .status
+            .children
+            .iter()
+            .position(|reference| reference.kind == kind && reference.name == name)
+            .unwrap_or_else(|| {
+                self.status.children.push(ChildReference {
+                    kind: kind.to_owned(),
+                    name,
+                    uid: None,
+                    intent: None,
+                });
+                self.status.children.len() - 1
+            });
+        &mut self.status.children[position]
+    }
+
+    // === Effects ===
+
+    pub(super) fn store(&mut self, data: BTreeMap<String, String>) {
+        self.store.extend(data);
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.extra_notices.push(notice);
+    }
+
+    /// Look again at this time, or before.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn wake_in(&mut self, duration: SignedDuration) {
+        self.wake_at(later(self.now, duration));
+    }
+
+    pub(super) fn into_decision(mut self) -> Decision {
+        let former = self.load_test.status.as_ref();
+        if !conditions::is_true(&self.status.conditions, FINISHED) {
+            self.condition(
+                RECONCILING,
+                ConditionStatus::True,
+                conditions::reasons::IN_PROGRESS,
+                "the run is under way",
+            );
+        }
+        self.status.state = Some(conditions::state(&self.status.conditions).to_owned());
+        let mut notices = events::transitions(former, &self.status);
+        // What is told besides comes before the verdict, which is the last word.
+        let last = notices
+            .iter()
+            .position(Notice::is_verdict)
+            .unwrap_or(notices.len());
+        notices.splice(last..last, self.extra_notices);
+        Decision {
+            store: self.store,
+            status: self.status,
+            effects: self.effects,
+            notices,
+            requeue: self.wake_at.map(|at| {
+                let wait = at.duration_since(self.now).max(SHORTEST_REQUEUE);
+                Duration::try_from(wait).unwrap_or(Duration::from_secs(1))
+            }),
+        }
+    }
+}
+
+/// A time after another; the last one there is if there is none.
+pub(super) fn later(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}

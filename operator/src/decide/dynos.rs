@@ -1,0 +1,293 @@
+//! The dynos: released, ready, started, ended.
+
+use std::ops::ControlFlow;
+
+use jiff::SignedDuration;
+use redyno_contract::Reason;
+use redyno_contract::outcome::Fate;
+use redyno_crds::conditions::{
+    ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons,
+};
+
+use super::draft::{Draft, later};
+use super::survey::{self, Dyno};
+use super::waiting::{self, Waited};
+use super::{Effect, children, stop};
+use crate::build::names::Child;
+use crate::build::{Run, dyno_job};
+use crate::cluster::{created, job_end};
+use crate::evidence::{Cause, Collected, facts_data};
+
+/// A node that has not been heard of for this long is lost. The control plane itself deletes its
+/// pods after five minutes, and then they are still there.
+const NODE_LOST_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
+/// Dynos that run get this long beyond the start timeout to give up by themselves: they know why.
+const OWN_WORDS: SignedDuration = SignedDuration::from_secs(30);
+
+/// The others notice a lost target by themselves within a few seconds; then they are stopped.
+const TARGET_LOST_GRACE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long the pod of a Job that has ended may take to be seen.
+const SIGHT: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long after its deadline a Job may still be going, in case nobody keeps deadlines.
+const AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often running dynos are looked at if nothing is heard of them.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// Exit codes of a dyno, as the runner documents them.
+const TARGET_LOST: i32 = 69;
+const DUPLICATE: i32 = 76;
+
+/// Releases the dynos and waits until all of them have ended.
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    for dynos in &run.resolved.formation {
+        let child = Child::Dynos(dynos.dyno_type.clone());
+        children::ensure(draft, run, collected, &child, |run| {
+            Effect::CreateJob(child.clone(), Box::new(dyno_job::build(run, dynos)))
+        })?;
+    }
+    let dynos = survey::dynos(draft, run, collected);
+    progress(draft, &dynos);
+    if let Some(cause) = broken(draft, &dynos) {
+        if let Cause::Dyno { dyno, detail } = &cause {
+            keep(draft, &dynos, dyno, detail);
+        }
+        return stop::give_up(draft, run, collected, cause);
+    }
+    if dynos.iter().all(|dyno| dyno.ended) {
+        sight(draft, run, &dynos)?;
+        draft.condition(
+            FINISHED,
+            ConditionStatus::False,
+            reasons::COLLECTING,
+            "all dynos have ended",
+        );
+        return ControlFlow::Continue(());
+    }
+    if draft.is_true(DYNOS_READY) {
+        watch(draft, run, collected)
+    } else {
+        wait(draft, run, collected, &dynos)
+    }
+}
+
+/// Says how far the dynos are. What was reached once stays so.
+fn progress(draft: &mut Draft<'_>, dynos: &[Dyno]) {
+    let has_started = dynos.iter().any(Dyno::has_started);
+    let ready = if has_started {
+        dynos.len()
+    } else {
+        dynos.iter().filter(|dyno| dyno.ready).count()
+    };
+    if draft.is_true(DYNOS_READY) {
+        // Said already.
+    } else if ready == dynos.len() {
+        draft.status.dynos_ready = Some(format!("{ready}/{ready}"));
+        draft.condition(
+            DYNOS_READY,
+            ConditionStatus::True,
+            reasons::ALL_READY,
+            &format!("{ready} of {ready} dynos are ready"),
+        );
+    } else {
+        draft.status.dynos_ready = Some(format!("{ready}/{}", dynos.len()));
+        waiting::begin(draft, DYNOS_READY, "waiting for the dynos to be ready");
+    }
+    if has_started {
+        draft.condition(
+            STARTED,
+            ConditionStatus::True,
+            reasons::STARTED,
+            "all dynos have started together",
+        );
+    }
+}
+
+/// What ends the run before its end: the evidence of the others would not be of the run that was
+/// asked for.
+fn broken(draft: &Draft<'_>, dynos: &[Dyno]) -> Option<Cause> {
+    if let Some(dyno) = dynos.iter().find(|dyno| dyno.duplicate) {
+        return Some(Cause::Duplicate {
+            dyno: dyno.name.clone(),
+        });
+    }
+    // Once all have ended there is nobody left to stop, and their evidence says it all.
+    if dynos.iter().all(|dyno| dyno.ended) {
+        return None;
+    }
+    dynos.iter().find_map(|dyno| {
+        Some(Cause::Dyno {
+            dyno: dyno.name.clone(),
+            detail: trouble(draft, dyno)?,
+        })
+    })
+}
+
+/// What is wrong with a dyno.
+fn trouble(draft: &Draft<'_>, dyno: &Dyno) -> Option<String> {
+    match &dyno.fate {
+        Fate::NeverSeen => dyno
+            .ended
+            .then(|| "its pod was never seen and is gone".to_owned()),
+        Fate::Exited { code: 0 } => None,
+        Fate::Exited { code: TARGET_LOST } => {
+            let finished_at = dyno.facts.as_ref()?.exit.as_ref()?.finished_at?;
+            (draft.now >= later(finished_at, TARGET_LOST_GRACE))
+                .then(|| "it lost the target a minute ago".to_owned())
+        }
+        Fate::Exited { code: DUPLICATE } => Some("another pod had claimed it".to_owned()),
+        Fate::Exited { code } => Some(format!("it exited with code {code}")),
+        Fate::OutOfMemory => Some("it was killed for want of memory".to_owned()),
+        Fate::Evicted { detail } => Some(format!("it was evicted: {detail}")),
+        Fate::Lost { detail } => Some(detail.clone()),
+        Fate::DeadlineExceeded => Some("its Job passed its deadline".to_owned()),
+        Fate::Running => {
+            let since = waiting::lost_node_since(dyno.pod.as_ref()?)?;
+            (draft.now >= later(since, NODE_LOST_AFTER)).then(|| {
+                format!(
+                    "its node {} has not been heard of since {since:.0}",
+                    dyno.facts
+                        .as_ref()
+                        .and_then(|facts| facts.node.as_deref())
+                        .unwrap_or("of unknown name")
+                )
+            })
+        }
+    }
+}
+
+/// Keeps why a dyno that has not ended was given up: when its Job is deleted for that, its pod
+/// looks like all the others.
+fn keep(
+    draft: &mut Draft<'_>,
+    dynos: &[Dyno],
+    name: &redyno_contract::plan::DynoName,
+    detail: &str,
+) {
+    let Some(dyno) = dynos.iter().find(|dyno| dyno.name == *name) else {
+        return;
+    };
+    let is_lost = matches!(dyno.fate, Fate::Running | Fate::Lost { .. });
+    if let Some(facts) = &dyno.facts
+        && is_lost
+        && facts.given_up.is_none()
+        && draft.observed.report.is_some()
+    {
+        let mut facts = facts.clone();
+        facts.given_up = Some(detail.to_owned());
+        draft.store(facts_data(&name.to_string(), &facts));
+    }
+}
+
+/// Pods of a Job that has ended may not have been seen yet.
+fn sight(draft: &mut Draft<'_>, run: Run<'_>, dynos: &[Dyno]) -> ControlFlow<()> {
+    let until = run
+        .resolved
+        .plan
+        .formation
+        .iter()
+        .filter(|planned| {
+            dynos
+                .iter()
+                .any(|dyno| dyno.name.dyno_type == planned.dyno_type && dyno.facts.is_none())
+        })
+        .filter_map(|planned| {
+            let child = Child::Dynos(planned.dyno_type.clone());
+            let end = job_end(draft.observed.job(&child)?)?;
+            Some(later(end.at.unwrap_or(draft.now), SIGHT))
+        })
+        .max();
+    match until {
+        Some(until) if draft.now < until => {
+            draft.wake_at(until);
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// Waits for dynos that are not ready.
+fn wait(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    dynos: &[Dyno],
+) -> ControlFlow<()> {
+    let observed = draft.observed;
+    let Some(since) = observed
+        .dynos
+        .values()
+        .filter_map(|job| created(&job.metadata))
+        .max()
+    else {
+        return ControlFlow::Break(());
+    };
+    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let all_run = dynos
+        .iter()
+        .all(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
+    let until = later(since, if all_run { timeout + OWN_WORDS } else { timeout });
+    let late: Vec<&Dyno> = dynos
+        .iter()
+        .filter(|dyno| !dyno.ready && !dyno.ended)
+        .collect();
+    let what = match late.as_slice() {
+        [] => "the common start".to_owned(),
+        [only] => only.name.to_string(),
+        [first, others @ ..] => format!("{} and {} more dynos", first.name, others.len()),
+    };
+    let unmade = observed
+        .dynos
+        .iter()
+        .find(|(dyno_type, _)| {
+            late.iter()
+                .any(|dyno| dyno.name.dyno_type == **dyno_type && dyno.pod.is_none())
+        })
+        .map(|(_, job)| job);
+    let waited = Waited {
+        what: &what,
+        since,
+        until,
+        job: unmade,
+        pods: late
+            .iter()
+            .filter_map(|dyno| Some((dyno.name.to_string(), dyno.pod.as_deref()?)))
+            .collect(),
+        timeout_reason: Reason::StartTimeout,
+    };
+    waiting::step(draft, run, collected, &waited)
+}
+
+/// Watches dynos that are on their way.
+fn watch(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+    let deadline = SignedDuration::from_secs(dyno_job::deadline_seconds(&run.resolved.plan));
+    let until = draft
+        .observed
+        .dynos
+        .values()
+        .filter_map(|job| created(&job.metadata))
+        .max()
+        .map(|since| later(since, deadline + AFTER_DEADLINE));
+    if until.is_some_and(|until| draft.now >= until) {
+        return stop::give_up(draft, run, collected, Cause::Deadline);
+    }
+    let lost_at = draft
+        .observed
+        .pods
+        .iter()
+        .filter_map(|pod| waiting::lost_node_since(pod))
+        .min()
+        .map(|since| later(since, NODE_LOST_AFTER));
+    if let Some(at) = lost_at {
+        draft.wake_at(at);
+    }
+    draft.wake_in(LOOK_AGAIN);
+    ControlFlow::Break(())
+}

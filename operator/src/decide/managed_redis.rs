@@ -1,0 +1,146 @@
+//! The managed Redis: is it there, ready, still the same?
+
+use std::ops::ControlFlow;
+
+use k8s_openapi::api::core::v1::Pod;
+use jiff::SignedDuration;
+use redyno_contract::Reason;
+use redyno_crds::ResolvedRedis;
+use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
+
+use super::children::{self, Standing};
+use super::draft::{Draft, later};
+use super::survey::is_condition_true;
+use super::waiting::{self, Waited};
+use super::{Effect, stop};
+use crate::build::names::Child;
+use crate::build::{Run, redis_pod, redis_service};
+use crate::cluster::created;
+use crate::evidence::{Cause, Collected};
+use crate::fate::{Circumstances, PodFacts, fate};
+use redyno_contract::outcome::Fate;
+
+/// What became of the managed Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Redis {
+    /// It is well, or there is none.
+    Well,
+    /// The cluster took it, or somebody did: what was seen.
+    Taken(String),
+    /// It ended by itself: what was seen.
+    Ended(String),
+}
+
+/// Waits for the managed Redis. Once the run has started its end is the dynos' to notice: they
+/// report it, and what they measured until then.
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    let Some(redis) = &run.resolved.managed else {
+        return ControlFlow::Continue(());
+    };
+    children::ensure(draft, run, collected, &Child::RedisService, |run| {
+        Effect::CreateService(Child::RedisService, Box::new(redis_service::build(run)))
+    })?;
+    match state(draft) {
+        Redis::Taken(detail) | Redis::Ended(detail) if !draft.is_true(STARTED) => {
+            return stop::give_up(
+                draft,
+                run,
+                collected,
+                Cause::NotStarted {
+                    reason: Reason::TargetLost,
+                    message: format!("the managed Redis was lost before the start: {detail}"),
+                },
+            );
+        }
+        Redis::Taken(_) | Redis::Ended(_) => return ControlFlow::Continue(()),
+        Redis::Well => {}
+    }
+    ensure_pod(draft, run, collected, redis)?;
+    let Some(pod) = &draft.observed.redis_pod else {
+        return ControlFlow::Break(());
+    };
+    if draft.is_true(PREFLIGHT_PASSED) || is_condition_true(pod, "Ready") {
+        return ControlFlow::Continue(());
+    }
+    let since = created(&pod.metadata).unwrap_or(draft.now);
+    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    waiting::step(
+        draft,
+        run,
+        collected,
+        &Waited {
+            what: "the managed Redis",
+            since,
+            until: later(since, timeout),
+            job: None,
+            pods: vec![("the managed Redis".to_owned(), pod)],
+            timeout_reason: Reason::ManagedRedisNotReady,
+        },
+    )
+}
+
+fn ensure_pod(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    redis: &ResolvedRedis,
+) -> ControlFlow<()> {
+    children::ensure(draft, run, collected, &Child::RedisPod, |run| {
+        Effect::CreatePod(Child::RedisPod, Box::new(redis_pod::build(run, redis)))
+    })
+}
+
+/// What became of the managed Redis. It can be read off at any time: its pod is never made again.
+pub(super) fn state(draft: &mut Draft<'_>) -> Redis {
+    match children::standing(draft, &Child::RedisPod) {
+        Standing::Lost => return Redis::Taken("its pod was deleted".to_owned()),
+        Standing::ToCreate | Standing::Deleting | Standing::Taken(_) | Standing::Conflict => {
+            return Redis::Well;
+        }
+        Standing::Present => {}
+    }
+    draft
+        .observed
+        .redis_pod
+        .as_ref()
+        .map_or(Redis::Well, of_pod)
+}
+
+fn of_pod(pod: &Pod) -> Redis {
+    let facts = facts_of(pod);
+    let circumstances = Circumstances {
+        present: true,
+        ..Circumstances::default()
+    };
+    match fate(&facts, circumstances) {
+        Fate::Evicted { detail } => Redis::Taken(format!("it was evicted: {detail}")),
+        Fate::Lost { detail } => Redis::Taken(detail),
+        Fate::OutOfMemory => Redis::Ended("it was killed for want of memory".to_owned()),
+        Fate::Exited { code } => Redis::Ended(format!("it exited with code {code}")),
+        Fate::DeadlineExceeded | Fate::NeverSeen => Redis::Well,
+        Fate::Running => {
+            if waiting::is_on_lost_node(pod) {
+                Redis::Taken("its node is not ready".to_owned())
+            } else {
+                Redis::Well
+            }
+        }
+    }
+}
+
+/// The facts of the Redis container, which is not called like the runner's.
+fn facts_of(pod: &Pod) -> PodFacts {
+    let mut renamed = pod.clone();
+    for status in renamed
+        .status
+        .iter_mut()
+        .flat_map(|status| status.container_statuses.iter_mut().flatten())
+    {
+        crate::build::runner_pod::CONTAINER.clone_into(&mut status.name);
+    }
+    PodFacts::of(&renamed)
+}

@@ -1,0 +1,189 @@
+//! The preflight: has the target been checked, and did it pass?
+
+use std::ops::ControlFlow;
+
+use jiff::SignedDuration;
+use redyno_contract::Reason;
+use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
+use redyno_contract::outcome::Fate;
+use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
+
+use super::children::{self, Standing};
+use super::draft::{Draft, Latch, later};
+use super::survey::pods_of;
+use super::waiting::{self, Waited};
+use super::{Effect, finish};
+use crate::build::names::Child;
+use crate::build::{Run, preflight_job};
+use crate::cluster::{created, job_end, past_deadline};
+use crate::evidence::{self, Collected};
+use crate::fate::{Circumstances, fate};
+
+/// How long the pod of a Job that has ended may take to be seen.
+const SIGHT: SignedDuration = SignedDuration::from_secs(10);
+
+/// Waits until the preflight has passed.
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    let entry = collected.entry(Child::Preflight.token());
+    let Some(facts) = &entry.facts else {
+        return wait(draft, run, collected);
+    };
+    match evidence::of_preflight(entry.message.as_deref(), draft.uid()) {
+        Ok(report) => report_read(draft, run, collected, report),
+        Err(detail) => {
+            let circumstances = Circumstances {
+                past_deadline: draft
+                    .observed
+                    .job(&Child::Preflight)
+                    .is_some_and(past_deadline),
+                deleted_by_us: draft.latch(&Child::Preflight) == Latch::Deleting,
+                ..Circumstances::default()
+            };
+            let what = match fate(facts, circumstances) {
+                Fate::OutOfMemory => "it was killed for want of memory".to_owned(),
+                Fate::Evicted { detail } | Fate::Lost { detail } => detail,
+                Fate::DeadlineExceeded => "it was not done by its deadline".to_owned(),
+                Fate::Exited { code } => format!("it exited with code {code}, and {detail}"),
+                Fate::NeverSeen | Fate::Running => detail,
+            };
+            let message = format!("the preflight failed: {what}");
+            refuse(draft, run, collected, Refusal::Other, &message)
+        }
+    }
+}
+
+fn report_read(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    report: PreflightReport,
+) -> ControlFlow<()> {
+    let PreflightReport {
+        run: _,
+        result,
+        message,
+        target,
+    } = report;
+    draft.target().preflight = Some(message.clone());
+    if let Some(found) = target {
+        let TargetFound {
+            version,
+            role,
+            maxmemory_bytes,
+            maxclients,
+            keys: _,
+            other_clients: _,
+            expected_growth_bytes: _,
+            full_after_seconds: _,
+            flushed_keys: _,
+        } = found;
+        let target = draft.target();
+        target.redis_version = Some(version);
+        target.role = Some(role);
+        target.maxmemory_bytes = i64::try_from(maxmemory_bytes).ok();
+        target.maxclients = i64::try_from(maxclients).ok();
+    }
+    match result {
+        PreflightResult::Passed => {
+            draft.condition(
+                PREFLIGHT_PASSED,
+                ConditionStatus::True,
+                reasons::PASSED,
+                &message,
+            );
+            ControlFlow::Continue(())
+        }
+        PreflightResult::Refused { reason } => {
+            refuse(draft, run, collected, reason, &message)
+        }
+    }
+}
+
+/// Ends the run; a preflight that was ended by others may have left something on the target.
+fn refuse(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    refusal: Refusal,
+    message: &str,
+) -> ControlFlow<()> {
+    draft.condition(
+        PREFLIGHT_PASSED,
+        ConditionStatus::False,
+        &format!("{refusal:?}"),
+        message,
+    );
+    let reason = match refusal {
+        Refusal::TargetBusy => Reason::TargetBusy,
+        Refusal::HostNotFound
+        | Refusal::ConnectionRefused
+        | Refusal::ConnectionTimeout
+        | Refusal::AuthenticationFailed
+        | Refusal::PermissionDenied
+        | Refusal::TlsVerificationFailed
+        | Refusal::TlsNotOffered
+        | Refusal::TlsRequired
+        | Refusal::TargetIsReplica
+        | Refusal::ClusterModeUnsupported
+        | Refusal::TooFewConnections
+        | Refusal::TooLittleMemory
+        | Refusal::FlushOtherClients
+        | Refusal::FlushForeignData
+        | Refusal::InvalidUrl
+        | Refusal::Other => Reason::PreflightFailed,
+    };
+    let cleanup = finish::step(draft, run, collected)?;
+    draft.conclude(reason, message, cleanup);
+    ControlFlow::Break(())
+}
+
+fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+    // Its report is what is needed of it, and that is not there.
+    if children::standing(draft, &Child::Preflight) == Standing::ToCreate {
+        waiting::begin(draft, PREFLIGHT_PASSED, "waiting for the check of the target");
+    }
+    children::ensure(draft, run, collected, &Child::Preflight, |run| {
+        Effect::CreateJob(Child::Preflight, Box::new(preflight_job::build(run)))
+    })?;
+    let Some(job) = draft.observed.job(&Child::Preflight) else {
+        return ControlFlow::Break(());
+    };
+    let pods = pods_of(draft, &Child::Preflight);
+    if let Some(end) = job_end(job)
+        && pods.is_empty()
+    {
+        let until = later(end.at.unwrap_or(draft.now), SIGHT);
+        if draft.now < until {
+            draft.wake_at(until);
+            return ControlFlow::Break(());
+        }
+        return refuse(
+            draft,
+            run,
+            collected,
+            Refusal::Other,
+            "the preflight failed: its pod was gone before its report could be read",
+        );
+    }
+    let since = created(&job.metadata).unwrap_or(draft.now);
+    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let waited = Waited {
+        what: "the preflight",
+        since,
+        until: later(since, timeout),
+        job: Some(job),
+        pods: draft
+            .observed
+            .pods
+            .iter()
+            .filter(|pod| pods.iter().any(|found| std::sync::Arc::ptr_eq(found, pod)))
+            .map(|pod| ("the preflight".to_owned(), pod.as_ref()))
+            .collect(),
+        timeout_reason: Reason::StartTimeout,
+    };
+    waiting::step(draft, run, collected, &waited)
+}

@@ -1,0 +1,162 @@
+//! Ends a run before its own end: cancelled, a dyno lost, a child lost, or never started.
+//!
+//! What led to it is stored first, then the deletions are latched in the status, then made; then
+//! the pods' last words are waited for, the target is cleaned up, and the verdict is written.
+
+use std::ops::ControlFlow;
+
+use jiff::SignedDuration;
+use redyno_contract::Reason;
+
+use super::draft::{Draft, Latch, later};
+use super::survey::pods_of;
+use super::{Effect, children, finish, verdict, waiting};
+use crate::build::Run;
+use crate::build::names::Child;
+use crate::build::runner_pod::GRACE_SECONDS;
+use crate::cluster::job_end;
+use crate::evidence::{Cause, Collected, GivenUp, given_up_data};
+use crate::events::Notice;
+use crate::fate::PodFacts;
+
+/// How long after its grace period a pod may still be there. On a node whose kubelet died it stays
+/// for ever.
+const AFTER_GRACE: SignedDuration = SignedDuration::from_secs(15);
+
+/// How long the garbage collector may take to get to the pods of a deleted Job.
+const COLLECTION: SignedDuration = SignedDuration::from_secs(30);
+
+/// Gives the run up.
+pub(super) fn give_up(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    cause: Cause,
+) -> ControlFlow<()> {
+    let given_up = GivenUp {
+        cause,
+        at: draft.now,
+    };
+    if draft.observed.report.is_some() {
+        draft.store(given_up_data(&given_up));
+    }
+    if jobs_to_delete(draft, run).next().is_some() {
+        draft.notice(Notice::stopping(&title(&given_up.cause)));
+    }
+    step(draft, run, collected, &given_up)
+}
+
+/// Brings a run that was given up to its end.
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    given_up: &GivenUp,
+) -> ControlFlow<()> {
+    name_in_condition(draft, &given_up.cause);
+    let to_delete: Vec<Child> = jobs_to_delete(draft, run).collect();
+    for child in to_delete {
+        draft.latch_deleting(&child);
+        let ours = draft
+            .observed
+            .metadata(&child)
+            .filter(|metadata| children::is_controlled_by(metadata, draft.load_test))
+            .filter(|metadata| metadata.deletion_timestamp.is_none())
+            .and_then(|metadata| metadata.uid.clone());
+        if let Some(uid) = ours {
+            draft.effect(Effect::Delete { child, uid });
+            draft.wake_in(SignedDuration::from_secs(5));
+        }
+    }
+    last_words(draft, run, given_up)?;
+    let cleanup = finish::step(draft, run, collected)?;
+    match &given_up.cause {
+        Cause::NotStarted { reason, message } => draft.conclude(*reason, message, cleanup),
+        cause => verdict::given_up(draft, run, collected, cause, cleanup),
+    }
+    ControlFlow::Break(())
+}
+
+/// The Jobs whose pods must not go on. One that has ended is left alone, for its pods' logs.
+fn jobs_to_delete<'a>(draft: &'a Draft<'_>, run: Run<'a>) -> impl Iterator<Item = Child> + 'a {
+    let observed = draft.observed;
+    working_jobs(run).filter(move |child| {
+        let was_created = draft.latch(child) != Latch::None;
+        let has_ended = observed
+            .job(child)
+            .is_some_and(|job| job_end(job).is_some());
+        was_created && !has_ended
+    })
+}
+
+/// The Jobs that use the target; the finish is not one of them.
+fn working_jobs(run: Run<'_>) -> impl Iterator<Item = Child> + '_ {
+    std::iter::once(Child::Preflight).chain(
+        run.resolved
+            .plan
+            .formation
+            .iter()
+            .map(|dynos| Child::Dynos(dynos.dyno_type.clone())),
+    )
+}
+
+/// Waits until every pod that used the target has ended, or will not any more.
+fn last_words(draft: &mut Draft<'_>, run: Run<'_>, given_up: &GivenUp) -> ControlFlow<()> {
+    let grace = SignedDuration::from_secs(GRACE_SECONDS);
+    let latest = later(given_up.at, COLLECTION + grace + AFTER_GRACE);
+    let mut until = None;
+    for child in working_jobs(run) {
+        for pod in pods_of(draft, &child) {
+            if PodFacts::of(pod).is_final() {
+                continue;
+            }
+            // The deletion timestamp already contains the grace period.
+            let pod_until = match &pod.metadata.deletion_timestamp {
+                Some(deleted) => later(deleted.0, AFTER_GRACE).min(latest),
+                None => latest,
+            };
+            until = until.max(Some(pod_until));
+        }
+    }
+    // The pods of a Job that is still there may be still to come.
+    let has_jobs = jobs_to_delete(draft, run)
+        .any(|child| draft.observed.job(&child).is_some());
+    if has_jobs {
+        until = until.max(Some(latest));
+    }
+    match until {
+        Some(until) if draft.now < until => {
+            draft.wake_at(until);
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// The condition that names a run's trouble carries a terminal cause, too.
+fn name_in_condition(draft: &mut Draft<'_>, cause: &Cause) {
+    let reason = match cause {
+        Cause::NotStarted { reason, message } => {
+            waiting::name_cause(draft, *reason, message);
+            return;
+        }
+        Cause::Cancelled => Reason::Cancelled,
+        Cause::Dyno { .. } => Reason::DynoLost,
+        Cause::Duplicate { .. } => Reason::DuplicateDyno,
+        Cause::ChildLost { .. } => Reason::ChildLost,
+        Cause::Deadline => Reason::DeadlineExceeded,
+    };
+    waiting::name_cause(draft, reason, &title(cause));
+}
+
+/// A cause for people.
+pub(super) fn title(cause: &Cause) -> String {
+    match cause {
+        Cause::Cancelled => "the run was cancelled".to_owned(),
+        Cause::NotStarted { reason: _, message } => message.clone(),
+        Cause::Dyno { dyno, detail } => format!("{dyno}: {detail}"),
+        Cause::Duplicate { dyno } => format!("two pods ran {dyno}"),
+        Cause::ChildLost { child } => format!("{child} was deleted during the run"),
+        Cause::Deadline => "the run was not over by its deadline".to_owned(),
+    }
+}

@@ -1,0 +1,202 @@
+//! What is known of every planned dyno: from its pod, and from what is kept of it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
+use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
+use redyno_contract::plan::DynoName;
+use redyno_contract::report::Ending;
+
+use super::draft::{Draft, Latch};
+use crate::build::names::Child;
+use crate::build::{Run, labels};
+use crate::cluster::{job_end, past_deadline};
+use crate::evidence::{self, Collected};
+use crate::fate::{Circumstances, PodFacts, fate, runner_status};
+
+/// One planned dyno.
+#[derive(Clone, Debug)]
+pub(super) struct Dyno {
+    pub(super) name: DynoName,
+    /// Its pod, while it is in the cluster.
+    pub(super) pod: Option<Arc<Pod>>,
+    /// What the platform says of it, or said.
+    pub(super) facts: Option<PodFacts>,
+    pub(super) fate: Fate,
+    pub(super) evidence: Evidence,
+    /// Nothing more will come of it.
+    pub(super) ended: bool,
+    /// Its startup probe has passed: claimed, connected, prefilled.
+    pub(super) ready: bool,
+    /// Its readiness probe has passed: the common start is over.
+    pub(super) running: bool,
+    /// Another pod of the same dyno has lost the claim.
+    pub(super) duplicate: bool,
+}
+
+/// The exit code of a dyno that another pod had claimed before.
+const DUPLICATE: i32 = 76;
+
+/// Every planned dyno, in the order of the plan.
+pub(super) fn dynos(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> Vec<Dyno> {
+    run.resolved
+        .plan
+        .dynos()
+        .map(|name| dyno(draft, collected, name))
+        .collect()
+}
+
+fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
+    let entry = collected.entry(&name.to_string());
+    let pods: Vec<&Arc<Pod>> = draft
+        .observed
+        .pods
+        .iter()
+        .filter(|pod| evidence::dyno_of(pod).as_ref() == Some(&name))
+        .collect();
+    let lost_claim = |pod: &&&Arc<Pod>| {
+        PodFacts::of(pod)
+            .exit
+            .is_some_and(|exit| exit.code == DUPLICATE)
+    };
+    // The pod whose last words are kept; else one that has not lost the claim.
+    let pod = pods
+        .iter()
+        .find(|pod| {
+            entry
+                .facts
+                .as_ref()
+                .is_some_and(|facts| pod.metadata.uid.as_deref() == Some(facts.uid.as_str()))
+        })
+        .or_else(|| pods.iter().find(|pod| !lost_claim(pod)))
+        .or_else(|| pods.first())
+        .copied();
+    let duplicate = pods.len() > 1 && pods.iter().any(|pod| lost_claim(&pod));
+    let facts = PodFacts::merged(entry.facts, pod.map(|pod| PodFacts::of(pod)));
+    let evidence = evidence::of_dyno(
+        entry.message.as_deref(),
+        draft.uid(),
+        &name,
+        facts.as_ref().map(|facts| facts.uid.as_str()),
+    );
+    let child = Child::Dynos(name.dyno_type.clone());
+    let job = draft.observed.job(&child);
+    let circumstances = Circumstances {
+        deleted_by_us: draft.latch(&child) == Latch::Deleting,
+        past_deadline: job.is_some_and(past_deadline),
+        ended_by_itself: ended_by_itself(&evidence),
+        present: pod.is_some(),
+    };
+    let status = pod.and_then(|pod| container(pod));
+    let ended = match (&facts, pod) {
+        (Some(facts), Some(_)) => facts.is_final() || facts.given_up.is_some(),
+        (Some(_), None) => true,
+        // A Job that has ended makes no more pods: this one was never seen, or not by us.
+        (None, _) => draft.latch(&child) == Latch::Deleting || job.and_then(job_end).is_some(),
+    };
+    Dyno {
+        fate: facts
+            .as_ref()
+            .map_or(Fate::NeverSeen, |facts| fate(facts, circumstances)),
+        ready: status.is_some_and(|status| status.started == Some(true)),
+        running: pod.is_some_and(|pod| is_condition_true(pod, "Ready")),
+        pod: pod.cloned(),
+        name,
+        facts,
+        evidence,
+        ended,
+        duplicate,
+    }
+}
+
+fn ended_by_itself(evidence: &Evidence) -> bool {
+    match evidence {
+        Evidence::Complete(report) => report.end.as_ref().is_some_and(|end| match &end.ending {
+            Ending::Completed
+            | Ending::BacklogLimit { .. }
+            | Ending::ErrorLimit { .. }
+            | Ending::LatencyLimit { .. }
+            | Ending::Stopped
+            | Ending::TargetLost { .. }
+            | Ending::TargetChanged { .. }
+            | Ending::StartTimeout { .. }
+            | Ending::DuplicateDyno { .. }
+            | Ending::Internal { .. } => true,
+            Ending::Terminated => false,
+        }),
+        Evidence::Partial(_) | Evidence::Missing { .. } => false,
+    }
+}
+
+impl Dyno {
+    /// Whether it was there for the common start.
+    pub(super) fn has_started(&self) -> bool {
+        self.running
+            || self
+                .evidence
+                .report()
+                .is_some_and(|report| report.start.is_some())
+    }
+
+    /// For the judge.
+    pub(super) fn into_outcome(self) -> DynoOutcome {
+        let (pod_name, node_name) = match self.facts {
+            Some(facts) => (Some(facts.name), facts.node),
+            None => (None, None),
+        };
+        DynoOutcome {
+            dyno: self.name,
+            pod_name,
+            node_name,
+            fate: self.fate,
+            report: self.evidence,
+        }
+    }
+}
+
+/// The pods of preflight or finish, or of a dyno type.
+pub(super) fn pods_of<'a>(draft: &'a Draft<'_>, child: &Child) -> Vec<&'a Arc<Pod>> {
+    draft
+        .observed
+        .pods
+        .iter()
+        .filter(|pod| {
+            let Some(pod_labels) = &pod.metadata.labels else {
+                return false;
+            };
+            let is = |label: &str, value: &str| {
+                pod_labels.get(label).is_some_and(|found| found == value)
+            };
+            is(labels::COMPONENT, child.component())
+                && match child {
+                    Child::Dynos(dyno_type) => is(labels::DYNO_TYPE, dyno_type),
+                    Child::Plan
+                    | Child::Report
+                    | Child::RedisPod
+                    | Child::RedisService
+                    | Child::Preflight
+                    | Child::Finish => true,
+                }
+        })
+        .collect()
+}
+
+/// The status of the runner's container.
+pub(super) fn container(pod: &Pod) -> Option<&ContainerStatus> {
+    runner_status(pod.status.as_ref()?.container_statuses.as_ref()?)
+}
+
+/// A condition of a pod.
+pub(super) fn pod_condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
+    pod.status
+        .as_ref()?
+        .conditions
+        .as_ref()?
+        .iter()
+        .find(|condition| condition.type_ == type_)
+}
+
+/// Whether a condition of a pod is True.
+pub(super) fn is_condition_true(pod: &Pod, type_: &str) -> bool {
+    pod_condition(pod, type_).is_some_and(|condition| condition.status == "True")
+}

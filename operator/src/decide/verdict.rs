@@ -1,0 +1,109 @@
+//! The end: judged by the evidence.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_contract::report::Ending;
+use redyno_contract::{Reason, RunFacts, judge};
+use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
+use redyno_crds::conclude::conclude_judged;
+
+use super::draft::Draft;
+use super::managed_redis::{self, Redis};
+use super::stop;
+use super::survey;
+use crate::build::Run;
+use crate::evidence::{Cause, Collected};
+
+/// Judges a run whose dynos have all ended.
+pub(super) fn judged(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    cleanup: Option<String>,
+) {
+    conclude(draft, run, collected, None, cleanup);
+}
+
+/// Judges a run that was given up. If none of its dynos ever ran there is nothing to judge.
+pub(super) fn given_up(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    cause: &Cause,
+    cleanup: Option<String>,
+) {
+    let any_ran = survey::dynos(draft, run, collected)
+        .iter()
+        .any(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
+    if any_ran {
+        conclude(draft, run, collected, Some(cause), cleanup);
+        return;
+    }
+    let reason = match cause {
+        Cause::Cancelled => Reason::Cancelled,
+        Cause::NotStarted { reason, message: _ } => *reason,
+        Cause::Dyno { .. } => Reason::DynoLost,
+        Cause::Duplicate { .. } => Reason::DuplicateDyno,
+        Cause::ChildLost { .. } => Reason::ChildLost,
+        Cause::Deadline => Reason::DeadlineExceeded,
+    };
+    draft.conclude(reason, &stop::title(cause), cleanup);
+}
+
+fn conclude(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    cause: Option<&Cause>,
+    cleanup: Option<String>,
+) {
+    let mut outcomes: Vec<DynoOutcome> = survey::dynos(draft, run, collected)
+        .into_iter()
+        .map(survey::Dyno::into_outcome)
+        .collect();
+    let mut facts = RunFacts::default();
+    match cause {
+        None => {}
+        Some(Cause::Cancelled) => facts.cancelled = true,
+        Some(Cause::ChildLost { child }) => facts.child_lost = Some(child.clone()),
+        Some(Cause::Duplicate { dyno }) => facts.duplicate = Some(dyno.clone()),
+        Some(Cause::Deadline) => {
+            for outcome in &mut outcomes {
+                if outcome.fate == Fate::Running {
+                    outcome.fate = Fate::DeadlineExceeded;
+                }
+            }
+        }
+        // Their fates tell.
+        Some(Cause::Dyno { .. } | Cause::NotStarted { .. }) => {}
+    }
+    // A Redis that goes after the dynos have ended well is none of the run's business.
+    if !outcomes.iter().all(ran_to_its_end) {
+        match managed_redis::state(draft) {
+            Redis::Well => {}
+            Redis::Taken(detail) => facts.managed_redis_taken = Some(detail),
+            Redis::Ended(detail) => facts.managed_redis_ended = Some(detail),
+        }
+    }
+    let judgement = judge(&run.resolved.plan, &facts, &outcomes);
+    let notes = draft.notes(cleanup);
+    conclude_judged(
+        &mut draft.status,
+        &judgement,
+        run.resolved,
+        &notes,
+        draft.load_test.metadata.generation,
+        &Time(draft.now),
+        draft.settings.failed_verdict_is_stalled,
+    );
+    draft.wake_at(draft.now);
+}
+
+fn ran_to_its_end(outcome: &DynoOutcome) -> bool {
+    match &outcome.report {
+        Evidence::Complete(report) => report
+            .end
+            .as_ref()
+            .is_some_and(|end| end.ending == Ending::Completed),
+        Evidence::Partial(_) | Evidence::Missing { .. } => false,
+    }
+}

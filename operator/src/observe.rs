@@ -1,0 +1,235 @@
+//! Reads everything that a decision needs, and writes nothing.
+//!
+//! The children are read from the API server itself: a cache that lags behind could make a child
+//! that was created a moment ago look as if somebody had deleted it. Pods of Jobs come from
+//! [`crate::pods`], which never loses one before its last words are kept.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, Pod, Service};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::api::ListParams;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use redyno_crds::LoadTest;
+use serde::de::DeserializeOwned;
+
+use crate::build::names::Child;
+use crate::cluster::{EventSeen, NodeRoom, Observed};
+use crate::decide::{is_finished, waiting};
+use crate::error::Error;
+use crate::pods::PodView;
+
+/// More events than this of one object say nothing new.
+const MOST_EVENTS: u32 = 50;
+
+/// Reads what there is of a LoadTest's run.
+///
+/// # Errors
+/// If the API server cannot be asked.
+pub async fn observe(
+    client: &Client,
+    pods: &PodView,
+    load_test: &LoadTest,
+    now: Timestamp,
+) -> Result<Observed, Error> {
+    let namespace = load_test.namespace().unwrap_or_default();
+    let name = load_test.name_any();
+    let get = Getter {
+        client,
+        namespace: &namespace,
+        load_test: &name,
+    };
+    let mut observed = Observed {
+        pods: pods.of_run(&load_test.uid().unwrap_or_default()),
+        ..Observed::default()
+    };
+    let is_managed = load_test.spec.target.managed.is_some();
+    let types = load_test
+        .spec
+        .formation
+        .iter()
+        .map(|dynos| Child::Dynos(dynos.dyno_type.clone()));
+    let jobs = futures::future::try_join_all(
+        types.map(|child| async move { get.get::<Job>(&child).await.map(|job| (child, job)) }),
+    );
+    let redis = async {
+        if is_managed {
+            futures::future::try_join(
+                get.get::<Pod>(&Child::RedisPod),
+                get.get::<Service>(&Child::RedisService),
+            )
+            .await
+        } else {
+            Ok((None, None))
+        }
+    };
+    let config_maps = async {
+        if is_finished(load_test) {
+            // Nothing is decided by them any more.
+            return Ok((None, None));
+        }
+        // Reports are read after pods: a pod that has gone from the one is in the other.
+        futures::future::try_join(
+            get.get::<ConfigMap>(&Child::Plan),
+            get.get::<ConfigMap>(&Child::Report),
+        )
+        .await
+    };
+    let ((plan, report), (redis_pod, redis_service), preflight, finish, jobs) =
+        futures::future::try_join5(
+            config_maps,
+            redis,
+            get.get::<Job>(&Child::Preflight),
+            get.get::<Job>(&Child::Finish),
+            jobs,
+        )
+        .await?;
+    observed.plan = plan;
+    observed.report = report;
+    observed.redis_pod = redis_pod;
+    observed.redis_service = redis_service;
+    observed.preflight = preflight;
+    observed.finish = finish;
+    observed.dynos = jobs
+        .into_iter()
+        .filter_map(|(child, job)| Some((child.token().to_owned(), job?)))
+        .collect::<BTreeMap<_, _>>();
+    if !is_finished(load_test) {
+        let questions = waiting::questions(&observed, now);
+        observed.events = events(client, &namespace, &questions.uids).await?;
+        if questions.nodes {
+            observed.largest_node = largest_node(client).await;
+        }
+    }
+    Ok(observed)
+}
+
+#[derive(Clone, Copy)]
+struct Getter<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    load_test: &'a str,
+}
+
+impl Getter<'_> {
+    async fn get<K>(&self, child: &Child) -> Result<Option<K>, Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
+        api.get_opt(&child.name(self.load_test))
+            .await
+            .map_err(|source| Error::Read {
+                what: child.kind().as_str(),
+                source: Box::new(source),
+            })
+    }
+}
+
+async fn events(
+    client: &Client,
+    namespace: &str,
+    uids: &[String],
+) -> Result<Vec<EventSeen>, Error> {
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+    let mut seen = Vec::new();
+    for uid in uids {
+        let parameters = ListParams::default()
+            .fields(&format!("involvedObject.uid={uid}"))
+            .limit(MOST_EVENTS);
+        let list = api.list(&parameters).await.map_err(|source| Error::Read {
+            what: "Events",
+            source: Box::new(source),
+        })?;
+        seen.extend(list.items.into_iter().map(|event| {
+            EventSeen {
+                uid: uid.clone(),
+                reason: event.reason.unwrap_or_default(),
+                message: event.message.unwrap_or_default(),
+                at: event
+                    .last_timestamp
+                    .map(|time| time.0)
+                    .or_else(|| event.event_time.map(|time| time.0)),
+            }
+        }));
+    }
+    Ok(seen)
+}
+
+/// The largest node. Nodes may be read only where the administrator allows it; without them a
+/// message says less.
+async fn largest_node(client: &Client) -> Option<NodeRoom> {
+    let api: Api<Node> = Api::all(client.clone());
+    let nodes = match api.list(&ListParams::default()).await {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            tracing::debug!(%error, "Nodes cannot be read.");
+            return None;
+        }
+    };
+    nodes
+        .items
+        .iter()
+        .filter(|node| {
+            node.spec
+                .as_ref()
+                .is_none_or(|spec| spec.unschedulable != Some(true))
+        })
+        .filter_map(|node| {
+            let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
+            Some(NodeRoom {
+                name: node.name_any(),
+                cpu_millis: thousandths(allocatable.get("cpu")?)?,
+                memory_bytes: thousandths(allocatable.get("memory")?)? / 1000,
+            })
+        })
+        .max_by_key(|node| (node.cpu_millis, node.memory_bytes))
+}
+
+/// A quantity in thousandths of its unit: `2`, `1500m`, `24Gi`.
+fn thousandths(quantity: &Quantity) -> Option<u64> {
+    let text = quantity.0.as_str();
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor: u64 = match unit {
+        "m" => 1,
+        "" => 1000,
+        "k" => 1_000_000,
+        "M" => 1_000_000_000,
+        "G" => 1_000_000_000_000,
+        "Ki" => 1000 << 10,
+        "Mi" => 1000 << 20,
+        "Gi" => 1000 << 30,
+        "Ti" => 1000 << 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_as_nodes_state_them_are_read() {
+        for (text, expected) in [
+            ("2", Some(2000)),
+            ("1500m", Some(1500)),
+            ("24674532Ki", Some(24_674_532 * 1024 * 1000)),
+            ("16Gi", Some(16_000 << 30)),
+            ("0.5", None),
+            ("", None),
+        ] {
+            assert_eq!(thousandths(&Quantity(text.to_owned())), expected, "{text}");
+        }
+    }
+}

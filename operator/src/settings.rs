@@ -1,0 +1,22 @@
+//! What the administrator set, by the chart's values.
+
+use redyno_crds::Catalogue;
+
+/// What the administrator set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Sizes and plans.
+    pub catalogue: Catalogue,
+    /// Image of preflight, dynos and finish.
+    pub runner_image: String,
+    /// Image of managed Redis servers.
+    pub redis_image: String,
+    /// When images are pulled: Always, IfNotPresent or Never.
+    pub image_pull_policy: String,
+    /// Secrets for pulling them, by name, in the LoadTest's namespace.
+    pub image_pull_secrets: Vec<String>,
+    /// How long a dyno stays after its report, to be scraped once more.
+    pub linger_seconds: u32,
+    /// Whether a verdict other than Passed makes the LoadTest `Stalled` for tools that read it.
+    pub failed_verdict_is_stalled: bool,
+}
