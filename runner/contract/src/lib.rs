@@ -8,6 +8,7 @@
 //! Nothing in this crate does IO, reads a clock or draws a random number.
 
 pub mod event;
+pub mod figures;
 pub mod histogram;
 pub mod judge;
 pub mod judgement;

@@ -528,7 +528,7 @@ impl Plan {
             .iter()
             .filter(|dynos| dyno_type.is_none_or(|name| name == dynos.dyno_type))
             .flat_map(|dynos| (0..dynos.quantity).map(|index| self.schedule(dynos, index).count()))
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 
     /// The latency limits that a dyno of this type counts, with their threshold's position, in

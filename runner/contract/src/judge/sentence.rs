@@ -1,0 +1,329 @@
+//! The one or two sentences that a verdict comes with: what happened, and what to try.
+
+use super::bottleneck::{Evidence, Next};
+use super::breach::Breach;
+use super::run::{Dyno, Run};
+use super::thresholds::shown_limit;
+use super::trust::Doubt;
+use crate::figures;
+use crate::judgement::{Quantile, ThresholdResult, Totals, TypeResult};
+use crate::plan::{Latency, Limit, OnDynoFailure, Percentile, Step};
+use crate::report::Ending;
+use crate::verdict::{Bottleneck, Reason};
+
+/// Longest text that is quoted from a platform, a target or an error.
+const LONGEST_QUOTE: usize = 300;
+
+/// A text from elsewhere, on one line, of bounded length and without a full stop of its own.
+pub(super) fn told(text: &str) -> String {
+    let flat: String = text
+        .chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect();
+    let flat = flat.trim().trim_end_matches('.');
+    if flat.is_empty() {
+        "nothing more is known".to_owned()
+    } else if flat.chars().count() > LONGEST_QUOTE {
+        let cut: String = flat.chars().take(LONGEST_QUOTE).collect();
+        format!("{cut}...")
+    } else {
+        flat.to_owned()
+    }
+}
+
+/// What happened, and what to try.
+pub(super) fn of(what: &str, advice: &str) -> String {
+    format!("{what}. {advice}")
+}
+
+/// What to try against a bottleneck; where none is known, what the reason suggests.
+pub(super) const fn advice(reason: Reason, bottleneck: Bottleneck) -> &'static str {
+    match bottleneck {
+        Bottleneck::RedisCpu => "Try a lower rate, fewer flats or smaller items.",
+        Bottleneck::RedisMemory => {
+            "Try a target with more memory, fewer workers, fewer flats or smaller items."
+        }
+        Bottleneck::RedisConnections => {
+            "Try fewer workers, or a target that allows more connections."
+        }
+        Bottleneck::DynoCpu => "Try a larger size, more dynos or a lower rate.",
+        Bottleneck::Network => {
+            "Look at the network between dyno and target and at the target's slow log, or try more workers."
+        }
+        Bottleneck::Generator => "Run it on quieter nodes, or give the dyno more CPU.",
+        Bottleneck::Unknown => reason.advice(),
+    }
+}
+
+/// Why a final breach came about.
+pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence) -> String {
+    let what = match breach {
+        Breach::OfDyno { dyno, end } => {
+            let when = figures::seconds(end.after_milliseconds);
+            let phase = if end.during_warmup {
+                ", in the warm-up"
+            } else {
+                ""
+            };
+            let why = match &end.ending {
+                Ending::BacklogLimit { worker, backlog } => {
+                    format!("worker {worker} had {backlog} waiting")
+                }
+                Ending::ErrorLimit { threshold, cause } => format!(
+                    "more tasks failed than threshold {} allows ({})",
+                    told(threshold),
+                    told(cause)
+                ),
+                Ending::LatencyLimit { threshold } => over_threshold(run, threshold),
+                // No other ending is a breach.
+                _ => "a limit was broken".to_owned(),
+            };
+            format!("{} FAILED after {when}{phase}: {why}", dyno.name)
+        }
+        Breach::Together { threshold, excess } => {
+            let of = threshold
+                .dyno_type
+                .as_ref()
+                .map(|name| format!(" of {name}"))
+                .unwrap_or_default();
+            let (what, phase) = match threshold.limit {
+                Limit::Latency(limit) => (format!("were over {}", shown_limit(&limit)), ""),
+                Limit::Errors { .. } if excess.during_warmup => {
+                    ("failed".to_owned(), " of the warm-up")
+                }
+                Limit::Errors { .. } | Limit::Rate { .. } => ("failed".to_owned(), ""),
+            };
+            format!(
+                "Threshold {} FAILED: {} tasks{phase}{of} {what}, {} allowed",
+                threshold.name, excess.over, excess.allowed
+            )
+        }
+    };
+    format!("{what}{}{}", cause(evidence), relieved(run, breach))
+}
+
+fn over_threshold(run: &Run<'_>, name: &str) -> String {
+    let limit = run
+        .plan
+        .thresholds
+        .iter()
+        .find(|threshold| threshold.name == name)
+        .and_then(|threshold| match &threshold.limit {
+            Limit::Latency(limit) => Some(format!(" ({})", shown_limit(limit))),
+            Limit::Errors { .. } | Limit::Rate { .. } => None,
+        })
+        .unwrap_or_default();
+    format!(
+        "more tasks were over threshold {}{limit} than it allows",
+        told(name)
+    )
+}
+
+/// The evidence behind a bottleneck, as a clause.
+pub(super) fn cause(evidence: &Evidence) -> String {
+    let share = |per_mille: Option<u32>| figures::percent(per_mille.unwrap_or(0).into());
+    let redis = share(evidence.redis_per_mille);
+    if let Some((lag, limit)) = evidence.late
+        && evidence.generator()
+    {
+        return format!(
+            "; but the generator itself was late, schedule lag p99 {} (limit {})",
+            figures::milliseconds(lag, 2),
+            figures::milliseconds(limit, 2)
+        );
+    }
+    match evidence.bottleneck() {
+        Bottleneck::RedisCpu => format!("; Redis was at {redis} of its core"),
+        Bottleneck::RedisMemory if evidence.evicted_keys > 0 => format!(
+            "; Redis ran out of memory and evicted {} keys",
+            evidence.evicted_keys
+        ),
+        Bottleneck::RedisMemory => "; Redis was out of memory".to_owned(),
+        Bottleneck::RedisConnections if evidence.rejected_connections > 0 => format!(
+            "; Redis refused {} connections",
+            evidence.rejected_connections
+        ),
+        Bottleneck::RedisConnections => "; Redis refused connections".to_owned(),
+        Bottleneck::DynoCpu if evidence.throttled() => format!(
+            "; the dyno's CPU quota throttled it in {} of all periods",
+            figures::percent(evidence.throttled_per_mille.into())
+        ),
+        Bottleneck::DynoCpu => format!(
+            "; the dyno used {} of its CPU",
+            share(evidence.dyno_per_mille)
+        ),
+        Bottleneck::Network => format!(
+            "; neither Redis ({redis} of its core) nor the dyno ({} of its CPU) was busy",
+            share(evidence.dyno_per_mille)
+        ),
+        Bottleneck::Generator | Bottleneck::Unknown => match evidence.redis_per_mille {
+            Some(_) => format!("; Redis was at {redis} of its core"),
+            None => String::new(),
+        },
+    }
+}
+
+/// With `Continue` the others ran on without the load of the one that failed.
+fn relieved(run: &Run<'_>, breach: &Breach<'_, '_>) -> String {
+    if run.plan.on_dyno_failure != OnDynoFailure::Continue
+        || matches!(breach, Breach::Together { .. })
+    {
+        return String::new();
+    }
+    match run.dynos.iter().filter(|dyno| dyno.completed()).count() {
+        0 => String::new(),
+        1 => "; 1 other dyno ran to its end, relieved of this one's load".to_owned(),
+        others => {
+            format!("; {others} other dynos ran to their end, relieved of this one's load")
+        }
+    }
+}
+
+/// Why the numbers cannot be trusted.
+pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
+    match doubt {
+        Doubt::ReportMissing { dyno, found } => {
+            format!("The final report of {dyno} is missing: {}", told(found))
+        }
+        Doubt::NotDelivered {
+            dyno,
+            delivered,
+            scheduled,
+            throttled_per_mille: _,
+        } => format!(
+            "{dyno} handed only {delivered} of {scheduled} due tasks to its workers, at least 99 % must be"
+        ),
+        Doubt::Late {
+            dyno,
+            lag,
+            limit,
+            throttled_per_mille: _,
+        } => format!(
+            "{dyno} was late with its own tasks: schedule lag p99 {} (limit {})",
+            figures::milliseconds(*lag, 2),
+            figures::milliseconds(*limit, 2)
+        ),
+        Doubt::Skewed {
+            microseconds,
+            limit,
+        } => format!(
+            "The dynos started {} apart (limit {})",
+            figures::milliseconds(*microseconds, 3),
+            figures::exact_milliseconds(*limit)
+        ),
+        Doubt::Unknown { threshold } => format!(
+            "Threshold {} ({}) depends on tasks that never ended",
+            threshold.name, threshold.limit
+        ),
+    }
+}
+
+/// A threshold that was broken at the end.
+pub(super) fn threshold(threshold: &ThresholdResult, evidence: &Evidence) -> String {
+    format!(
+        "Threshold {} BREACHED: {} (limit {}){}",
+        threshold.name,
+        threshold.observed,
+        threshold.limit,
+        cause(evidence)
+    )
+}
+
+/// A type that did not keep up.
+pub(super) fn not_kept_up(row: &TypeResult, evidence: &Evidence) -> String {
+    let books = row.totals.books;
+    format!(
+        "{} did not keep up: {} of {} tasks ended in time, at least 99 % must{}",
+        row.dyno_type,
+        books.in_time,
+        books.scheduled,
+        cause(evidence)
+    )
+}
+
+/// What held, and what would be the limit next.
+pub(super) fn passed(
+    run: &Run<'_>,
+    summary: &Totals,
+    thresholds: &[ThresholdResult],
+    next: &Next,
+) -> String {
+    let count = run.dynos.len();
+    let held = run
+        .dynos
+        .iter()
+        .filter(|dyno| Dyno::completed(dyno))
+        .count();
+    let rate: f64 = run
+        .plan
+        .formation
+        .iter()
+        .map(|dynos| dynos.rate.tasks_per_second() * f64::from(dynos.quantity))
+        .sum();
+    let held = format!(
+        "{held} of {count} {} held {} tasks/s for {} s",
+        if count == 1 { "dyno" } else { "dynos" },
+        figures::rate(rate),
+        run.plan.duration_seconds
+    );
+    let response = response(run, summary, thresholds)
+        .map(|response| format!("; {response}"))
+        .unwrap_or_default();
+    let next = match next {
+        Next::Redis(per_mille) => format!(
+            " Next limit: Redis, at {} of its core.",
+            figures::percent((*per_mille).into())
+        ),
+        Next::Dyno(name, per_mille) => format!(
+            " Next limit: the dynos' CPU, {name} at {} of it.",
+            figures::percent((*per_mille).into())
+        ),
+        Next::Unknown => String::new(),
+    };
+    format!("{held}{response}.{next}")
+}
+
+/// The response p99, with its limit if there is one for all dynos.
+fn response(run: &Run<'_>, summary: &Totals, thresholds: &[ThresholdResult]) -> Option<String> {
+    let limited = run
+        .plan
+        .thresholds
+        .iter()
+        .zip(thresholds)
+        .find_map(|(threshold, result)| match threshold.limit {
+            Limit::Latency(limit)
+                if limit.of == Latency::Response
+                    && limit.step == Step::Task
+                    && limit.percentile == Percentile::P99
+                    && threshold.dyno_type.is_none() =>
+            {
+                Some((limit, result))
+            }
+            _ => None,
+        });
+    if let Some((limit, result)) = limited {
+        return Some(format!(
+            "response p99 {} (limit {})",
+            result.observed,
+            figures::exact_milliseconds(limit.max_microseconds)
+        ));
+    }
+    let response = summary.response.as_ref()?;
+    Some(match response.p99 {
+        Quantile::At(p99) => format!(
+            "response p99 {}",
+            figures::milliseconds(p99, response.digits)
+        ),
+        Quantile::AtLeast(p99) => format!(
+            "response p99 >= {}",
+            figures::milliseconds(p99, response.digits)
+        ),
+        Quantile::Maximum(max) => format!("response at most {}", figures::milliseconds(max, 3)),
+    })
+}

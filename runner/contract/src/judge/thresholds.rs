@@ -1,0 +1,277 @@
+//! Thresholds: latencies and errors by what the dynos counted, rates by what they achieved.
+
+use super::merge::{self, Merged};
+use super::run::{Dyno, Run};
+use crate::figures;
+use crate::judgement::{Quantile, ThresholdResult};
+use crate::limit::{Holding, LimitCount, allowed_errors, allowed_over, holding};
+use crate::plan::{Latency, LatencyLimit, Limit, Step, ThresholdPlan};
+use crate::report::{Ending, Times};
+
+/// One row per threshold, in the order of the plan.
+pub(super) fn results(run: &Run<'_>) -> Vec<ThresholdResult> {
+    (0..run.plan.thresholds.len())
+        .map(|position| result(run, position))
+        .collect()
+}
+
+fn result(run: &Run<'_>, position: usize) -> ThresholdResult {
+    let threshold = &run.plan.thresholds[position];
+    let of = threshold.dyno_type.as_deref();
+    let mut result = match threshold.limit {
+        Limit::Latency(limit) => latency(run, position, limit),
+        Limit::Errors { max_per_million } => errors(run, position, max_per_million),
+        Limit::Rate {
+            min_tasks_per_second,
+        } => rate(run, of, min_tasks_per_second),
+    };
+    result.name.clone_from(&threshold.name);
+    if let Some(dyno_type) = of {
+        result.limit = format!("{} of {dyno_type}", result.limit);
+    }
+    // What a dyno found broken is broken: it counted against what the whole plan allows.
+    if run.dynos.iter().any(|dyno| broke(dyno, threshold)) {
+        result.holding = Holding::Breached;
+    }
+    result
+}
+
+fn broke(dyno: &Dyno<'_>, threshold: &ThresholdPlan) -> bool {
+    dyno.own_breach().is_some_and(|end| match &end.ending {
+        Ending::ErrorLimit {
+            threshold: name, ..
+        }
+        | Ending::LatencyLimit { threshold: name } => *name == threshold.name,
+        _ => false,
+    })
+}
+
+/// What is counted against what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Excess {
+    /// Tasks over the limit.
+    pub(super) over: u64,
+    /// What the whole plan allows.
+    pub(super) allowed: u64,
+    /// Whether this was in the warm-up.
+    pub(super) during_warmup: bool,
+}
+
+/// Whether the dynos' counts together exceed what the whole plan allows: then nothing that is still
+/// unknown can mend it. What a dyno counted that was told to end is left out.
+pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
+    let threshold = &run.plan.thresholds[position];
+    let of = threshold.dyno_type.as_deref();
+    let firm = || run.of_type(of).filter(|dyno| !dyno.told_to_end());
+    let found = |over: u64, allowed: u64, during_warmup: bool| {
+        (over > allowed).then_some(Excess {
+            over,
+            allowed,
+            during_warmup,
+        })
+    };
+    match threshold.limit {
+        Limit::Latency(limit) => {
+            let count = count(run, firm(), position);
+            let allowed = allowed_over(limit.percentile, run.plan.scheduled(of));
+            found(count.over, allowed, false)
+        }
+        Limit::Errors { max_per_million } => {
+            let warmup = firm().filter_map(Dyno::report).fold(0_u64, |sum, report| {
+                sum.saturating_add(report.warmup.failed)
+            });
+            let planned = planned_warmup(run, of);
+            found(warmup, allowed_errors(max_per_million, planned), true).or_else(|| {
+                let allowed = allowed_errors(max_per_million, run.plan.scheduled(of));
+                found(merge::books(firm()).failed, allowed, false)
+            })
+        }
+        Limit::Rate { .. } => None,
+    }
+}
+
+fn planned_warmup(run: &Run<'_>, of: Option<&str>) -> u64 {
+    run.of_type(of).fold(0, |sum, dyno| {
+        let schedule = run.plan.warmup_schedule(dyno.plan, dyno.name.index);
+        sum.saturating_add(schedule.count())
+    })
+}
+
+/// What some dynos counted of the latency limit at this position of the plan.
+fn count<'b, 'a: 'b>(
+    run: &Run<'_>,
+    dynos: impl Iterator<Item = &'b Dyno<'a>>,
+    position: usize,
+) -> LimitCount {
+    dynos
+        .filter_map(|dyno| {
+            let place = run
+                .plan
+                .latency_limits(&dyno.name.dyno_type)
+                .position(|(limit, _)| limit == position)?;
+            dyno.report()?.over.get(place).copied()
+        })
+        .fold(LimitCount::default(), LimitCount::plus)
+}
+
+fn latency(run: &Run<'_>, position: usize, limit: LatencyLimit) -> ThresholdResult {
+    let of = run.plan.thresholds[position].dyno_type.as_deref();
+    let count = count(run, run.of_type(of), position);
+    let allowed = allowed_over(limit.percentile, count.total);
+    let holding = if excess(run, position).is_some() {
+        Holding::Breached
+    } else if run.of_type(of).all(Dyno::complete) {
+        holding(count, allowed)
+    } else {
+        Holding::Unknown
+    };
+    let merged = match limit.step {
+        Step::Task => Merged::new(run.of_type(of), limit.of),
+        step => merged_step(run, of, step, count),
+    };
+    ThresholdResult {
+        name: String::new(),
+        holding,
+        observed: observed_latency(&limit, merged.as_ref(), holding, count),
+        limit: shown_limit(&limit),
+        over_count: Some(count.over),
+        allowed_count: Some(allowed),
+    }
+}
+
+/// A step's latency, where full precision is at hand.
+fn merged_step(run: &Run<'_>, of: Option<&str>, step: Step, count: LimitCount) -> Option<Merged> {
+    let place = match step {
+        Step::Task => return None,
+        Step::Fetch => 0,
+        Step::Save => 1,
+        Step::Ping => 2,
+    };
+    let times = run
+        .of_type(of)
+        .filter_map(Dyno::report)
+        .flat_map(|report| &report.steps)
+        .filter(|times| times.step == step)
+        .fold(Times::default(), |sum, times| sum.plus(times.service));
+    let histograms = run
+        .of_type(of)
+        .map(|dyno| dyno.histograms.steps.as_ref().map(|steps| &steps[place]));
+    let failed = merge::books(run.of_type(of)).failed;
+    Merged::of(histograms, times, count.total, failed)
+}
+
+/// `response p99 250 ms`, `fetch service p99.9 5 ms`.
+pub(super) fn shown_limit(limit: &LatencyLimit) -> String {
+    let step = match limit.step {
+        Step::Task => "",
+        Step::Fetch => "fetch ",
+        Step::Save => "save ",
+        Step::Ping => "ping ",
+    };
+    let of = match limit.of {
+        Latency::Response => "response",
+        Latency::Wait => "wait",
+        Latency::Service => "service",
+    };
+    format!(
+        "{step}{of} p{} {}",
+        limit.percentile,
+        figures::exact_milliseconds(limit.max_microseconds)
+    )
+}
+
+/// The percentile as the histograms have it; where that would contradict the count, the count.
+fn observed_latency(
+    limit: &LatencyLimit,
+    merged: Option<&Merged>,
+    holding: Holding,
+    count: LimitCount,
+) -> String {
+    let max = figures::exact_milliseconds(limit.max_microseconds);
+    let within = |microseconds: u64, digits: u8| {
+        figures::significant(microseconds, digits) <= limit.max_microseconds
+    };
+    let seen = merged.map(|merged| {
+        let digits = merged.digits();
+        match merged.quantile(limit.percentile) {
+            // The true maximum is known exactly.
+            Quantile::Maximum(value) => (value, 3, ""),
+            Quantile::At(value) => (value, digits, ""),
+            Quantile::AtLeast(value) => (value, digits, ">= "),
+        }
+    });
+    match (holding, seen) {
+        (Holding::Held, Some((value, digits, prefix))) if within(value, digits) => {
+            format!("{prefix}{}", figures::milliseconds(value, digits))
+        }
+        (Holding::Held, _) => format!("<= {max} (counted)"),
+        (Holding::Breached, Some((value, digits, prefix))) if !within(value, digits) => {
+            format!("{prefix}{}", figures::milliseconds(value, digits))
+        }
+        (Holding::Breached, _) => format!("> {max} (counted)"),
+        (Holding::Unknown, _) => merged
+            .map(|merged| {
+                let least = merged.quantile_at_least(limit.percentile, count.unknown);
+                (least, merged.digits())
+            })
+            .filter(|(least, digits)| within(*least, *digits))
+            .map_or_else(
+                || "unknown".to_owned(),
+                |(least, digits)| format!(">= {}", figures::milliseconds(least, digits)),
+            ),
+    }
+}
+
+fn errors(run: &Run<'_>, position: usize, max_per_million: u32) -> ThresholdResult {
+    let of = run.plan.thresholds[position].dyno_type.as_deref();
+    let books = merge::books(run.of_type(of));
+    let allowed = allowed_errors(max_per_million, books.scheduled);
+    let excess = excess(run, position);
+    let complete = run.of_type(of).all(Dyno::complete);
+    let holding = if excess.is_some() || (complete && books.failed > allowed) {
+        Holding::Breached
+    } else if complete {
+        Holding::Held
+    } else {
+        Holding::Unknown
+    };
+    // Rounded up, this is over the limit exactly when the count is over what is allowed.
+    let per_million =
+        (u128::from(books.failed) * 1_000_000).div_ceil(u128::from(books.scheduled.max(1)));
+    let observed = match excess {
+        Some(excess) if excess.during_warmup => format!("{} in the warm-up", excess.over),
+        _ if books.failed == 0 => "0".to_owned(),
+        _ => format!("{per_million} per million"),
+    };
+    ThresholdResult {
+        name: String::new(),
+        holding,
+        observed,
+        limit: format!("{max_per_million} per million"),
+        over_count: Some(books.failed),
+        allowed_count: Some(allowed),
+    }
+}
+
+fn rate(run: &Run<'_>, of: Option<&str>, min_tasks_per_second: u32) -> ThresholdResult {
+    let in_time = merge::books(run.of_type(of)).in_time;
+    let needed = u128::from(min_tasks_per_second) * u128::from(run.plan.duration_seconds);
+    let holding = if run.of_type(of).all(Dyno::completed) {
+        if u128::from(in_time) >= needed {
+            Holding::Held
+        } else {
+            Holding::Breached
+        }
+    } else {
+        // Of a window that was cut short, or not told of, nobody knows.
+        Holding::Unknown
+    };
+    ThresholdResult {
+        name: String::new(),
+        holding,
+        observed: figures::measured_rate(merge::achieved_tasks_per_second(run, run.of_type(of))),
+        limit: format!("{min_tasks_per_second} /s"),
+        over_count: None,
+        allowed_count: None,
+    }
+}
