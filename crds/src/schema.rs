@@ -5,6 +5,7 @@ use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::{Map, Value};
 
+use crate::conditions::MESSAGE_LENGTH;
 use crate::spec::LABEL_VALUE;
 
 /// Bounds of what Kubernetes' own types leave open. A label's key has at most 317 characters, its
@@ -111,4 +112,33 @@ pub(crate) fn annotations(schema: &mut Schema) {
 fn map_of(schema: &mut Schema, values: Value) {
     schema.insert("maxProperties".to_owned(), EMBEDDED_PROPERTIES.into());
     schema.insert("additionalProperties".to_owned(), values);
+}
+
+/// Kubernetes' own conditions, with room for a whole verdict in the message.
+pub(crate) fn conditions(schema: &mut Schema) {
+    embedded(schema);
+    let texts = [
+        ("type", "Which condition.", 316),
+        ("status", "True, False or Unknown.", 16),
+        ("reason", "Why, in a word.", 1024),
+        ("message", "Why, in a sentence.", MESSAGE_LENGTH),
+        ("lastTransitionTime", "When its status last changed.", 0),
+        (
+            "observedGeneration",
+            "The generation of the spec that it speaks of.",
+            0,
+        ),
+    ];
+    for (field, description, length) in texts {
+        let Some(part) = schema
+            .pointer_mut(&format!("/items/properties/{field}"))
+            .and_then(Value::as_object_mut)
+        else {
+            continue;
+        };
+        part.insert("description".to_owned(), description.into());
+        if length > 0 {
+            part.insert("maxLength".to_owned(), length.into());
+        }
+    }
 }

@@ -1,0 +1,290 @@
+//! A value against its structural schema: what an API server checks of single fields.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+use serde_json::{Map, Value};
+
+use super::Invalid;
+use crate::generate;
+
+/// Something that does not fit the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) invalid: Invalid,
+    pub(crate) kind: Kind,
+}
+
+/// How far it is from fitting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No such field: ignored by most readers.
+    Unknown,
+    /// Missing, of another type, or a value that is not one of the allowed ones: cannot be read.
+    Shape,
+    /// Can be read, but is not allowed.
+    Bound,
+}
+
+/// The keywords that [`check`] knows; a test holds the generated schema against them.
+#[cfg(test)]
+pub(crate) const KEYWORDS: [&str; 22] = [
+    "type",
+    "format",
+    "description",
+    "default",
+    "properties",
+    "required",
+    "additionalProperties",
+    "maxProperties",
+    "items",
+    "minItems",
+    "maxItems",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    // Checked by the plain halves of the rules.
+    "x-kubernetes-validations",
+    "title",
+];
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(generate::load_test_schema);
+
+/// The spec's schema.
+pub(crate) fn spec_schema() -> &'static Value {
+    &SCHEMA["properties"]["spec"]
+}
+
+/// Everything in which a value does not fit its schema, in the order of the value.
+pub(crate) fn check(field: &str, value: &Value, schema: &Value) -> Vec<Problem> {
+    let mut problems = Problems(Vec::new());
+    problems.value(field, value, schema);
+    problems.0
+}
+
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, kind: Kind, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem {
+            invalid: Invalid::new(field, message),
+            kind,
+        });
+    }
+
+    fn value(&mut self, field: &str, value: &Value, schema: &Value) {
+        let int_or_string = schema["x-kubernetes-int-or-string"] == true;
+        match (value, schema["type"].as_str()) {
+            (Value::Object(object), Some("object")) => self.object(field, object, schema),
+            (Value::Array(items), Some("array")) => self.array(field, items, schema),
+            (Value::String(text), Some("string")) => self.string(field, text, schema),
+            (Value::String(text), None) if int_or_string => self.string(field, text, schema),
+            (Value::Number(number), Some("integer")) if is_integer(number) => {
+                self.integer(field, number, schema);
+            }
+            (Value::Number(number), None) if int_or_string && is_integer(number) => {}
+            (Value::Bool(_), Some("boolean")) => {}
+            (_, None) if !int_or_string => {}
+            (_, expected) => {
+                let expected = match expected {
+                    Some("object") => "an object",
+                    Some("array") => "a list",
+                    Some("string") => "a string (in quotes if it looks like a number)",
+                    Some("integer") => "a whole number",
+                    Some("boolean") => "true or false",
+                    Some(other) => other,
+                    None => "a whole number or a string",
+                };
+                self.add(
+                    Kind::Shape,
+                    field,
+                    format!("{} is not possible, must be {expected}", short(value)),
+                );
+            }
+        }
+    }
+
+    fn object(&mut self, field: &str, object: &Map<String, Value>, schema: &Value) {
+        let known = schema["properties"].as_object();
+        let others = &schema["additionalProperties"];
+        for (name, value) in object {
+            let path = format!("{field}.{name}");
+            match known.and_then(|known| known.get(name)) {
+                // Dropped by the API server before it looks further.
+                Some(_) if value.is_null() => {}
+                Some(schema) => self.value(&path, value, schema),
+                None if others.is_object() => self.value(&path, value, others),
+                None => {
+                    let names = known.into_iter().flat_map(Map::keys).map(String::as_str);
+                    self.add(Kind::Unknown, path, not_a_field(name, names));
+                }
+            }
+        }
+        for name in strings(&schema["required"]) {
+            if object.get(name).is_none_or(Value::is_null) {
+                self.add(Kind::Shape, format!("{field}.{name}"), "is missing");
+            }
+        }
+        if let Some(most) = schema["maxProperties"].as_u64()
+            && object.len() as u64 > most
+        {
+            self.add(
+                Kind::Bound,
+                field,
+                format!("has {} entries, must have at most {most}", object.len()),
+            );
+        }
+    }
+
+    fn array(&mut self, field: &str, items: &[Value], schema: &Value) {
+        let length = items.len() as u64;
+        let least = schema["minItems"].as_u64().unwrap_or(0);
+        let most = schema["maxItems"].as_u64().unwrap_or(u64::MAX);
+        if !(least..=most).contains(&length) {
+            self.add(
+                Kind::Bound,
+                field,
+                format!("has {length} entries, must have {least} to {most}"),
+            );
+        }
+        let keys: Vec<&str> = strings(&schema["x-kubernetes-list-map-keys"]).collect();
+        for (position, item) in items.iter().enumerate() {
+            let path = format!("{field}[{position}]");
+            self.value(&path, item, &schema["items"]);
+            let same = |other: &Value| keys.iter().all(|key| other[key] == item[key]);
+            if !keys.is_empty() && items[..position].iter().any(same) {
+                let values: Vec<String> = keys
+                    .iter()
+                    .map(|key| format!("{key} {}", item[key]))
+                    .collect();
+                self.add(
+                    Kind::Bound,
+                    path,
+                    format!("another entry has the same {}", values.join(" and ")),
+                );
+            }
+        }
+    }
+
+    fn string(&mut self, field: &str, text: &str, schema: &Value) {
+        if schema["enum"].is_array() {
+            let allowed: Vec<&str> = strings(&schema["enum"]).collect();
+            if !allowed.contains(&text) {
+                self.add(
+                    Kind::Shape,
+                    field,
+                    format!(
+                        "{text:?} is not possible, must be one of {}",
+                        allowed.join(", ")
+                    ),
+                );
+            }
+        }
+        let length = text.chars().count() as u64;
+        let least = schema["minLength"].as_u64().unwrap_or(0);
+        let most = schema["maxLength"].as_u64().unwrap_or(u64::MAX);
+        if !(least..=most).contains(&length) {
+            self.add(
+                Kind::Bound,
+                field,
+                format!("has {length} characters, must have {least} to {most}"),
+            );
+        } else if let Some(pattern) = schema["pattern"].as_str()
+            && !Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
+        {
+            self.add(
+                Kind::Bound,
+                field,
+                format!("{text:?} does not match {pattern}"),
+            );
+        }
+    }
+
+    fn integer(&mut self, field: &str, number: &serde_json::Number, schema: &Value) {
+        let value = number.as_i64().map_or_else(
+            || number.as_u64().map(i128::from),
+            |value| Some(value.into()),
+        );
+        let bound = |key: &str| schema[key].as_f64();
+        // Bounds are below 2^53, where every whole number is exact.
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+        let (least, most) = (
+            bound("minimum").map_or(i128::MIN, |least| least as i128),
+            bound("maximum").map_or(i128::MAX, |most| most as i128),
+        );
+        if let Some(value) = value
+            && !(least..=most).contains(&value)
+        {
+            let allowed = match (bound("minimum"), bound("maximum")) {
+                (Some(least), Some(most)) => format!("{least} to {most}"),
+                (Some(least), None) => format!("{least} or more"),
+                (None, Some(most)) => format!("at most {most}"),
+                (None, None) => String::new(),
+            };
+            // Beyond 32 bits it cannot be read at all.
+            let kind = if schema["format"] == "int32" && i32::try_from(value).is_err() {
+                Kind::Shape
+            } else {
+                Kind::Bound
+            };
+            self.add(kind, field, format!("is {value}, must be {allowed}"));
+        }
+    }
+}
+
+fn is_integer(number: &serde_json::Number) -> bool {
+    number.is_i64() || number.is_u64()
+}
+
+fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+fn short(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        other => other.to_string().chars().take(60).collect(),
+    }
+}
+
+/// What is said of an unknown field: the nearest known one, if one is near.
+pub(crate) fn not_a_field<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let nearest = known
+        .iter()
+        .map(|candidate| (distance(name, candidate), *candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= name.chars().count().div_ceil(3));
+    match nearest {
+        Some((_, nearest)) => format!("not a field; did you mean {nearest}?"),
+        None if known.is_empty() => "not a field".to_owned(),
+        None => format!("not a field; known fields: {}", known.join(", ")),
+    }
+}
+
+/// Levenshtein's distance, upper and lower case the same.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right) = (left.to_lowercase(), right.to_lowercase());
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (position, from) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = position + 1;
+        for (column, to) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
