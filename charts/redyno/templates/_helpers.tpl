@@ -48,7 +48,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, delete]
 - apiGroups: [redyno.dev]
   resources: [loadtests/status]
-  verbs: [get, update, patch]
+  verbs: [get, patch]
 # Preflight, dynos, finish: created once, never changed.
 - apiGroups: [batch]
   resources: [jobs]
