@@ -61,7 +61,7 @@ pub struct LoadTestStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
     )]
     pub formation: Vec<TypeStatus>,
-    /// Results over all types.
+    /// Results over all types; latencies only where their workloads are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryStatus>,
     /// What became of each threshold.

@@ -15,6 +15,7 @@ use crate::conditions::{
     ACCEPTED, ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, RECONCILING, STALLED, STARTED,
     SUCCEEDED, condition, initial_conditions, reasons, set_condition,
 };
+use crate::validate::structure;
 
 fn at(second: i64) -> Time {
     Time(Timestamp::from_second(second).unwrap())
@@ -404,12 +405,39 @@ fn every_reason_ends_a_run_in_one_piece() {
 
 /// What the API server would refuse must never be written: the verdict would be lost.
 #[test]
-fn long_texts_are_cut_to_what_the_schema_allows() {
+fn every_text_fits_the_schema() {
+    let text = "ä".repeat(50_000);
     let mut long = judgement(Verdict::Failed, Reason::ThresholdsBreached);
-    long.message = "ä".repeat(50_000);
-    long.dynos[0].reason = Some("ä".repeat(50_000));
-    let mut status = running();
-    conclude(&mut status, &long, &resolved(100));
-    assert!(status.message.as_ref().unwrap().chars().count() <= 4096);
-    assert!(status.dynos[0].reason.as_ref().unwrap().chars().count() <= 1024);
+    long.message = text.clone();
+    long.thresholds[0].observed = text.clone();
+    long.dynos[0].reason = Some(text.clone());
+    long.dynos[0].node_name = Some(text.clone());
+    if let Some(target) = &mut long.target {
+        target.version = text.clone();
+    }
+    let notes = TargetNotes {
+        preflight: Some(text.clone()),
+        cleanup: Some(text.clone()),
+    };
+    let mut judged = running();
+    let resolved = resolved(50);
+    conclude_judged(
+        &mut judged,
+        &long,
+        &resolved,
+        &notes,
+        Some(1),
+        &at(99),
+        true,
+    );
+    let mut errored = running();
+    let reason = Reason::PodRejected;
+    conclude_errored(&mut errored, reason, &text, &notes, Some(1), &at(99), true);
+    for status in [judged, errored, running()] {
+        let value = serde_json::to_value(&status).unwrap();
+        assert_eq!(
+            structure::check("status", &value, structure::status_schema()),
+            []
+        );
+    }
 }

@@ -85,19 +85,16 @@ fn one(
     let workers = unscaled
         .as_ref()
         .and_then(|unscaled| self::workers(field, stated, unscaled, problems));
-    let rate = match tasks_per_second {
-        Some(tasks) => {
-            let tasks = problems.natural(&format!("{field}.tasksPerSecond"), *tasks);
-            Some(Rate::per_second(tasks).percent(load_percent))
-        }
-        None => {
-            problems.add(
-                format!("{field}.tasksPerSecond"),
-                "is missing: the load must be stated",
-            );
-            None
-        }
-    };
+    let rate = tasks_per_second.map(|tasks| {
+        let tasks = problems.natural(&format!("{field}.tasksPerSecond"), tasks);
+        Rate::per_second(tasks).percent(load_percent)
+    });
+    if rate.is_none() {
+        problems.add(
+            format!("{field}.tasksPerSecond"),
+            "is missing: the load must be stated",
+        );
+    }
     let workload = self::workload(field, workload, problems);
 
     let Unscaled {

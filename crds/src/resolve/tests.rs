@@ -244,3 +244,30 @@ fn an_administrators_size_can_be_used() {
     let resolved = resolve(&spec, run(), &catalogue, 0).unwrap();
     assert_eq!(resolved.formation[0].workers, 2);
 }
+
+/// Whatever validation lets pass becomes a plan that a runner accepts, or is refused by name.
+#[test]
+fn what_validation_accepts_is_a_plan_or_a_named_problem() {
+    let mut plans = 0;
+    for case in crate::cases::all() {
+        let Ok(load_test) = serde_json::from_value::<crate::LoadTest>(case.object) else {
+            continue;
+        };
+        let valid = crate::validate::validate(&load_test).is_empty();
+        match resolve(&load_test.spec, run(), &Catalogue::built_in(), 0) {
+            Ok(resolved) if valid => {
+                let json = serde_json::to_string(&resolved.plan).unwrap();
+                assert_eq!(Plan::from_json(&json), Ok(resolved.plan), "{}", case.name);
+                plans += 1;
+            }
+            Ok(_) => {}
+            Err(problems) => {
+                assert!(!problems.is_empty(), "{}", case.name);
+                for problem in problems {
+                    assert!(problem.field.starts_with("spec."), "{problem}");
+                }
+            }
+        }
+    }
+    assert!(plans > 30, "{plans}");
+}

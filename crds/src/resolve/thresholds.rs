@@ -9,7 +9,8 @@ use crate::spec::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, S
 /// limit of another kind is called so.
 fn implied(thresholds: &[ThresholdPlan]) -> ThresholdPlan {
     let taken = |name: &str| thresholds.iter().any(|threshold| threshold.name == name);
-    let name = (1..)
+    // One of so many names is free: each threshold has but one.
+    let name = (1..=thresholds.len() + 1)
         .map(|number| match number {
             1 => "errors".to_owned(),
             _ => format!("errors-{number}"),

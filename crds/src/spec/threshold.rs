@@ -23,10 +23,11 @@ pub struct Threshold {
     /// and a step has Service time only. More values may join. Default: Task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
-    /// A limit on a percentile of a latency.
+    /// A limit on a percentile of a latency. It holds if at most floor((1 - p) N) of the N
+    /// scheduled tasks took longer; failed tasks always count as longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencyThreshold>,
-    /// A limit on failed tasks.
+    /// A limit on failed tasks, timed-out ones included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<ErrorsThreshold>,
     /// A limit on the achieved rate.

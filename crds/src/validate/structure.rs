@@ -61,6 +61,12 @@ pub(crate) fn spec_schema() -> &'static Value {
     &SCHEMA["properties"]["spec"]
 }
 
+/// The status's schema.
+#[cfg(test)]
+pub(crate) fn status_schema() -> &'static Value {
+    &SCHEMA["properties"]["status"]
+}
+
 /// Everything in which a value does not fit its schema, in the order of the value.
 pub(crate) fn check(field: &str, value: &Value, schema: &Value) -> Vec<Problem> {
     let mut problems = Problems(Vec::new());
