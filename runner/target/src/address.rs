@@ -206,6 +206,8 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -319,8 +321,10 @@ mod tests {
 
         #[test]
         fn any_encoded_password_comes_back(password in "\\PC{1,40}") {
-            let encoded: String =
-                password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let mut encoded = String::new();
+            for byte in password.bytes() {
+                write!(encoded, "%{byte:02X}").unwrap();
+            }
             let address = Address::parse(&format!("redis://u:{encoded}@cache")).unwrap();
             prop_assert_eq!(user_and_password(&address), Some((Some("u"), password.as_str())));
         }

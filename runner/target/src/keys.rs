@@ -233,8 +233,8 @@ mod tests {
     #[test]
     fn flat_ids_never_change() {
         // Data of an older release must still be found by the one that removes it.
-        assert_eq!(flat_id(1, &web(0), 0, 0), "FIRST");
-        assert_eq!(flat_id(1, &web(1), 62, 99), "SECOND");
+        assert_eq!(flat_id(1, &web(0), 0, 0), "b682dcd711d8");
+        assert_eq!(flat_id(1, &web(1), 62, 99), "ed2ac17412a2");
     }
 
     #[test]

@@ -2,3 +2,11 @@
 //!
 //! Apart from the other tests' crate, so that the crates that know only Redis can use it without
 //! building a Kubernetes client.
+
+mod certificates;
+mod folder;
+mod server;
+
+pub use certificates::Certificates;
+pub use folder::Folder;
+pub use server::RedisServer;

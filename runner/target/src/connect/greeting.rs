@@ -343,7 +343,7 @@ mod tests {
     }
 
     async fn greeted_with(answer: &[u8]) -> Result<(), Unwelcome> {
-        let (mut ours, mut theirs) = tokio::io::duplex(4096);
+        let (mut ours, mut theirs) = tokio::io::duplex(16 * 1024);
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
         greet(&mut ours, &address(), "redyno web.1").await
@@ -354,9 +354,6 @@ mod tests {
         let answer = b"-ERR wrong number of arguments for 'auth' command\r\n\
             -NOAUTH Authentication required.\r\n-NOAUTH Authentication required.\r\n\
             -NOAUTH Authentication required.\r\n+OK\r\n+OK\r\n+OK\r\n+PONG\r\n";
-        // The second round's answers are there before it is asked, which a real server's are not.
-        let split = answer.iter().rposition(|byte| *byte == b'Q').unwrap_or(0);
-        assert_eq!(split, 0);
         let (mut ours, mut theirs) = tokio::io::duplex(4096);
         let server = tokio::spawn(async move {
             let first = answer.windows(3).position(|part| part == b"+OK").unwrap();

@@ -4,6 +4,7 @@ mod connection;
 mod failure;
 mod greeting;
 mod options;
+mod patiently;
 mod stream;
 
 use std::io;

@@ -20,6 +20,7 @@ pub use leave::{Leave, leave};
 pub use ready::{Ready, mark_ready};
 pub(crate) use reply::{reply, unexpected};
 pub use seat::Seat;
+pub(crate) use stop::end;
 pub use stop::{Watch, set_stop, watch_stop};
 
 /// Lua that the scripts touching the lock begin with.

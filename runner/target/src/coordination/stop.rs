@@ -25,10 +25,11 @@ pub enum Watch {
 /// What the server answered, or how the connection failed.
 pub async fn set_stop(connection: &mut Connection, seat: &Seat, reason: &str) -> RedisResult<()> {
     let reason = format!("{}: {reason}", seat.dyno);
-    stop(connection, &seat.keys, &reason, seat.from_start_seconds).await
+    end(connection, &seat.keys, &reason, seat.from_start_seconds).await
 }
 
-pub(crate) async fn stop(
+/// Tells all dynos of the run with these keys to end.
+pub(crate) async fn end(
     connection: &mut Connection,
     keys: &RunKeys,
     reason: &str,

@@ -1,11 +1,142 @@
 //! What is looked at before a run: whether the target can carry it, and whether it may.
 
+mod connections;
+mod enter;
+mod growth;
+mod memory;
+mod permissions;
+mod refused;
+mod role;
+mod summary;
+mod version;
+
+use std::time::Duration;
+
+use redyno_contract::message::{PreflightResult, Refusal, TargetFound};
+use redyno_contract::plan::Flush;
 use redyno_contract::{Plan, PreflightReport};
 
+use crate::connect::{ConnectOptions, Connection};
+use crate::info::Info;
 use crate::target::Target;
+use enter::Entered;
+use growth::Growth;
+use refused::Refused;
+
+/// A Service or a Redis that was made a moment ago may not be there for everybody yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A flush of a large database takes its time, and it is one command.
+const LONGEST_ANSWER: Duration = Duration::from_mins(2);
 
 /// Looks at the target and, if nothing speaks against the run, takes the lock, flushes what was
-/// asked for and sets the run's phase.
-pub async fn run(_plan: &Plan, _target: &Target, _pod_uid: &str) -> PreflightReport {
-    unimplemented!()
+/// asked for and sets the run's phase. A second preflight of the same run changes nothing.
+pub async fn run(plan: &Plan, target: &Target, pod_uid: &str) -> PreflightReport {
+    let mut found = None;
+    let (result, message) = match look_and_enter(plan, target, pod_uid, &mut found).await {
+        Ok(message) => (PreflightResult::Passed, message),
+        Err(Refused { reason, message }) => (PreflightResult::Refused { reason }, message),
+    };
+    PreflightReport {
+        run: plan.run.uid.clone(),
+        result,
+        message,
+        target: found,
+    }
+}
+
+async fn look_and_enter(
+    plan: &Plan,
+    target: &Target,
+    pod: &str,
+    found: &mut Option<TargetFound>,
+) -> Result<String, Refused> {
+    let options = ConnectOptions {
+        response_timeout: Some(LONGEST_ANSWER),
+        ..ConnectOptions::patient("redyno-preflight")
+    };
+    let mut connection = target.connect_patiently(&options, PATIENCE).await?;
+    let database = target.address().database;
+    let flush = enter::flush(plan.target.kind);
+    let flushes = matches!(flush, Flush::Database | Flush::AllDatabases);
+
+    let mut info = match Info::read(&mut connection).await {
+        Ok(info) => info,
+        // Named together with whatever else is denied.
+        Err(error) if error.code() == Some("NOPERM") => {
+            permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if info.maxclients.is_none() {
+        info.maxclients = configured(&mut connection, "maxclients").await;
+    }
+    if info.maxmemory.is_none() {
+        info.maxmemory = configured(&mut connection, "maxmemory").await;
+    }
+    let found = found.insert(found_in(&info, database));
+    version::check(&info)?;
+    role::check(&info)?;
+
+    match enter::look(&mut connection, plan, database).await {
+        Ok(false) => {}
+        Ok(true) => return Ok(summary::already_passed(&info)),
+        Err(busy) if busy.reason == Refusal::TargetBusy => return Err(busy),
+        // Whatever it is, the commands one by one will show it better.
+        Err(other) => {
+            permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+            return Err(other);
+        }
+    }
+    permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+    connections::check(
+        plan.target.connections,
+        info.maxclients,
+        found.other_clients,
+    )?;
+
+    let growth = Growth::of(plan);
+    let all_is_flushed = match flush {
+        Flush::None | Flush::RunKeys => false,
+        Flush::Database => info.databases.iter().all(|(number, _)| *number == database),
+        Flush::AllDatabases => true,
+    };
+    let used = memory::used_at_start(&info, all_is_flushed);
+    found.expected_growth_bytes = growth.total();
+    let forecast = memory::check(&growth, info.maxmemory, used, plan.duration_seconds)?;
+    found.full_after_seconds = forecast.full_after_seconds;
+
+    match enter::enter(&mut connection, plan, database, pod).await? {
+        Entered::Already => Ok(summary::already_passed(&info)),
+        Entered::Now { flushed } => {
+            found.flushed_keys = flushed;
+            Ok(summary::passed(plan, target, &info, found))
+        }
+    }
+}
+
+fn found_in(info: &Info, database: u32) -> TargetFound {
+    TargetFound {
+        version: info.version.clone().unwrap_or_default(),
+        role: info.role.clone().unwrap_or_default(),
+        maxmemory_bytes: info.maxmemory.unwrap_or(0),
+        maxclients: info.maxclients.unwrap_or(0),
+        keys: info.keys(database),
+        other_clients: info.other_clients(),
+        expected_growth_bytes: 0,
+        full_after_seconds: None,
+        flushed_keys: 0,
+    }
+}
+
+/// CONFIG is often forbidden; then it is not known.
+async fn configured(connection: &mut Connection, name: &str) -> Option<u64> {
+    let (_, value): (String, u64) = redis::cmd("CONFIG")
+        .arg("GET")
+        .arg(name)
+        .query_async(connection)
+        .await
+        .ok()?;
+    Some(value)
 }
