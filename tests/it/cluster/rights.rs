@@ -24,11 +24,19 @@ fn the_operator_may_do_its_work_and_no_more() {
     let namespace = Namespace::new("rights");
     let account = service_account();
     let can = |verb: &str, resource: &str| {
-        namespace
-            .kubectl(&["auth", "can-i", verb, resource, "--as", &account])
-            .output
-            .trim()
-            == "yes"
+        // "pods/log" would be the pod of that name.
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        let subresource = format!("--subresource={subresource}");
+        let arguments = [
+            "auth",
+            "can-i",
+            verb,
+            resource,
+            "--as",
+            &account,
+            &subresource,
+        ];
+        namespace.kubectl(&arguments).output.trim() == "yes"
     };
     for (verb, resource) in [
         ("create", "jobs.batch"),
