@@ -1,6 +1,67 @@
 //! One dyno of a redyno run: preflight, load, report, finish.
+//!
+//! Knows Redis, not Kubernetes. The binary `redyno-runner` and the hidden subcommand
+//! `redyno runner` are the same: [`run_blocking`].
 
+pub mod arguments;
+mod command;
+mod configuration;
+mod dyno;
 mod engine;
+mod exit;
+mod http;
+mod observe;
+mod output;
 mod random;
 mod shard;
+mod termination;
 mod workload;
+
+use std::process::ExitCode;
+
+use arguments::RunnerArguments;
+
+/// Does one part of a run on this thread, with a runtime of its own. Must not be called within
+/// another.
+pub fn run_blocking(arguments: RunnerArguments) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command::run(arguments.part)),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            tracing::error!("{error}");
+            error.exit().into()
+        }
+    }
+}
+
+/// Installs the one crypto provider that TLS uses. A second call changes nothing.
+pub fn install_crypto_provider() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        tracing::debug!("a crypto provider is installed already");
+    }
+}
+
+/// Logs to standard error, at the level that `RUST_LOG` says, `info` without it. A second call
+/// changes nothing.
+pub fn log_to_standard_error() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    if tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init()
+        .is_err()
+    {
+        tracing::debug!("logging is set up already");
+    }
+}

@@ -124,12 +124,6 @@ impl Interval {
         }
     }
 
-    /// Adds another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.warmup.add(&other.warmup);
-        self.measured.add(&other.measured);
-    }
-
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.warmup.clear();

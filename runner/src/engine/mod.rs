@@ -24,6 +24,7 @@ use redyno_contract::report::{Books, Ending, Latencies, Times};
 pub(crate) use arrivals::{Phase, Task};
 pub(crate) use failure::{FailureClass, FailureCounts};
 pub(crate) use interval::{Distributions, Interval};
+pub(crate) use limits::STEPS;
 pub(crate) use moment::Moment;
 pub(crate) use settings::EngineSettings;
 pub(crate) use snapshot::Snapshot;

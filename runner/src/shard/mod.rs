@@ -80,6 +80,11 @@ pub(crate) enum ShardEvent {
     },
     /// All workers are connected, their buildings are filled.
     Ready,
+    /// The load thread was there for S, at this instant: the dyno's true start.
+    Started {
+        /// By the monotonic clock.
+        at: Instant,
+    },
     /// A limit was broken by connection errors alone.
     Held,
     /// No more arrivals; the numbers of that moment.

@@ -57,17 +57,30 @@ pub(super) async fn run(
     }
     tasks.spawn_local(probe::run(settings.clone(), Rc::clone(&shared)));
     let grid = settings.dynos.rate.tasks_per_second() > FINE_RATE;
-    let mut told = Told::Running;
+    let mut told = Told::Nothing;
     loop {
-        let now = clock.now();
+        let at = Instant::now();
+        let now = clock.moment(at);
+        // Until S has come, the only thing that can happen is an end.
+        let started = at >= clock.instant(Moment::default());
+        if started && told == Told::Nothing {
+            told = Told::Started;
+            tell(events, ShardEvent::Started { at });
+        }
         let (done, next) = {
             let mut engine = shared.engine.borrow_mut();
-            while let Some(arrival) = engine.arrive(now) {
-                if let Arrival::Wake(worker) = arrival {
-                    shared.wakes[worker as usize].notify_one();
-                }
+            if started {
+                hand_over(&mut engine, &shared.wakes, now);
             }
-            (engine.advance(now), engine.next_event())
+            let next = engine.next_event();
+            (
+                engine.advance(now),
+                if started {
+                    next
+                } else {
+                    Some(Moment::default())
+                },
+            )
         };
         told.catch_up(&shared, now, events);
         if done {
@@ -85,6 +98,14 @@ pub(super) async fn run(
                 None => return Ok(()),
             },
             () = shared.changed.notified() => {}
+        }
+    }
+}
+
+fn hand_over(engine: &mut Engine, wakes: &[Notify], now: Moment) {
+    while let Some(arrival) = engine.arrive(now) {
+        if let Arrival::Wake(worker) = arrival {
+            wakes[worker as usize].notify_one();
         }
     }
 }
@@ -143,7 +164,8 @@ fn close(shared: &Shared, now: Moment) -> Sample {
 /// What the control thread was told of the engine's stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
-    Running,
+    Nothing,
+    Started,
     Held,
     Ended,
 }
@@ -151,7 +173,7 @@ enum Told {
 impl Told {
     fn catch_up(&mut self, shared: &Shared, now: Moment, events: &UnboundedSender<ShardEvent>) {
         let stage = match shared.engine.borrow().stage() {
-            Stage::Running => Self::Running,
+            Stage::Running => return,
             Stage::Held { .. } => Self::Held,
             Stage::Draining { .. } => Self::Ended,
         };
@@ -160,7 +182,7 @@ impl Told {
         }
         *self = stage;
         match stage {
-            Self::Running => {}
+            Self::Nothing | Self::Started => {}
             Self::Held => tell(events, ShardEvent::Held),
             Self::Ended => {
                 let sample = sample(shared, now, Box::new(Interval::new()));

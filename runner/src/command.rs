@@ -1,0 +1,134 @@
+//! The three parts of a run, each a process.
+
+use redyno_contract::message::{PreflightResult, Refusal};
+use redyno_contract::{FinishReport, Message, Plan, PreflightReport};
+use redyno_target::{InvalidTarget, Target};
+
+use crate::arguments::{CommonArguments, DynoArguments, Part};
+use crate::configuration::{self, ConfigurationError};
+use crate::dyno;
+use crate::exit::Exit;
+use crate::output::{RecordError, RecordFile};
+use crate::termination::Termination;
+
+/// Why a part could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The plan.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The target's files.
+    #[error(transparent)]
+    Target(#[from] InvalidTarget),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The HTTP address.
+    #[error("cannot listen on {address}: {error}")]
+    Http {
+        /// As it was given.
+        address: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The machine.
+    #[error("the system refused: {0}")]
+    System(#[from] std::io::Error),
+    /// A mistake of ours.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl CommandError {
+    /// What the process ends with.
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Configuration(_) | Self::Target(_) => Exit::BadPlan,
+            Self::Record(_) | Self::Http { .. } | Self::System(_) | Self::Metrics(_) => {
+                Exit::Internal
+            }
+        }
+    }
+}
+
+/// Does one part of a run.
+pub(crate) async fn run(part: Part) -> Result<Exit, CommandError> {
+    match part {
+        Part::Preflight(common) => preflight(&common).await,
+        Part::Dyno(arguments) => dyno(arguments).await,
+        Part::Finish(common) => finish(&common).await,
+    }
+}
+
+fn target(common: &CommonArguments, plan: &Plan) -> Result<Target, InvalidTarget> {
+    Target::from_directory(&common.config.join("target"), plan.target.tls)
+}
+
+async fn preflight(common: &CommonArguments) -> Result<Exit, CommandError> {
+    let mut termination = Termination::listen(common.parent_guard)?;
+    let plan = configuration::read_plan(&common.config)?;
+    let mut record = RecordFile::open(&common.report)?;
+    let report = match target(common, &plan) {
+        Ok(target) => tokio::select! {
+            report = redyno_target::preflight::run(&plan, &target, &common.pod_uid) => report,
+            () = termination.wait() => return Ok(Exit::Terminated),
+        },
+        Err(error) => PreflightReport {
+            run: plan.run.uid.clone(),
+            result: PreflightResult::Refused {
+                reason: match error {
+                    InvalidTarget::NoUrl | InvalidTarget::UrlNotText | InvalidTarget::Url(_) => {
+                        Refusal::InvalidUrl
+                    }
+                    InvalidTarget::File { .. }
+                    | InvalidTarget::FileTooLong(_)
+                    | InvalidTarget::Certificates(_) => Refusal::Other,
+                },
+            },
+            message: error.to_string(),
+            target: None,
+        },
+    };
+    let exit = match report.result {
+        PreflightResult::Passed => Exit::Done,
+        PreflightResult::Refused { reason } => {
+            tracing::error!(?reason, "{}", report.message);
+            Exit::PreflightRefused
+        }
+    };
+    record.write_message(&Message::Preflight(report))?;
+    Ok(exit)
+}
+
+async fn finish(common: &CommonArguments) -> Result<Exit, CommandError> {
+    let mut termination = Termination::listen(common.parent_guard)?;
+    let plan = configuration::read_plan(&common.config)?;
+    let mut record = RecordFile::open(&common.report)?;
+    let report = match target(common, &plan) {
+        Ok(target) => tokio::select! {
+            report = redyno_target::finish::run(&plan, &target) => report,
+            () = termination.wait() => return Ok(Exit::Terminated),
+        },
+        Err(error) => FinishReport {
+            run: plan.run.uid.clone(),
+            complete: false,
+            removed_keys: 0,
+            message: error.to_string(),
+        },
+    };
+    let exit = if report.complete {
+        Exit::Done
+    } else {
+        tracing::error!("{}", report.message);
+        Exit::TargetLost
+    };
+    record.write_message(&Message::Finish(report))?;
+    Ok(exit)
+}
+
+async fn dyno(arguments: DynoArguments) -> Result<Exit, CommandError> {
+    let termination = Termination::listen(arguments.common.parent_guard)?;
+    let plan = configuration::read_plan(&arguments.common.config)?;
+    let target = target(&arguments.common, &plan)?;
+    dyno::run(arguments, plan, target, termination).await
+}

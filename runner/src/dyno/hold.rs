@@ -1,0 +1,83 @@
+//! A limit was broken by connection errors alone: is the target still there?
+
+use std::time::Duration;
+
+use redyno_target::{ConnectOptions, Info, Target};
+use tokio::time::Instant;
+
+/// How long the target has to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
+
+/// Asks on a fresh connection, for up to five seconds. None if the same server as at the start
+/// answers; else how it was seen that the target is lost.
+pub(super) async fn target_lost(
+    target: Target,
+    name: String,
+    run_id: Option<String>,
+) -> Option<String> {
+    let options = ConnectOptions {
+        name,
+        connect_timeout: CONNECT_TIMEOUT,
+        response_timeout: Some(PATIENCE),
+        counters: None,
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let mut seen = "no answer".to_owned();
+    let asking = async {
+        loop {
+            match ask(&target, &options).await {
+                Ok(found) => return found,
+                Err(detail) => seen = detail,
+            }
+            tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+        }
+    };
+    let answered = tokio::time::timeout_at(deadline, asking).await;
+    match answered {
+        Ok(found) => restarted(run_id.as_deref(), found.as_deref()),
+        Err(_) => Some(format!("connections did not come back within 5 s: {seen}")),
+    }
+}
+
+async fn ask(target: &Target, options: &ConnectOptions) -> Result<Option<String>, String> {
+    let mut connection = target
+        .connect(options)
+        .await
+        .map_err(|failure| failure.to_string())?;
+    let info = Info::read(&mut connection)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(info.run_id)
+}
+
+/// How it shows that another server answers than at the start, if it does.
+pub(super) fn restarted(before: Option<&str>, now: Option<&str>) -> Option<String> {
+    match (before, now) {
+        (Some(before), Some(now)) if before != now => Some(format!(
+            "its run_id changed from {} to {}: it was restarted, or another one answers",
+            short(before),
+            short(now)
+        )),
+        _ => None,
+    }
+}
+
+fn short(run_id: &str) -> String {
+    run_id.chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_two_known_and_different_servers_are_a_restart() {
+        assert_eq!(restarted(Some("a"), Some("a")), None);
+        assert_eq!(restarted(None, Some("a")), None);
+        assert_eq!(restarted(Some("a"), None), None);
+        let detail = restarted(Some("0123456789"), Some("abcdefghij")).unwrap();
+        assert!(detail.contains("from 01234567 to abcdefgh"), "{detail}");
+    }
+}

@@ -1,0 +1,347 @@
+//! From the common start to the final report.
+
+use std::time::{Duration, Instant};
+
+use redyno_contract::Event;
+use redyno_contract::plan::OnDynoFailure;
+use redyno_contract::record::RecordKind;
+use redyno_contract::report::{End, Ending, Start};
+use redyno_target::coordination::ClockMapping;
+use tokio::sync::oneshot;
+
+use super::Dyno;
+use super::control::{Control, ControlEvent};
+use super::sampler::{Answer, Sampler, seconds_from};
+use super::startup::Begun;
+use super::{hold, leaving};
+use crate::command::CommandError;
+use crate::engine::Interval;
+use crate::shard::{Sample, Shard, ShardCommand, ShardEvent};
+
+/// Seconds between two checkpoints.
+const CHECKPOINT_SECONDS: u64 = 2;
+
+/// For the target's numbers of the very end, which judging wants to have.
+const LAST_ANSWER: Duration = Duration::from_millis(1500);
+
+/// What is known of a run that has begun.
+struct Run {
+    shard: Shard,
+    control: Control,
+    sampler: Sampler,
+    /// S by the monotonic clock.
+    start: Instant,
+    at_microseconds: u64,
+    clock: ClockMapping,
+    error_microseconds: u64,
+    run_id: Option<String>,
+    /// An empty interval for the load thread; None while it has it.
+    spare: Option<Box<Interval>>,
+    /// Whether the target's numbers of after the end are in.
+    target_at_end: bool,
+    ended: bool,
+    terminated: bool,
+}
+
+impl Dyno {
+    /// Carries the load from S to its end, and reports.
+    pub(super) async fn carry_load(&mut self, begun: Begun) -> Result<Ending, CommandError> {
+        let mut run = match self.begin(begun) {
+            Ok(run) => run,
+            Err(ending) => {
+                self.never_started(&ending)?;
+                leaving::without_start(self, &ending).await;
+                return Ok(ending);
+            }
+        };
+        let closed = self.watch(&mut run).await?;
+        let ending = match closed {
+            Ok(sample) => {
+                let own = self.own.sample();
+                let end = sample.snapshot.end.clone();
+                self.shown.totals(|totals| totals.add(*sample, own));
+                end.map(|end| end.ending)
+            }
+            Err(detail) => {
+                let ending = Ending::Internal { detail };
+                self.tell_others(&run, &ending);
+                Some(ending)
+            }
+        }
+        .unwrap_or_else(|| Ending::Internal {
+            detail: "the load ended without a reason".to_owned(),
+        });
+        self.last_answer(&mut run).await;
+        let Run {
+            shard,
+            control,
+            sampler,
+            start,
+            ..
+        } = run;
+        // Ends the load thread, and with it all workers' connections.
+        shard.join();
+        drop(sampler);
+        let end = End {
+            ending: ending.clone(),
+            after_milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            during_warmup: start.elapsed()
+                < Duration::from_secs(u64::from(self.plan.warmup_seconds)),
+        };
+        let mut report = self.report(Some(end));
+        if !(report.books.balanced() && report.warmup.balanced()) {
+            tracing::error!(?report.books, ?report.warmup, "the books do not balance");
+        }
+        // A mistake of ours outranks whatever the load thread had come to.
+        if let (Ending::Internal { .. }, Some(end)) = (&ending, &mut report.end) {
+            end.ending = ending.clone();
+        }
+        // First the report: what comes now may take its time, or the process.
+        self.finish(report)?;
+        if !control.leave(leaving::LEAVE).await {
+            self.shown
+                .totals(|totals| totals.coordination_failures += 1);
+        }
+        if ending == Ending::Terminated {
+            leaving::remove_own_data(self).await;
+        }
+        Ok(ending)
+    }
+
+    fn begin(&self, begun: Begun) -> Result<Run, Ending> {
+        let Begun {
+            control,
+            shard,
+            at_microseconds,
+            clock,
+            drift_microseconds,
+            run_id,
+        } = begun;
+        let start = clock
+            .instant_of(at_microseconds)
+            .ok_or_else(|| Ending::Internal {
+                detail: "the common start is out of this machine's time".to_owned(),
+            })?;
+        shard.tell(ShardCommand::Start { at: start });
+        let name = |what| format!("redyno {} {what}", self.identity.dyno);
+        let asks_target = self.plan.sampler().as_ref() == Some(&self.identity.dyno);
+        Ok(Run {
+            shard,
+            control: Control::new(
+                control,
+                self.target.clone(),
+                self.seat.clone(),
+                name("control"),
+            ),
+            sampler: if asks_target {
+                Sampler::asking(self.target.clone(), name("sampler"), start)
+            } else {
+                Sampler::silent()
+            },
+            start,
+            at_microseconds,
+            clock,
+            error_microseconds: clock
+                .error_microseconds()
+                .saturating_add(drift_microseconds),
+            run_id,
+            spare: Some(Box::new(Interval::new())),
+            target_at_end: !asks_target,
+            ended: false,
+            terminated: false,
+        })
+    }
+
+    /// Until the load thread has closed the books. The inner error is a mistake of ours.
+    async fn watch(&mut self, run: &mut Run) -> Result<Result<Box<Sample>, String>, CommandError> {
+        let mut seconds = seconds_from(run.start);
+        let (mut second, mut first) = (0_u64, true);
+        let (mut resolution, mut held) = (None, false);
+        loop {
+            tokio::select! {
+                event = run.shard.event() => match event {
+                    ShardEvent::Started { at } => self.started(run, at),
+                    ShardEvent::Sample(sample) => {
+                        self.sampled(run, *sample);
+                        // Ticks may have been left out: the clock tells which second this is.
+                        let now = run.start.elapsed().as_secs();
+                        let passed = |every: u64| now / every > second / every;
+                        let progress = passed(u64::from(self.progress_seconds));
+                        let checkpoint = passed(CHECKPOINT_SECONDS) || first;
+                        (second, first) = (now, false);
+                        if progress {
+                            self.print_progress();
+                        }
+                        if checkpoint {
+                            self.checkpoint()?;
+                        }
+                    }
+                    ShardEvent::Ended(sample) => {
+                        let ending = sample.snapshot.end.as_ref().map(|end| end.ending.clone());
+                        self.sampled(run, *sample);
+                        run.ended = true;
+                        if let Some(ending) = ending {
+                            tracing::info!(?ending, "no more tasks, draining");
+                            self.tell_others(run, &ending);
+                        }
+                        self.checkpoint()?;
+                    }
+                    ShardEvent::Held => {
+                        if !held {
+                            held = true;
+                            resolution = Some(self.ask_for_target(run));
+                        }
+                    }
+                    ShardEvent::Closed(sample) => return Ok(Ok(sample)),
+                    ShardEvent::Broken(detail) => return Ok(Err(detail)),
+                    ShardEvent::Ready | ShardEvent::NotReady { .. } => {}
+                },
+                lost = resolved(&mut resolution) => {
+                    resolution = None;
+                    run.shard.tell(ShardCommand::Resolve { target_lost: lost });
+                }
+                _ = seconds.tick() => {
+                    if let Some(fresh) = run.spare.take() {
+                        run.shard.tell(ShardCommand::Sample { fresh });
+                    }
+                }
+                answer = run.sampler.answer() => self.answered(run, answer),
+                event = run.control.event() => match event {
+                    ControlEvent::Stopped(reason) => {
+                        tracing::info!(%reason, "told to stop");
+                        run.shard.tell(ShardCommand::End(Ending::Stopped));
+                    }
+                    ControlEvent::WriteFailed => {
+                        self.shown.totals(|totals| totals.coordination_failures += 1);
+                    }
+                },
+                () = self.termination.wait(), if !run.terminated => {
+                    run.terminated = true;
+                    tracing::info!("told to go");
+                    run.shard.tell(ShardCommand::End(Ending::Terminated));
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, run: &Run, at: Instant) {
+        let there = run.clock.redis_microseconds_at(at);
+        let offset = i64::try_from(there.abs_diff(run.at_microseconds)).unwrap_or(i64::MAX);
+        self.shown.totals(|totals| {
+            totals.start = Some(Start {
+                at_microseconds: run.at_microseconds,
+                offset_microseconds: if there < run.at_microseconds {
+                    -offset
+                } else {
+                    offset
+                },
+                error_microseconds: run.error_microseconds,
+            });
+        });
+        self.shown.set_started();
+        self.events.print(&Event::Started {
+            at_microseconds: run.at_microseconds,
+        });
+    }
+
+    fn sampled(&self, run: &mut Run, sample: Sample) {
+        let own = self.own.sample();
+        let empty = self.shown.totals(|totals| totals.add(sample, own));
+        // One is enough: a second, from an end, is given up.
+        run.spare = Some(empty);
+    }
+
+    fn answered(&self, run: &mut Run, (at, info): Answer) {
+        if let Some(detail) = hold::restarted(run.run_id.as_deref(), info.run_id.as_deref()) {
+            run.shard
+                .tell(ShardCommand::End(Ending::TargetLost { detail }));
+            return;
+        }
+        if run.target_at_end {
+            return;
+        }
+        run.target_at_end = run.ended;
+        let since = at.saturating_duration_since(run.start);
+        let moment = crate::engine::Moment::from_nanoseconds(
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+        );
+        let in_window = since >= Duration::from_secs(u64::from(self.plan.warmup_seconds));
+        self.shown.totals(|totals| {
+            if let Some(target) = &mut totals.target {
+                target.add(moment, in_window, info);
+            }
+        });
+    }
+
+    /// Waits a little for what the target says of the end.
+    async fn last_answer(&self, run: &mut Run) {
+        let deadline = tokio::time::Instant::now() + LAST_ANSWER;
+        while !run.target_at_end {
+            match tokio::time::timeout_at(deadline, run.sampler.answer()).await {
+                Ok(answer) => self.answered(run, answer),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn ask_for_target(&self, run: &Run) -> oneshot::Receiver<Option<String>> {
+        tracing::warn!("a limit was broken by connection errors alone: is the target there?");
+        let (sender, receiver) = oneshot::channel();
+        let asking = hold::target_lost(
+            self.target.clone(),
+            format!("redyno {} hold", self.identity.dyno),
+            run.run_id.clone(),
+        );
+        tokio::spawn(async move {
+            if sender.send(asking.await).is_err() {
+                tracing::debug!("the run ended before the target was found or lost");
+            }
+        });
+        receiver
+    }
+
+    /// A dyno that fails its own limit ends the run for all, unless the plan says otherwise.
+    fn tell_others(&self, run: &Run, ending: &Ending) {
+        if self.plan.on_dyno_failure == OnDynoFailure::Continue {
+            return;
+        }
+        let reason = match ending {
+            Ending::BacklogLimit { worker, backlog } => {
+                format!("worker {worker} had {backlog} waiting")
+            }
+            Ending::ErrorLimit { threshold, cause } => format!("{threshold}: {cause}"),
+            Ending::LatencyLimit { threshold } => threshold.clone(),
+            Ending::TargetLost { detail } | Ending::Internal { detail } => detail.clone(),
+            Ending::Completed
+            | Ending::Stopped
+            | Ending::Terminated
+            | Ending::TargetChanged { .. }
+            | Ending::StartTimeout { .. }
+            | Ending::DuplicateDyno { .. } => return,
+        };
+        run.control.stop(reason);
+    }
+
+    fn checkpoint(&mut self) -> Result<(), CommandError> {
+        let mut report = self.report(None);
+        // An end that is not reported yet is none: the drain goes on.
+        report.end = None;
+        Ok(self.record.write_report(RecordKind::Checkpoint, &report)?)
+    }
+
+    fn print_progress(&mut self) {
+        if let Some(progress) = self.shown.totals(super::Totals::progress) {
+            self.events.print(&Event::Progress(progress));
+        }
+    }
+}
+
+/// How a hold is resolved; never, without one.
+async fn resolved(resolution: &mut Option<oneshot::Receiver<Option<String>>>) -> Option<String> {
+    match resolution {
+        Some(receiver) => receiver
+            .await
+            .unwrap_or_else(|_| Some("nobody could tell".to_owned())),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,250 @@
+//! From nothing to the common start.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use redis::RedisError;
+use redis::aio::ConnectionLike;
+use redyno_contract::Event;
+use redyno_contract::report::Ending;
+use redyno_target::coordination::{
+    self, Barrier, Claim, ClockMapping, Ready, Seat, Watch, map_clock,
+};
+use redyno_target::{ConnectOptions, Connection, Info, Target};
+
+use super::Dyno;
+use crate::shard::{Shard, ShardEvent};
+use crate::workload::object_graph::script;
+
+const POLL: Duration = Duration::from_millis(100);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+
+/// Questions of the time, of which the one that was answered fastest counts.
+const CLOCK_SAMPLES: u32 = 10;
+
+/// A dyno that knows when to start.
+pub(super) struct Begun {
+    /// Its control connection.
+    pub(super) control: Connection,
+    /// Its load thread, ready.
+    pub(super) shard: Shard,
+    /// S by the clock of Redis, in microseconds since the epoch.
+    pub(super) at_microseconds: u64,
+    /// Redis' clock as it was mapped best.
+    pub(super) clock: ClockMapping,
+    /// How far the mappings before and after were apart, in microseconds.
+    pub(super) drift_microseconds: u64,
+    /// The server that all of this happened on.
+    pub(super) run_id: Option<String>,
+}
+
+impl Dyno {
+    /// Gets ready and waits for the common start, for as long as the plan allows.
+    pub(super) async fn start(&mut self) -> Result<Begun, Ending> {
+        let waiting_for = RefCell::new("the target".to_owned());
+        let limit = Duration::from_secs(u64::from(self.plan.start_timeout_seconds));
+        let mut termination = self.termination.clone();
+        tokio::select! {
+            biased;
+            () = termination.wait() => Err(Ending::Terminated),
+            result = self.get_ready(&waiting_for) => result,
+            () = tokio::time::sleep(limit) => Err(Ending::StartTimeout {
+                detail: format!(
+                    "not started after {} s: waiting for {}",
+                    limit.as_secs(),
+                    waiting_for.borrow()
+                ),
+            }),
+        }
+    }
+
+    async fn get_ready(&mut self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
+        let mut control = connect(&self.target, &self.seat_name(), waiting_for).await;
+        check_phase(self, &mut control, waiting_for).await?;
+        let mut shard = Shard::spawn(self.shard_settings()).map_err(|error| Ending::Internal {
+            detail: format!("no load thread: {error}"),
+        })?;
+        workers_ready(&mut shard, waiting_for).await?;
+        loop {
+            match self.coordinate(&mut control, waiting_for).await {
+                Ok(Ok(coordinated)) => {
+                    let Coordinated {
+                        at_microseconds,
+                        clock,
+                        drift_microseconds,
+                        run_id,
+                    } = coordinated;
+                    return Ok(Begun {
+                        control,
+                        shard,
+                        at_microseconds,
+                        clock,
+                        drift_microseconds,
+                        run_id,
+                    });
+                }
+                Ok(Err(ending)) => return Err(ending),
+                Err(error) => {
+                    tracing::warn!(%error, "coordination failed, trying again");
+                    waiting_for.replace(format!("the target: {error}"));
+                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                    control = connect(&self.target, &self.seat_name(), waiting_for).await;
+                }
+            }
+        }
+    }
+
+    fn seat_name(&self) -> String {
+        format!("redyno {} control", self.identity.dyno)
+    }
+
+    /// Claims, says ready, and waits at the barrier. All of it may be done again.
+    async fn coordinate(
+        &mut self,
+        control: &mut Connection,
+        waiting_for: &RefCell<String>,
+    ) -> Result<Result<Coordinated, Ending>, RedisError> {
+        let loaded = control.req_packed_command(&script::load()).await?;
+        if let Err(failure) = script::check_loaded(loaded) {
+            waiting_for.replace(format!("the script: {failure}"));
+            return Err(RedisError::from((
+                redis::ErrorKind::UnexpectedReturnType,
+                "the script could not be loaded",
+                failure.to_string(),
+            )));
+        }
+        let run_id = Info::read(control).await?.run_id;
+        match coordination::claim(control, &self.seat).await? {
+            Claim::Claimed => {}
+            Claim::HeldBy(holder) => return Ok(Err(Ending::DuplicateDyno { holder })),
+            Claim::PhaseGone => return Ok(Err(phase_gone())),
+        }
+        let before = map_clock(control, CLOCK_SAMPLES).await?;
+        self.shown.set_ready();
+        match coordination::mark_ready(control, &self.seat).await? {
+            Ready::Marked => {}
+            Ready::HeldBy(holder) => return Ok(Err(Ending::DuplicateDyno { holder })),
+            Ready::TooLate => return Ok(Err(too_late())),
+            Ready::PhaseGone => return Ok(Err(phase_gone())),
+        }
+        self.events.print(&Event::Ready);
+        let at_microseconds = match barrier(control, &self.seat, waiting_for).await? {
+            Ok(at_microseconds) => at_microseconds,
+            Err(ending) => return Ok(Err(ending)),
+        };
+        // From here on nothing may stand in the way of the start: without an answer the first
+        // mapping is all there is.
+        let (clock, drift_microseconds) = match map_clock(control, CLOCK_SAMPLES).await {
+            Ok(after) => (before.better(after), before.drift_microseconds(&after)),
+            Err(error) => {
+                tracing::warn!(%error, "Redis' clock could not be mapped again");
+                (before, 0)
+            }
+        };
+        Ok(Ok(Coordinated {
+            at_microseconds,
+            clock,
+            drift_microseconds,
+            run_id,
+        }))
+    }
+}
+
+struct Coordinated {
+    at_microseconds: u64,
+    clock: ClockMapping,
+    drift_microseconds: u64,
+    run_id: Option<String>,
+}
+
+async fn connect(target: &Target, name: &str, waiting_for: &RefCell<String>) -> Connection {
+    loop {
+        match target.connect(&ConnectOptions::patient(name)).await {
+            Ok(connection) => return connection,
+            Err(failure) => {
+                tracing::warn!(%failure, "no control connection yet");
+                waiting_for.replace(format!("the target: {failure}"));
+            }
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+    }
+}
+
+/// Nothing may be written to a Redis that is not the one that the preflight saw.
+async fn check_phase(
+    dyno: &Dyno,
+    control: &mut Connection,
+    waiting_for: &RefCell<String>,
+) -> Result<(), Ending> {
+    loop {
+        match coordination::watch_stop(control, &dyno.seat).await {
+            Ok(Watch::Quiet) => return Ok(()),
+            Ok(Watch::Stopped(_)) => return Err(Ending::Stopped),
+            Ok(Watch::PhaseGone) => return Err(phase_gone()),
+            Err(error) => {
+                tracing::warn!(%error, "the target does not answer yet");
+                waiting_for.replace(format!("the target: {error}"));
+            }
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await;
+    }
+}
+
+async fn workers_ready(shard: &mut Shard, waiting_for: &RefCell<String>) -> Result<(), Ending> {
+    waiting_for.replace("its own workers' connections".to_owned());
+    loop {
+        match shard.event().await {
+            ShardEvent::Ready => return Ok(()),
+            ShardEvent::NotReady {
+                workers,
+                of,
+                detail,
+            } => {
+                tracing::warn!(workers, of, %detail, "workers are not ready yet");
+                waiting_for.replace(format!("{workers} of {of} workers: {detail}"));
+            }
+            ShardEvent::Broken(detail) => return Err(Ending::Internal { detail }),
+            ShardEvent::Started { .. }
+            | ShardEvent::Held
+            | ShardEvent::Ended(_)
+            | ShardEvent::Sample(_)
+            | ShardEvent::Closed(_) => {}
+        }
+    }
+}
+
+async fn barrier(
+    control: &mut Connection,
+    seat: &Seat,
+    waiting_for: &RefCell<String>,
+) -> Result<Result<u64, Ending>, RedisError> {
+    loop {
+        let asked = Instant::now();
+        match coordination::poll_barrier(control, seat).await? {
+            Barrier::Start { at_microseconds } => return Ok(Ok(at_microseconds)),
+            Barrier::Waiting { ready, planned } => {
+                waiting_for.replace(format!(
+                    "{} of {planned} dynos to be ready",
+                    planned.saturating_sub(ready)
+                ));
+            }
+            Barrier::TooLate => return Ok(Err(too_late())),
+            Barrier::Stopped(_) => return Ok(Err(Ending::Stopped)),
+            Barrier::PhaseGone => return Ok(Err(phase_gone())),
+        }
+        tokio::time::sleep(POLL.saturating_sub(asked.elapsed())).await;
+    }
+}
+
+fn phase_gone() -> Ending {
+    Ending::TargetChanged {
+        detail: "the run's phase is not there: this is not the Redis that the preflight saw, or it was flushed or restarted since".to_owned(),
+    }
+}
+
+fn too_late() -> Ending {
+    Ending::StartTimeout {
+        detail: "the run had started without this pod".to_owned(),
+    }
+}

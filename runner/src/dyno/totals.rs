@@ -1,0 +1,217 @@
+//! Everything that is known of the run so far: for the record, for progress and for metrics.
+
+use redyno_contract::event::Progress;
+use redyno_contract::histogram::Digits;
+use redyno_contract::plan::{DynoName, Percentile, Plan};
+use redyno_contract::report::{
+    End, Histograms, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start, StepTimes, Times,
+};
+use redyno_contract::{EncodedHistogram, Histogram};
+
+use crate::engine::{Distributions, Interval, STEPS, Snapshot};
+use crate::observe::own::{OwnSample, peak_memory_bytes};
+use crate::observe::seconds::Seconds;
+use crate::observe::target::TargetSamples;
+use crate::shard::Sample;
+
+/// Everything that is known of the run so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Totals {
+    measured: Distributions,
+    since_progress: [Histogram; 2],
+    seconds: Seconds,
+    snapshot: Option<Snapshot>,
+    loop_lag: Times,
+    own_at_start: Option<OwnSample>,
+    own: OwnSample,
+    /// Of the end, once it came: the drain must not blur it.
+    at_end: Option<LastSeconds>,
+    /// What the target said, if this dyno asks it.
+    pub(crate) target: Option<TargetSamples>,
+    /// The common start, once it is known.
+    pub(crate) start: Option<Start>,
+    /// Coordination writes that failed after it.
+    pub(crate) coordination_failures: u64,
+}
+
+/// Whose report it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// Which dyno.
+    pub(crate) dyno: DynoName,
+    /// Its pod's uid.
+    pub(crate) pod: String,
+}
+
+impl Totals {
+    /// Nothing yet.
+    pub(crate) fn new(own: OwnSample, asks_target: bool) -> Self {
+        Self {
+            measured: Distributions::new(),
+            since_progress: [Histogram::new(Digits::Three), Histogram::new(Digits::Three)],
+            seconds: Seconds::new(own),
+            snapshot: None,
+            loop_lag: Times::default(),
+            own_at_start: None,
+            own,
+            at_end: None,
+            target: asks_target.then(TargetSamples::default),
+            start: None,
+            coordination_failures: 0,
+        }
+    }
+
+    /// Adds what the load thread recorded, with the own counters of the same moment. Gives back
+    /// the interval, empty.
+    pub(crate) fn add(&mut self, sample: Sample, own: OwnSample) -> Box<Interval> {
+        let Sample {
+            snapshot,
+            loop_lag,
+            mut interval,
+        } = sample;
+        self.measured.add(&interval.measured);
+        let [response, service] = &mut self.since_progress;
+        for phase in [&interval.warmup, &interval.measured] {
+            response.add(&phase.response);
+            service.add(&phase.service);
+        }
+        if self.at_end.is_none() {
+            self.seconds.add(snapshot.at, own, &interval);
+            self.own = own;
+            if snapshot.in_window && self.own_at_start.is_none() {
+                self.own_at_start = Some(own);
+            }
+            if snapshot.end.is_some() {
+                self.at_end = Some(self.seconds.summary());
+            }
+        }
+        self.loop_lag = loop_lag;
+        self.snapshot = Some(snapshot);
+        interval.clear();
+        interval
+    }
+
+    /// The latest numbers; None before the start.
+    pub(crate) const fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Distributions of the measured tasks.
+    pub(crate) const fn measured(&self) -> &Distributions {
+        &self.measured
+    }
+
+    /// How it goes, with the latencies since the last time that this was asked; None before the
+    /// start.
+    pub(crate) fn progress(&mut self) -> Option<Progress> {
+        let snapshot = self.snapshot.as_ref()?;
+        let [response, service] = self.since_progress.each_mut().map(|histogram| {
+            let encoded = histogram.encode();
+            histogram.clear();
+            encoded
+        });
+        let both = snapshot.warmup.plus(snapshot.measured);
+        Some(Progress {
+            at_milliseconds: snapshot.at.milliseconds(),
+            warming_up: !snapshot.in_window,
+            scheduled: both.scheduled,
+            completed: both.completed,
+            failed: both.failed,
+            waiting: snapshot.waiting,
+            max_backlog: snapshot.longest_queue,
+            response,
+            service,
+            redis_main_thread_per_mille: self
+                .target
+                .as_ref()
+                .and_then(TargetSamples::latest_per_mille),
+        })
+    }
+
+    /// The report at full precision. `end` is for a run that never started; one that did has its
+    /// own.
+    pub(crate) fn report(&self, plan: &Plan, identity: &Identity, end: Option<End>) -> Report {
+        let snapshot = self.snapshot.as_ref();
+        let mut last = self.at_end.unwrap_or_else(|| self.seconds.summary());
+        last.redis_main_thread_per_mille =
+            self.target.as_ref().and_then(TargetSamples::last_per_mille);
+        let no_counts = || {
+            plan.latency_limits(&identity.dyno.dyno_type)
+                .map(|_| redyno_contract::limit::LimitCount::default())
+                .collect()
+        };
+        Report {
+            version: REPORT_VERSION,
+            run: plan.run.uid.clone(),
+            dyno: identity.dyno.clone(),
+            pod: identity.pod.clone(),
+            end: snapshot.and_then(|snapshot| snapshot.end.clone()).or(end),
+            start: self.start.clone(),
+            books: snapshot
+                .map(|snapshot| snapshot.measured)
+                .unwrap_or_default(),
+            warmup: snapshot.map(|snapshot| snapshot.warmup).unwrap_or_default(),
+            over: snapshot.map_or_else(no_counts, |snapshot| snapshot.over.clone()),
+            steps: STEPS
+                .into_iter()
+                .zip(snapshot.map(|snapshot| snapshot.steps).unwrap_or_default())
+                .map(|(step, service)| StepTimes { step, service })
+                .collect(),
+            latencies: snapshot
+                .map(|snapshot| snapshot.latencies)
+                .unwrap_or_default(),
+            busiest: snapshot
+                .map(|snapshot| snapshot.busiest.clone())
+                .unwrap_or_default(),
+            other_workers_backlog: snapshot
+                .map(|snapshot| snapshot.other_workers_backlog)
+                .unwrap_or_default(),
+            own: self.own_vitals(),
+            last,
+            target: self.target.as_ref().and_then(TargetSamples::vitals),
+            histograms: self.histograms(),
+        }
+    }
+
+    fn own_vitals(&self) -> OwnVitals {
+        let snapshot = self.snapshot.as_ref();
+        let (from, to) = (self.own_at_start.unwrap_or(self.own), self.own);
+        OwnVitals {
+            schedule_lag_p99_microseconds: self.measured.schedule_lag.percentile(Percentile::P99),
+            schedule_lag: snapshot
+                .map(|snapshot| snapshot.schedule_lag)
+                .unwrap_or_default(),
+            loop_lag: self.loop_lag,
+            cpu_microseconds: to.cpu_microseconds.saturating_sub(from.cpu_microseconds),
+            throttled_per_mille: to.throttling.per_mille_since(from.throttling),
+            memory_bytes: peak_memory_bytes(),
+            bytes_out: to.bytes_out.saturating_sub(from.bytes_out),
+            bytes_in: to.bytes_in.saturating_sub(from.bytes_in),
+            reconnects: snapshot
+                .map(|snapshot| snapshot.reconnects)
+                .unwrap_or_default(),
+            coordination_failures: self.coordination_failures,
+        }
+    }
+
+    fn histograms(&self) -> Histograms {
+        let Distributions {
+            response,
+            wait,
+            service,
+            steps,
+            schedule_lag,
+        } = &self.measured;
+        Histograms {
+            response: Some(response.encode()),
+            wait: Some(wait.encode()),
+            service: Some(service.encode()),
+            steps: Some(
+                steps
+                    .each_ref()
+                    .map(|step| -> EncodedHistogram { step.encode() }),
+            ),
+            schedule_lag: Some(schedule_lag.encode()),
+        }
+    }
+}
