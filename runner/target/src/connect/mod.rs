@@ -8,10 +8,13 @@ mod patiently;
 mod stream;
 
 use std::io;
+use std::pin::pin;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use redyno_contract::message::Refusal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -27,6 +30,10 @@ use crate::target::Target;
 use crate::tls::Tls;
 use greeting::Unwelcome;
 use stream::{Stream, Transport};
+
+/// After this long without an answer to the TLS handshake it is asked whether anybody there speaks
+/// TLS at all.
+const SUSPICIOUS_SILENCE: Duration = Duration::from_secs(2);
 
 impl Target {
     /// Connects: resolves the name, speaks TLS if the URL says so, authenticates, selects the
@@ -103,7 +110,18 @@ impl Target {
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, ConnectFailure> {
         let connector = TlsConnector::from(tls.config());
-        match timeout_at(deadline, connector.connect(tls.server_name(), tcp)).await {
+        let mut handshake = pin!(connector.connect(tls.server_name(), tcp));
+        // A Redis without TLS takes the first message of the handshake for the beginning of a
+        // very long command and waits for its end.
+        let suspicious = deadline.min(Instant::now() + SUSPICIOUS_SILENCE);
+        let mut finished = timeout_at(suspicious, &mut handshake).await;
+        if finished.is_err() {
+            if self.speaks_plainly(deadline).await {
+                return Err(self.tls_not_offered());
+            }
+            finished = timeout_at(deadline, &mut handshake).await;
+        }
+        match finished {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(self.handshake_failed(tls, &error)),
             Err(_) => Err(self.too_late("did not finish the TLS handshake")),
@@ -153,6 +171,13 @@ impl Target {
         )
     }
 
+    fn tls_not_offered(&self) -> ConnectFailure {
+        ConnectFailure::new(
+            Refusal::TlsNotOffered,
+            format!("{self} does not speak TLS: use redis:// or its TLS port"),
+        )
+    }
+
     fn tls_required(&self) -> ConnectFailure {
         ConnectFailure::new(
             Refusal::TlsRequired,
@@ -162,6 +187,19 @@ impl Target {
 
     fn too_late(&self, what: &str) -> ConnectFailure {
         ConnectFailure::new(Refusal::ConnectionTimeout, format!("{self} {what} in time"))
+    }
+
+    /// Whether a PING without TLS is answered as Redis does, be it with an error.
+    async fn speaks_plainly(&self, deadline: Instant) -> bool {
+        let Ok(mut tcp) = self.reach(deadline).await else {
+            return false;
+        };
+        let mut first = [0];
+        let answered = async {
+            tcp.write_all(b"PING\r\n").await?;
+            tcp.read_exact(&mut first).await
+        };
+        matches!(timeout_at(deadline, answered).await, Ok(Ok(_))) && b"+-".contains(&first[0])
     }
 
     /// Whether a TLS handshake gets as far as the server's certificate. Nothing is sent to it.

@@ -112,8 +112,8 @@ fn judge<'a>(attempts: impl Iterator<Item = (&'static str, &'a Value)>) -> Resul
             "NOPERM" => denied.push(name),
             "ERR" if detail.contains("unknown command") => unknown.push(name),
             // EXEC of a transaction whose commands were denied, EVALSHA of a script that was not
-            // loaded: consequences.
-            "EXECABORT" | "NOSCRIPT" => {}
+            // loaded: consequences. A wrong type: allowed, and the marker may be of any.
+            "EXECABORT" | "NOSCRIPT" | "WRONGTYPE" => {}
             "ERR" if detail.contains("without MULTI") => {}
             code => {
                 if other.is_none() {

@@ -157,8 +157,7 @@ impl Tls {
             ),
             rustls::Error::InvalidMessage(_) => (
                 Refusal::TlsNotOffered,
-                "the server does not speak TLS on this port: use redis:// or its TLS port"
-                    .to_owned(),
+                "what listens there does not speak TLS: use redis:// or its TLS port".to_owned(),
             ),
             other => (Refusal::Other, format!("the TLS handshake failed: {other}")),
         }
@@ -166,7 +165,8 @@ impl Tls {
 
     fn explain_certificate(&self, reason: &CertificateError) -> String {
         match reason {
-            CertificateError::UnknownIssuer => match self.roots {
+            // A bad signature: an authority of the same name, but another one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => match self.roots {
                 Roots::Given => {
                     "the server's certificate is not signed by any authority in ca.crt".to_owned()
                 }

@@ -1,0 +1,296 @@
+//! Several fake dynos, one Redis.
+
+use redyno_contract::plan::{DynoName, Flush};
+use redyno_contract::{Plan, message::PreflightResult};
+use redyno_target::coordination::{
+    Barrier, Claim, Leave, Ready, Seat, Watch, claim, leave, map_clock, mark_ready, poll_barrier,
+    set_stop, watch_stop,
+};
+use redyno_target::{Connection, Target};
+use redyno_test_redis::RedisServer;
+
+use crate::run::{connect, keys, plan, say, target, web};
+
+struct Dyno {
+    connection: Connection,
+    seat: Seat,
+}
+
+impl Dyno {
+    async fn new(plan: &Plan, target: &Target, name: DynoName, pod: &str) -> Self {
+        Self {
+            connection: connect(target).await,
+            seat: Seat::new(plan, target, name, pod),
+        }
+    }
+
+    async fn claim(&mut self) -> Claim {
+        claim(&mut self.connection, &self.seat).await.unwrap()
+    }
+
+    async fn ready(&mut self) -> Ready {
+        mark_ready(&mut self.connection, &self.seat).await.unwrap()
+    }
+
+    async fn poll(&mut self) -> Barrier {
+        poll_barrier(&mut self.connection, &self.seat)
+            .await
+            .unwrap()
+    }
+
+    async fn watch(&mut self) -> Watch {
+        watch_stop(&mut self.connection, &self.seat).await.unwrap()
+    }
+
+    async fn leave(&mut self) -> Leave {
+        leave(&mut self.connection, &self.seat).await.unwrap()
+    }
+}
+
+/// The dynos web.1, web.2 and clock.1, after a preflight.
+async fn dynos(plan: &Plan, target: &Target) -> Vec<Dyno> {
+    let report = redyno_target::preflight::run(plan, target, "preflight-pod").await;
+    assert_eq!(report.result, PreflightResult::Passed, "{}", report.message);
+    let mut dynos = Vec::new();
+    for name in plan.dynos() {
+        let pod = format!("pod-of-{name}");
+        dynos.push(Dyno::new(plan, target, name, &pod).await);
+    }
+    dynos
+}
+
+async fn lifetimes(connection: &mut Connection) -> Vec<(String, i64)> {
+    let mut found = Vec::new();
+    for key in keys(connection).await {
+        let value = say(connection, &format!("TTL {key}")).await;
+        found.push((key, redis::from_redis_value(value).unwrap()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_run_from_its_claims_to_its_last_dyno() {
+    // A database of its own, so that the lock lies elsewhere.
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&format!("{}/5", server.url()));
+    let plan = plan(Flush::RunKeys);
+    let mut dynos = dynos(&plan, &target).await;
+
+    for dyno in &mut dynos {
+        assert_eq!(
+            dyno.poll().await,
+            Barrier::Waiting {
+                ready: 0,
+                planned: 3
+            }
+        );
+        assert_eq!(dyno.claim().await, Claim::Claimed);
+        assert_eq!(dyno.watch().await, Watch::Quiet);
+    }
+    assert_eq!(dynos[0].ready().await, Ready::Marked);
+    assert_eq!(dynos[1].ready().await, Ready::Marked);
+    assert_eq!(dynos[1].ready().await, Ready::Marked);
+    assert_eq!(
+        dynos[0].poll().await,
+        Barrier::Waiting {
+            ready: 2,
+            planned: 3
+        }
+    );
+    for (key, seconds) in lifetimes(&mut dynos[0].connection).await {
+        assert!(
+            (80..=90).contains(&seconds),
+            "{key} lives {seconds} s before the start"
+        );
+    }
+
+    assert_eq!(dynos[2].ready().await, Ready::Marked);
+    let before = map_clock(&mut dynos[0].connection, 5).await.unwrap();
+    let Barrier::Start { at_microseconds } = dynos[1].poll().await else {
+        panic!("all are ready");
+    };
+    let asked = before.redis_microseconds_at(std::time::Instant::now());
+    assert!(at_microseconds > asked + 2_000_000 && at_microseconds <= asked + 3_001_000);
+    for dyno in &mut dynos {
+        assert_eq!(dyno.poll().await, Barrier::Start { at_microseconds });
+    }
+    let mut elsewhere = connect(&crate::run::target(&server.url())).await;
+    assert_eq!(keys(&mut elsewhere).await, ["redyno:lock"]);
+    let mut living = lifetimes(&mut dynos[0].connection).await;
+    living.extend(lifetimes(&mut elsewhere).await);
+    assert_eq!(living.len(), 7, "{living:?}");
+    for (key, seconds) in living {
+        // 3 + 2 + 10 + 5 + 3600
+        assert!(
+            (3610..=3620).contains(&seconds),
+            "{key} lives {seconds} s after the start"
+        );
+    }
+
+    let mut late = Dyno::new(&plan, &target, web(1), "pod-too-late").await;
+    assert_eq!(late.claim().await, Claim::HeldBy("pod-of-web.2".to_owned()));
+    assert_eq!(late.ready().await, Ready::HeldBy("pod-of-web.2".to_owned()));
+    assert_eq!(late.poll().await, Barrier::TooLate);
+
+    assert_eq!(dynos[0].leave().await, Leave::Left);
+    assert_eq!(late.leave().await, Leave::Left);
+    // Its dyno is free again, but the run has begun without it.
+    let mut successor = Dyno::new(&plan, &target, web(0), "pod-after").await;
+    assert_eq!(successor.claim().await, Claim::Claimed);
+    assert_eq!(successor.ready().await, Ready::TooLate);
+    assert_eq!(successor.poll().await, Barrier::TooLate);
+    assert_eq!(successor.leave().await, Leave::Left);
+
+    assert_eq!(dynos[1].leave().await, Leave::Left);
+    assert_eq!(dynos[2].leave().await, Leave::Last);
+    assert_eq!(keys(&mut dynos[0].connection).await, [""; 0]);
+    assert_eq!(keys(&mut elsewhere).await, [""; 0]);
+    assert_eq!(dynos[0].poll().await, Barrier::PhaseGone);
+    assert_eq!(dynos[0].watch().await, Watch::PhaseGone);
+    assert_eq!(dynos[0].claim().await, Claim::PhaseGone);
+    assert_eq!(dynos[0].ready().await, Ready::PhaseGone);
+}
+
+#[tokio::test]
+async fn of_many_pods_one_gets_the_dyno() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    dynos(&plan, &target).await;
+    let mut racing = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let mut dyno = Dyno::new(&plan, &target, web(0), &format!("pod-{number}")).await;
+        racing.spawn(async move { (number, dyno.claim().await) });
+    }
+    let results = racing.join_all().await;
+    let winners: Vec<_> = results
+        .iter()
+        .filter(|(_, claim)| *claim == Claim::Claimed)
+        .collect();
+    let [(winner, _)] = winners[..] else {
+        panic!("one winner: {results:?}");
+    };
+    let holder = Claim::HeldBy(format!("pod-{winner}"));
+    assert_eq!(
+        results.iter().filter(|(_, claim)| *claim == holder).count(),
+        19
+    );
+    // Whoever lost an answer may ask again.
+    let mut again = Dyno::new(&plan, &target, web(0), &format!("pod-{winner}")).await;
+    assert_eq!(again.claim().await, Claim::Claimed);
+}
+
+#[tokio::test]
+async fn all_dynos_that_ask_at_once_get_the_same_start() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let mut plan = plan(Flush::RunKeys);
+    plan.formation[0].quantity = 30;
+    plan.target.connections = 100;
+    let mut racing = tokio::task::JoinSet::new();
+    for mut dyno in dynos(&plan, &target).await {
+        racing.spawn(async move {
+            assert_eq!(dyno.claim().await, Claim::Claimed);
+            assert_eq!(dyno.ready().await, Ready::Marked);
+            loop {
+                match dyno.poll().await {
+                    Barrier::Start { at_microseconds } => break at_microseconds,
+                    Barrier::Waiting { planned: 31, .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    let starts = racing.join_all().await;
+    assert_eq!(starts.len(), 31);
+    assert!(starts.iter().all(|start| *start == starts[0]), "{starts:?}");
+}
+
+#[tokio::test]
+async fn a_stop_is_seen_by_all_and_the_first_reason_stays() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    let mut dynos = dynos(&plan, &target).await;
+    let [first, second, third] = &mut dynos[..] else {
+        panic!("three dynos");
+    };
+    first.claim().await;
+    first.ready().await;
+    set_stop(&mut first.connection, &first.seat, "backlog limit")
+        .await
+        .unwrap();
+    set_stop(&mut second.connection, &second.seat, "something else")
+        .await
+        .unwrap();
+    let stopped = "web.1: backlog limit".to_owned();
+    assert_eq!(third.watch().await, Watch::Stopped(stopped.clone()));
+    assert_eq!(third.poll().await, Barrier::Stopped(stopped));
+    // The run has not started: whoever is still on the way is to learn why it will not.
+    assert_eq!(first.leave().await, Leave::Left);
+    assert_eq!(third.claim().await, Claim::Claimed);
+}
+
+#[tokio::test]
+async fn a_full_redis_can_be_told_to_stop_and_left() {
+    let server = RedisServer::start(&["--maxmemory-policy", "noeviction"])
+        .await
+        .unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    let mut dynos = dynos(&plan, &target).await;
+    for dyno in &mut dynos {
+        dyno.claim().await;
+        dyno.ready().await;
+    }
+    for dyno in &mut dynos {
+        assert!(matches!(dyno.poll().await, Barrier::Start { .. }));
+    }
+    say(&mut dynos[0].connection, "CONFIG SET maxmemory 1").await;
+    let refused = dynos[0]
+        .connection
+        .send(redis::cmd("SET").arg("more").arg(1))
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Some("OOM"));
+    assert!(matches!(dynos[1].poll().await, Barrier::Start { .. }));
+    let Dyno { connection, seat } = &mut dynos[0];
+    set_stop(connection, seat, "error limit").await.unwrap();
+    assert!(matches!(dynos[1].watch().await, Watch::Stopped(_)));
+    assert_eq!(dynos[0].leave().await, Leave::Left);
+    assert_eq!(dynos[1].leave().await, Leave::Left);
+    assert_eq!(dynos[2].leave().await, Leave::Last);
+    assert_eq!(keys(&mut dynos[0].connection).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_last_dyno_leaves_the_lock_of_another_run_alone() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    let mut dynos = dynos(&plan, &target).await;
+    for dyno in &mut dynos {
+        dyno.claim().await;
+        dyno.ready().await;
+    }
+    assert!(matches!(dynos[0].poll().await, Barrier::Start { .. }));
+    say(&mut dynos[0].connection, "SET redyno:lock team/another").await;
+    for dyno in &mut dynos {
+        dyno.leave().await;
+    }
+    assert_eq!(keys(&mut dynos[0].connection).await, ["redyno:lock"]);
+}
+
+#[tokio::test]
+async fn two_mappings_of_one_clock_agree_within_their_errors() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let (mut one, mut other) = (connect(&target).await, connect(&target).await);
+    let left = map_clock(&mut one, 8).await.unwrap();
+    let right = map_clock(&mut other, 8).await.unwrap();
+    let allowed = left.error_microseconds() + right.error_microseconds();
+    // The machine's own clock may be slewed by up to 500 us per second meanwhile.
+    assert!(
+        left.drift_microseconds(&right) <= allowed + 500,
+        "{left:?} {right:?}"
+    );
+}
