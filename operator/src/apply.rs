@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn refusals_are_told_from_missing_rights() {
         let quota = "pods \"a-redis\" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=0, limited: cpu=500m";
-        let security = "pods \"a-redis\" is forbidden: violates PodSecurity \"restricted:latest\": ...";
+        let security =
+            "pods \"a-redis\" is forbidden: violates PodSecurity \"restricted:latest\": ...";
         let rights = "pods is forbidden: User \"system:serviceaccount:redyno:redyno\" cannot create resource \"pods\" in API group \"\" in the namespace \"x\"";
         let dying = "configmaps \"a-plan\" is forbidden: unable to create new content in namespace x because it is being terminated";
         for (code, message, expected) in [
@@ -251,8 +252,16 @@ mod tests {
             (403, security, Some(RefusedKind::ByPolicy)),
             (403, rights, None),
             (403, dying, Some(RefusedKind::NamespaceTerminating)),
-            (422, "Job.batch \"a-web\" is invalid: spec.template...", Some(RefusedKind::ByPolicy)),
-            (400, "admission webhook \"x\" denied the request: no", Some(RefusedKind::ByPolicy)),
+            (
+                422,
+                "Job.batch \"a-web\" is invalid: spec.template...",
+                Some(RefusedKind::ByPolicy),
+            ),
+            (
+                400,
+                "admission webhook \"x\" denied the request: no",
+                Some(RefusedKind::ByPolicy),
+            ),
             (500, "etcd is gone", None),
             (401, "Unauthorized", None),
         ] {

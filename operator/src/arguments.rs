@@ -89,12 +89,7 @@ pub(crate) struct RunArguments {
     pub(crate) failed_verdict_is_stalled: bool,
 
     /// How log lines are written.
-    #[arg(
-        long,
-        env = "REDYNO_LOG_FORMAT",
-        value_enum,
-        default_value = "text"
-    )]
+    #[arg(long, env = "REDYNO_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
 
@@ -181,9 +176,14 @@ mod tests {
     use super::*;
 
     fn run(arguments: &[&str]) -> RunArguments {
-        let all = ["redyno-operator", "run", "--runner-image=r", "--redis-image=s"]
-            .iter()
-            .chain(arguments);
+        let all = [
+            "redyno-operator",
+            "run",
+            "--runner-image=r",
+            "--redis-image=s",
+        ]
+        .iter()
+        .chain(arguments);
         let Command::Run(run) = Arguments::parse_from(all).command else {
             panic!("not run");
         };
@@ -208,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_missing_catalogue_is_named() {
-        let error = run(&["--catalogue=/does/not/exist"]).settings().unwrap_err();
+        let error = run(&["--catalogue=/does/not/exist"])
+            .settings()
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "failed to read the catalogue /does/not/exist"

@@ -92,18 +92,15 @@ pub async fn run(
             .concurrency(CONCURRENCY)
             .debounce(DEBOUNCE),
     )
-    .owns(
-        api::<Job>(&client, namespace.as_deref()),
-        of_ours.clone(),
-    )
+    .owns(api::<Job>(&client, namespace.as_deref()), of_ours.clone())
     .owns(
         api::<Service>(&client, namespace.as_deref()),
         of_ours.clone(),
     )
     .owns(api::<ConfigMap>(&client, namespace.as_deref()), of_ours)
-    .reconcile_on(touched.map(|touched| {
-        ObjectRef::new(&touched.load_test).within(&touched.namespace)
-    }))
+    .reconcile_on(
+        touched.map(|touched| ObjectRef::new(&touched.load_test).within(&touched.namespace)),
+    )
     .graceful_shutdown_on(stopped.cancelled_owned());
     let store = controller.store();
     metrics.watch(store.clone());
@@ -260,11 +257,7 @@ async fn tell(context: &Context, load_test: &LoadTest, notices: &[Notice]) {
         .await;
 }
 
-fn failed(
-    guard: Arc<DeserializeGuard<LoadTest>>,
-    error: &Error,
-    context: Arc<Context>,
-) -> Action {
+fn failed(guard: Arc<DeserializeGuard<LoadTest>>, error: &Error, context: Arc<Context>) -> Action {
     let namespace = guard.meta().namespace.clone().unwrap_or_default();
     let name = guard.name_any();
     let wait = context.backoff.failed(&format!("{namespace}/{name}"));

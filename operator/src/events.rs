@@ -1,14 +1,14 @@
 //! What is told about a LoadTest, once each: the transitions of its conditions, as Kubernetes
 //! Events. The last one carries the verdict.
 
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use redyno_contract::Verdict;
+use redyno_crds::LoadTestStatus;
 use redyno_crds::conditions::{
     self, ACCEPTED, DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, condition, reasons,
 };
-use redyno_crds::LoadTestStatus;
-use redyno_contract::Verdict;
 
 use crate::build::labels::MANAGER;
 
@@ -63,7 +63,8 @@ pub fn transitions(former: Option<&LoadTestStatus>, now: &LoadTestStatus) -> Vec
         .filter_map(|type_| {
             let new = condition(&now.conditions, type_)?;
             let old = condition(before, type_);
-            let is_new = old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason));
+            let is_new =
+                old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason));
             if !is_new {
                 return None;
             }

@@ -119,19 +119,29 @@ impl Collected {
     }
 
     /// What a pod has to add to this, as data of the ConfigMap: empty if it is there already, or
-    /// if the pod has not ended.
+    /// if the pod is still going.
     pub fn additions(&self, pod: &Pod) -> BTreeMap<String, String> {
+        if PodFacts::of(pod).is_final() {
+            self.last_words(pod)
+        } else {
+            BTreeMap::new()
+        }
+    }
+
+    /// What a pod that is leaving the cluster has to add to this, even if it never ran.
+    pub fn last_words(&self, pod: &Pod) -> BTreeMap<String, String> {
         let Some(key) = key_of(pod) else {
             return BTreeMap::new();
         };
         let facts = PodFacts::of(pod);
-        if !facts.is_final() {
-            return BTreeMap::new();
-        }
         let kept = self.entry(&key);
         // The first pod to end is the one that counts: a second one under the same name has lost
         // the claim and put no load on anything.
-        if kept.facts.as_ref().is_some_and(|kept| kept.uid != facts.uid && kept.is_final()) {
+        if kept
+            .facts
+            .as_ref()
+            .is_some_and(|kept| kept.uid != facts.uid && kept.is_final())
+        {
             return BTreeMap::new();
         }
         let Some(merged) = PodFacts::merged(kept.facts.clone(), Some(facts)) else {

@@ -15,6 +15,8 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 pub mod fate;
+#[cfg(test)]
+mod fixtures;
 pub mod http;
 pub mod metrics;
 pub mod observe;

@@ -326,4 +326,3 @@ fn set_quantiles(gauge: impl Fn(&str) -> Gauge, latency: &LatencyStatus) {
         gauge(quantile).set(*microseconds as f64 / 1e6);
     }
 }
-

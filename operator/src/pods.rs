@@ -175,10 +175,7 @@ where
                         tracing::warn!(error = chain(&error), "The watch of pods was interrupted.");
                     }
                 }
-                Some((
-                    futures::stream::iter(touched),
-                    ((view, seen, keep), events),
-                ))
+                Some((futures::stream::iter(touched), ((view, seen, keep), events)))
             }
         },
     )
@@ -208,11 +205,7 @@ pub async fn keep(client: Client, pod: Arc<Pod>) {
     }
 }
 
-async fn keep_once(
-    client: &Client,
-    pod: &Pod,
-    touched: &Touched,
-) -> Result<(), kube::Error> {
+async fn keep_once(client: &Client, pod: &Pod, touched: &Touched) -> Result<(), kube::Error> {
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &touched.namespace);
     let name = Child::Report.name(&touched.load_test);
     let Some(report) = config_maps.get_opt(&name).await? else {
@@ -228,7 +221,7 @@ async fn keep_once(
     if !is_of_run {
         return Ok(());
     }
-    let additions = Collected::read(Some(&report)).additions(pod);
+    let additions = Collected::read(Some(&report)).last_words(pod);
     if additions.is_empty() {
         return Ok(());
     }

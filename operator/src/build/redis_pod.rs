@@ -48,7 +48,7 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
             Quantity(memory_limit_bytes.to_string()),
         ),
     ]);
-    let options: [(&str, String); 8] = [
+    let options: [(&str, String); 7] = [
         ("--port", PORT.to_string()),
         ("--maxmemory", maxmemory_bytes.to_string()),
         ("--maxmemory-policy", "noeviction".to_owned()),
@@ -58,7 +58,6 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
         // It has no password: it is reachable from the pod network alone, holds nothing but the
         // run's made-up data, and the chart's NetworkPolicy keeps others away.
         ("--protected-mode", "no".to_owned()),
-        ("--tcp-backlog", "511".to_owned()),
     ];
     Container {
         name: "redis".to_owned(),

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use redyno_contract::plan::{Plan, RunIdentity, TargetKind};
 use redyno_contract::Reason;
+use redyno_contract::plan::{Plan, RunIdentity, TargetKind};
 use redyno_crds::conditions::{ACCEPTED, ConditionStatus, reasons};
 use redyno_crds::{Invalid, Resolved, ResolvedDynos, ResolvedRedis, resolve};
 

@@ -10,11 +10,7 @@ use crate::build::Run;
 use crate::evidence::{Cause, Collected};
 
 /// Gives the run up if that is wanted, unless it has ended by itself.
-pub(super) fn step(
-    draft: &mut Draft<'_>,
-    run: Run<'_>,
-    collected: &Collected,
-) -> ControlFlow<()> {
+pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
     match draft.load_test.spec.desired_state {
         DesiredState::Running => ControlFlow::Continue(()),
         DesiredState::Cancelled => {

@@ -187,12 +187,7 @@ fn refused(
     let until = last_created(draft.load_test, draft.observed)
         .map_or(draft.now, |since| later(since, timeout));
     if hopeless || draft.now >= until {
-        return stop::give_up(
-            draft,
-            run,
-            collected,
-            Cause::NotStarted { reason, message },
-        );
+        return stop::give_up(draft, run, collected, Cause::NotStarted { reason, message });
     }
     super::waiting::name_cause(draft, reason, &message);
     draft.wake_at(until);

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use jiff::SignedDuration;
 use redyno_contract::Reason;
 use redyno_contract::outcome::Fate;
-use redyno_crds::conditions::{
-    ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons,
-};
+use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
 use super::draft::{Draft, later};
 use super::survey::{self, Dyno};
@@ -42,11 +40,7 @@ const TARGET_LOST: i32 = 69;
 const DUPLICATE: i32 = 76;
 
 /// Releases the dynos and waits until all of them have ended.
-pub(super) fn step(
-    draft: &mut Draft<'_>,
-    run: Run<'_>,
-    collected: &Collected,
-) -> ControlFlow<()> {
+pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
     for dynos in &run.resolved.formation {
         let child = Child::Dynos(dynos.dyno_type.clone());
         children::ensure(draft, run, collected, &child, |run| {
@@ -233,7 +227,14 @@ fn wait(
     let all_run = dynos
         .iter()
         .all(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
-    let until = later(since, if all_run { timeout + OWN_WORDS } else { timeout });
+    let until = later(
+        since,
+        if all_run {
+            timeout + OWN_WORDS
+        } else {
+            timeout
+        },
+    );
     let late: Vec<&Dyno> = dynos
         .iter()
         .filter(|dyno| !dyno.ready && !dyno.ended)

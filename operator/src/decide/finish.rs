@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use jiff::SignedDuration;
 use redyno_contract::message::PreflightResult;
 
+use super::Effect;
 use super::children::{self, Standing};
 use super::draft::{Draft, Latch, later};
 use super::survey::pods_of;
-use super::Effect;
 use crate::build::names::Child;
 use crate::build::{Run, finish_job};
 use crate::cluster::created;
@@ -28,9 +28,8 @@ pub(super) fn step(
     if !is_needed(draft, run, collected) {
         return ControlFlow::Continue(None);
     }
-    let failed = |why: &str| {
-        ControlFlow::Continue(Some(format!("the target was not cleaned up: {why}")))
-    };
+    let failed =
+        |why: &str| ControlFlow::Continue(Some(format!("the target was not cleaned up: {why}")));
     let entry = collected.entry(Child::Finish.token());
     if entry.facts.is_some() {
         return match evidence::of_finish(entry.message.as_deref(), draft.uid()) {
@@ -90,7 +89,8 @@ fn is_needed(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
         };
     }
     let pods = pods_of(draft, &Child::Preflight);
-    let was_made = draft.observed.preflight.is_some() || draft.latch(&Child::Preflight) != Latch::Intended;
+    let was_made =
+        draft.observed.preflight.is_some() || draft.latch(&Child::Preflight) != Latch::Intended;
     let facts: Vec<PodFacts> = pods
         .iter()
         .map(|pod| PodFacts::of(pod))

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use k8s_openapi::api::core::v1::Pod;
 use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::ResolvedRedis;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
@@ -33,11 +33,7 @@ pub(super) enum Redis {
 
 /// Waits for the managed Redis. Once the run has started its end is the dynos' to notice: they
 /// report it, and what they measured until then.
-pub(super) fn step(
-    draft: &mut Draft<'_>,
-    run: Run<'_>,
-    collected: &Collected,
-) -> ControlFlow<()> {
+pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
     let Some(redis) = &run.resolved.managed else {
         return ControlFlow::Continue(());
     };

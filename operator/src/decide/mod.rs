@@ -116,3 +116,6 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
     verdict::judged(draft, run, &collected, cleanup);
     ControlFlow::Break(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use redyno_contract::outcome::Fate;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
 use super::children::{self, Standing};
-use super::draft::{Draft, Latch, later};
+use super::draft::{Draft, later};
 use super::survey::pods_of;
 use super::waiting::{self, Waited};
 use super::{Effect, finish};
@@ -17,43 +17,50 @@ use crate::build::names::Child;
 use crate::build::{Run, preflight_job};
 use crate::cluster::{created, job_end, past_deadline};
 use crate::evidence::{self, Collected};
-use crate::fate::{Circumstances, fate};
+use crate::fate::{Circumstances, PodFacts, fate};
 
 /// How long the pod of a Job that has ended may take to be seen.
 const SIGHT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Waits until the preflight has passed.
-pub(super) fn step(
+pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+    let entry = collected.entry(Child::Preflight.token());
+    let detail = match evidence::of_preflight(entry.message.as_deref(), draft.uid()) {
+        Ok(report) => return report_read(draft, run, collected, report),
+        Err(detail) => detail,
+    };
+    match entry.facts {
+        Some(facts) if children::standing(draft, &Child::Preflight) == Standing::Present => {
+            failed(draft, run, collected, &facts, detail)
+        }
+        Some(_) | None => wait(draft, run, collected),
+    }
+}
+
+/// A preflight that ended without a report.
+fn failed(
     draft: &mut Draft<'_>,
     run: Run<'_>,
     collected: &Collected,
+    facts: &PodFacts,
+    detail: String,
 ) -> ControlFlow<()> {
-    let entry = collected.entry(Child::Preflight.token());
-    let Some(facts) = &entry.facts else {
-        return wait(draft, run, collected);
+    let circumstances = Circumstances {
+        past_deadline: draft
+            .observed
+            .job(&Child::Preflight)
+            .is_some_and(past_deadline),
+        ..Circumstances::default()
     };
-    match evidence::of_preflight(entry.message.as_deref(), draft.uid()) {
-        Ok(report) => report_read(draft, run, collected, report),
-        Err(detail) => {
-            let circumstances = Circumstances {
-                past_deadline: draft
-                    .observed
-                    .job(&Child::Preflight)
-                    .is_some_and(past_deadline),
-                deleted_by_us: draft.latch(&Child::Preflight) == Latch::Deleting,
-                ..Circumstances::default()
-            };
-            let what = match fate(facts, circumstances) {
-                Fate::OutOfMemory => "it was killed for want of memory".to_owned(),
-                Fate::Evicted { detail } | Fate::Lost { detail } => detail,
-                Fate::DeadlineExceeded => "it was not done by its deadline".to_owned(),
-                Fate::Exited { code } => format!("it exited with code {code}, and {detail}"),
-                Fate::NeverSeen | Fate::Running => detail,
-            };
-            let message = format!("the preflight failed: {what}");
-            refuse(draft, run, collected, Refusal::Other, &message)
-        }
-    }
+    let what = match fate(facts, circumstances) {
+        Fate::OutOfMemory => "it was killed for want of memory".to_owned(),
+        Fate::Evicted { detail } | Fate::Lost { detail } => detail,
+        Fate::DeadlineExceeded => "it was not done by its deadline".to_owned(),
+        Fate::Exited { code } => format!("it exited with code {code}, and {detail}"),
+        Fate::NeverSeen | Fate::Running => detail,
+    };
+    let message = format!("the preflight failed: {what}");
+    refuse(draft, run, collected, Refusal::Other, &message)
 }
 
 fn report_read(
@@ -97,9 +104,7 @@ fn report_read(
             );
             ControlFlow::Continue(())
         }
-        PreflightResult::Refused { reason } => {
-            refuse(draft, run, collected, reason, &message)
-        }
+        PreflightResult::Refused { reason } => refuse(draft, run, collected, reason, &message),
     }
 }
 
@@ -144,7 +149,11 @@ fn refuse(
 fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
     // Its report is what is needed of it, and that is not there.
     if children::standing(draft, &Child::Preflight) == Standing::ToCreate {
-        waiting::begin(draft, PREFLIGHT_PASSED, "waiting for the check of the target");
+        waiting::begin(
+            draft,
+            PREFLIGHT_PASSED,
+            "waiting for the check of the target",
+        );
     }
     children::ensure(draft, run, collected, &Child::Preflight, |run| {
         Effect::CreateJob(Child::Preflight, Box::new(preflight_job::build(run)))

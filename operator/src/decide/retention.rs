@@ -16,12 +16,7 @@ const RETRY: SignedDuration = SignedDuration::from_secs(30);
 /// Deletes the managed Redis at once, the run's pods after `retention.podSeconds`, and the LoadTest
 /// after `retention.ttlSecondsAfterFinished`.
 pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<()> {
-    let Some(ended) = draft
-        .status
-        .completion_time
-        .as_ref()
-        .map(|time| time.0)
-    else {
+    let Some(ended) = draft.status.completion_time.as_ref().map(|time| time.0) else {
         return ControlFlow::Break(());
     };
     let retention = draft.load_test.spec.retention.clone();

@@ -15,8 +15,8 @@ use crate::build::Run;
 use crate::build::names::Child;
 use crate::build::runner_pod::GRACE_SECONDS;
 use crate::cluster::job_end;
-use crate::evidence::{Cause, Collected, GivenUp, given_up_data};
 use crate::events::Notice;
+use crate::evidence::{Cause, Collected, GivenUp, given_up_data};
 use crate::fate::PodFacts;
 
 /// How long after its grace period a pod may still be there. On a node whose kubelet died it stays
@@ -119,8 +119,7 @@ fn last_words(draft: &mut Draft<'_>, run: Run<'_>, given_up: &GivenUp) -> Contro
         }
     }
     // The pods of a Job that is still there may be still to come.
-    let has_jobs = jobs_to_delete(draft, run)
-        .any(|child| draft.observed.job(&child).is_some());
+    let has_jobs = jobs_to_delete(draft, run).any(|child| draft.observed.job(&child).is_some());
     if has_jobs {
         until = until.max(Some(latest));
     }

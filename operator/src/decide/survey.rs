@@ -32,6 +32,8 @@ pub(super) struct Dyno {
     pub(super) running: bool,
     /// Another pod of the same dyno has lost the claim.
     pub(super) duplicate: bool,
+    /// The operator itself had its Job deleted.
+    pub(super) stopped_by_us: bool,
 }
 
 /// The exit code of a dyno that another pod had claimed before.
@@ -94,10 +96,15 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
         // A Job that has ended makes no more pods: this one was never seen, or not by us.
         (None, _) => draft.latch(&child) == Latch::Deleting || job.and_then(job_end).is_some(),
     };
+    let fate = match &facts {
+        Some(facts) => fate(facts, circumstances),
+        None if job.and_then(job_end).is_some() => Fate::Lost {
+            detail: "its pod was gone before it was seen".to_owned(),
+        },
+        None => Fate::NeverSeen,
+    };
     Dyno {
-        fate: facts
-            .as_ref()
-            .map_or(Fate::NeverSeen, |facts| fate(facts, circumstances)),
+        fate,
         ready: status.is_some_and(|status| status.started == Some(true)),
         running: pod.is_some_and(|pod| is_condition_true(pod, "Ready")),
         pod: pod.cloned(),
@@ -106,6 +113,7 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
         evidence,
         ended,
         duplicate,
+        stopped_by_us: circumstances.deleted_by_us,
     }
 }
 
@@ -140,6 +148,12 @@ impl Dyno {
 
     /// For the judge.
     pub(super) fn into_outcome(self) -> DynoOutcome {
+        let has_run = self.facts.as_ref().is_some_and(|facts| facts.started);
+        let fate = match self.fate {
+            // Stopped by us before it ever ran.
+            Fate::Running if self.stopped_by_us && !has_run => Fate::NeverSeen,
+            fate => fate,
+        };
         let (pod_name, node_name) = match self.facts {
             Some(facts) => (Some(facts.name), facts.node),
             None => (None, None),
@@ -148,7 +162,7 @@ impl Dyno {
             dyno: self.name,
             pod_name,
             node_name,
-            fate: self.fate,
+            fate,
             report: self.evidence,
         }
     }

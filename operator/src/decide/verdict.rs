@@ -1,15 +1,15 @@
 //! The end: judged by the evidence.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_contract::report::Ending;
 use redyno_contract::{Reason, RunFacts, judge};
-use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_crds::conclude::conclude_judged;
 
 use super::draft::Draft;
 use super::managed_redis::{self, Redis};
 use super::stop;
-use super::survey;
+use super::survey::{self, Dyno};
 use crate::build::Run;
 use crate::evidence::{Cause, Collected};
 
@@ -56,25 +56,17 @@ fn conclude(
     cause: Option<&Cause>,
     cleanup: Option<String>,
 ) {
-    let mut outcomes: Vec<DynoOutcome> = survey::dynos(draft, run, collected)
+    let outcomes: Vec<DynoOutcome> = survey::dynos(draft, run, collected)
         .into_iter()
-        .map(survey::Dyno::into_outcome)
+        .map(|dyno| outcome(dyno, cause))
         .collect();
     let mut facts = RunFacts::default();
     match cause {
-        None => {}
         Some(Cause::Cancelled) => facts.cancelled = true,
         Some(Cause::ChildLost { child }) => facts.child_lost = Some(child.clone()),
         Some(Cause::Duplicate { dyno }) => facts.duplicate = Some(dyno.clone()),
-        Some(Cause::Deadline) => {
-            for outcome in &mut outcomes {
-                if outcome.fate == Fate::Running {
-                    outcome.fate = Fate::DeadlineExceeded;
-                }
-            }
-        }
-        // Their fates tell.
-        Some(Cause::Dyno { .. } | Cause::NotStarted { .. }) => {}
+        // Here the dynos' fates tell.
+        None | Some(Cause::Deadline | Cause::Dyno { .. } | Cause::NotStarted { .. }) => {}
     }
     // A Redis that goes after the dynos have ended well is none of the run's business.
     if !outcomes.iter().all(ran_to_its_end) {
@@ -96,6 +88,25 @@ fn conclude(
         draft.settings.failed_verdict_is_stalled,
     );
     draft.wake_at(draft.now);
+}
+
+/// What became of a dyno, by what the operator knows and the dyno cannot: whose SIGTERM it was.
+fn outcome(dyno: Dyno, cause: Option<&Cause>) -> DynoOutcome {
+    let stopped_by_us = dyno.stopped_by_us;
+    let mut outcome = dyno.into_outcome();
+    if !stopped_by_us || !matches!(outcome.fate, Fate::Running | Fate::Exited { code: 128.. }) {
+        return outcome;
+    }
+    if cause == Some(&Cause::Deadline) {
+        outcome.fate = Fate::DeadlineExceeded;
+    } else if let Evidence::Complete(report) = &mut outcome.report
+        && let Some(end) = &mut report.end
+        && end.ending == Ending::Terminated
+    {
+        // It was well, and stopped for another's sake.
+        end.ending = Ending::Stopped;
+    }
+    outcome
 }
 
 fn ran_to_its_end(outcome: &DynoOutcome) -> bool {

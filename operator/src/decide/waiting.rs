@@ -9,9 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
-use redyno_crds::conditions::{
-    ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons,
-};
+use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons};
 use redyno_crds::printable;
 
 use super::draft::{Draft, later};
@@ -158,10 +156,7 @@ pub fn questions(observed: &Observed, now: Timestamp) -> Questions {
     const MOST: usize = 6;
     let old_enough = |at: Option<Timestamp>| at.is_some_and(|at| now >= later(at, NAMED_AFTER));
     let mut questions = Questions::default();
-    let jobs = observed
-        .preflight
-        .iter()
-        .chain(observed.dynos.values());
+    let jobs = observed.preflight.iter().chain(observed.dynos.values());
     for job in jobs {
         let status = job.status.as_ref();
         let pods = status.map_or(0, |status| {
@@ -222,7 +217,11 @@ fn cause(waited: &Waited<'_>, observed: &Observed) -> Option<Cause> {
         .pods
         .iter()
         .filter_map(|(name, pod)| of_pod(name, pod, observed))
-        .chain(waited.job.and_then(|job| of_job(waited.what, job, observed)))
+        .chain(
+            waited
+                .job
+                .and_then(|job| of_job(waited.what, job, observed)),
+        )
         .collect();
     let others = causes.len().saturating_sub(1);
     let mut cause = causes
@@ -270,8 +269,12 @@ fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
         .unwrap_or(word);
     let (reason, hopeless) = match word {
         "InvalidImageName" => (Reason::ImagePullFailed, true),
-        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "ImageInspectError"
-        | "RegistryUnavailable" | "SignatureValidationFailed" => (Reason::ImagePullFailed, false),
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => (Reason::ImagePullFailed, false),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             (Reason::ContainerNotStarted, false)
         }
@@ -285,7 +288,10 @@ fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
         .unwrap_or_default();
     let message = match reason {
         Reason::ImagePullFailed => {
-            format!("{name}: the image {image} cannot be pulled: {}", quoted(words))
+            format!(
+                "{name}: the image {image} cannot be pulled: {}",
+                quoted(words)
+            )
         }
         _ => format!("{name}: its container cannot be started: {}", quoted(words)),
     };

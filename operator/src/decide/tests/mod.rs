@@ -1,0 +1,5 @@
+//! Decisions, told as what happens to a run in a cluster of plain data.
+
+mod properties;
+mod story;
+mod table;

@@ -1,0 +1,1 @@
+//! Whatever happens, in whatever order, and whenever the operator is killed.
