@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash> Backoff<K> {
 fn delay(failures: u32, jitter: u8) -> Duration {
     let exponent = failures.saturating_sub(1).min(16);
     let full = FIRST.saturating_mul(1 << exponent).min(LONGEST);
-    full - full.mul_f64(f64::from(jitter) / 512.0)
+    full.mul_f64(1.0 - f64::from(jitter) / 512.0)
 }
 
 /// Differs between objects and between failures; needs no random numbers.

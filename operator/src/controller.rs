@@ -170,9 +170,10 @@ async fn reconcile(
         let _reconciling = context.metrics.reconciling();
         // Before all pods are known, one that is missing might be there.
         context.pods.synced().await;
-        let result = tokio::time::timeout(LONGEST_LOOK, look(&context, &namespace, &name))
-            .await
-            .unwrap_or(Err(Error::Timeout(LONGEST_LOOK)));
+        let result =
+            tokio::time::timeout(LONGEST_LOOK, Box::pin(look(&context, &namespace, &name)))
+                .await
+                .unwrap_or(Err(Error::Timeout(LONGEST_LOOK)));
         if result.is_ok() {
             context.backoff.forget(&key);
         }
@@ -220,7 +221,8 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             return Ok(Action::await_change());
         }
         let now = Timestamp::now();
-        let mut observed = observe(&context.client, &context.pods, &load_test, now).await?;
+        let mut observed =
+            Box::pin(observe(&context.client, &context.pods, &load_test, now)).await?;
         observed.refused = refused.take();
         let decision = decide(&load_test, &observed, now, &context.settings);
         let applied = apply(&context.client, &load_test, &decision).await?;

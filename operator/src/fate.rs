@@ -76,14 +76,24 @@ pub struct Disruption {
 /// What else decides a pod's fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
-    /// The operator itself had its Job deleted.
-    pub deleted_by_us: bool,
-    /// Its Job passed its deadline.
-    pub past_deadline: bool,
+    /// What became of its Job.
+    pub job: JobFate,
     /// By its own final report it ended as planned or by its own limit, and not by SIGTERM.
     pub ended_by_itself: bool,
     /// It is still in the cluster.
     pub present: bool,
+}
+
+/// What became of a pod's Job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobFate {
+    /// Nothing that would end its pods.
+    #[default]
+    Well,
+    /// The operator itself had it deleted.
+    DeletedByUs,
+    /// It passed its deadline.
+    PastDeadline,
 }
 
 impl PodFacts {
@@ -180,11 +190,11 @@ fn shortened(text: &str) -> String {
 /// The fate of a pod.
 pub fn fate(facts: &PodFacts, circumstances: Circumstances) -> Fate {
     let Circumstances {
-        deleted_by_us,
-        past_deadline,
+        job,
         ended_by_itself,
         present,
     } = circumstances;
+    let deleted_by_us = job == JobFate::DeletedByUs;
     if let Some(detail) = &facts.given_up {
         return Fate::Lost {
             detail: detail.clone(),
@@ -204,7 +214,7 @@ pub fn fate(facts: &PodFacts, circumstances: Circumstances) -> Fate {
         return fate;
     }
     if facts.reason.as_deref() == Some("DeadlineExceeded")
-        || (past_deadline && !facts.exit.as_ref().is_some_and(|exit| exit.code == 0))
+        || (job == JobFate::PastDeadline && facts.exit.as_ref().is_none_or(|exit| exit.code != 0))
     {
         return Fate::DeadlineExceeded;
     }

@@ -51,8 +51,11 @@ impl PodView {
 
     /// Waits until every pod that was there at the start is known.
     pub async fn synced(&self) {
-        // The sender lives as long as this view: it cannot be closed.
-        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
+        self.synced
+            .subscribe()
+            .wait_for(|synced| *synced)
+            .await
+            .expect("the sender lives as long as this view");
     }
 
     /// Whether every pod that was there at the start is known.

@@ -88,9 +88,9 @@ async fn run(arguments: RunArguments) -> anyhow::Result<()> {
         stopped.cancel();
         Ok::<_, std::io::Error>(())
     };
-    let (_, served, signalled) = tokio::join!(controllers, server, signals);
-    served.context("failed to serve HTTP")?;
-    signalled.context("failed to listen to signals")?;
+    let (_, outcome, heard) = tokio::join!(controllers, server, signals);
+    outcome.context("failed to serve HTTP")?;
+    heard.context("failed to listen to signals")?;
     tracing::info!("Stopped.");
     Ok(())
 }

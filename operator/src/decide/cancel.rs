@@ -15,7 +15,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
         DesiredState::Running => ControlFlow::Continue(()),
         DesiredState::Cancelled => {
             let dynos = survey::dynos(draft, run, collected);
-            if dynos.iter().all(|dyno| dyno.ended) {
+            if dynos.iter().all(survey::Dyno::has_ended) {
                 return ControlFlow::Continue(());
             }
             stop::give_up(draft, run, collected, Cause::Cancelled)

@@ -8,7 +8,7 @@ use redyno_contract::outcome::Fate;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
 use super::draft::{Draft, later};
-use super::survey::{self, Dyno};
+use super::survey::{self, Dyno, Stage};
 use super::waiting::{self, Waited};
 use super::{Effect, children, stop};
 use crate::build::names::Child;
@@ -55,7 +55,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
         }
         return stop::give_up(draft, run, collected, cause);
     }
-    if dynos.iter().all(|dyno| dyno.ended) {
+    if dynos.iter().all(Dyno::has_ended) {
         sight(draft, run, &dynos)?;
         draft.condition(
             FINISHED,
@@ -78,7 +78,10 @@ fn progress(draft: &mut Draft<'_>, dynos: &[Dyno]) {
     let ready = if has_started {
         dynos.len()
     } else {
-        dynos.iter().filter(|dyno| dyno.ready).count()
+        dynos
+            .iter()
+            .filter(|dyno| dyno.stage == Stage::Ready)
+            .count()
     };
     if draft.is_true(DYNOS_READY) {
         // Said already.
@@ -113,7 +116,7 @@ fn broken(draft: &Draft<'_>, dynos: &[Dyno]) -> Option<Cause> {
         });
     }
     // Once all have ended there is nobody left to stop, and their evidence says it all.
-    if dynos.iter().all(|dyno| dyno.ended) {
+    if dynos.iter().all(Dyno::has_ended) {
         return None;
     }
     dynos.iter().find_map(|dyno| {
@@ -128,7 +131,7 @@ fn broken(draft: &Draft<'_>, dynos: &[Dyno]) -> Option<Cause> {
 fn trouble(draft: &Draft<'_>, dyno: &Dyno) -> Option<String> {
     match &dyno.fate {
         Fate::NeverSeen => dyno
-            .ended
+            .has_ended()
             .then(|| "its pod was never seen and is gone".to_owned()),
         Fate::Exited { code: 0 } => None,
         Fate::Exited { code: TARGET_LOST } => {
@@ -237,7 +240,7 @@ fn wait(
     );
     let late: Vec<&Dyno> = dynos
         .iter()
-        .filter(|dyno| !dyno.ready && !dyno.ended)
+        .filter(|dyno| dyno.stage == Stage::Waiting)
         .collect();
     let what = match late.as_slice() {
         [] => "the common start".to_owned(),

@@ -17,7 +17,7 @@ use crate::build::names::Child;
 use crate::build::{Run, preflight_job};
 use crate::cluster::{created, job_end, past_deadline};
 use crate::evidence::{self, Collected};
-use crate::fate::{Circumstances, PodFacts, fate};
+use crate::fate::{Circumstances, JobFate, PodFacts, fate};
 
 /// How long the pod of a Job that has ended may take to be seen.
 const SIGHT: SignedDuration = SignedDuration::from_secs(10);
@@ -45,11 +45,16 @@ fn failed(
     facts: &PodFacts,
     detail: String,
 ) -> ControlFlow<()> {
+    let is_past_deadline = draft
+        .observed
+        .job(&Child::Preflight)
+        .is_some_and(past_deadline);
     let circumstances = Circumstances {
-        past_deadline: draft
-            .observed
-            .job(&Child::Preflight)
-            .is_some_and(past_deadline),
+        job: if is_past_deadline {
+            JobFate::PastDeadline
+        } else {
+            JobFate::Well
+        },
         ..Circumstances::default()
     };
     let what = match fate(facts, circumstances) {

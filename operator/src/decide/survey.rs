@@ -12,7 +12,7 @@ use crate::build::names::Child;
 use crate::build::{Run, labels};
 use crate::cluster::{job_end, past_deadline};
 use crate::evidence::{self, Collected};
-use crate::fate::{Circumstances, PodFacts, fate, runner_status};
+use crate::fate::{Circumstances, JobFate, PodFacts, fate, runner_status};
 
 /// One planned dyno.
 #[derive(Clone, Debug)]
@@ -24,16 +24,24 @@ pub(super) struct Dyno {
     pub(super) facts: Option<PodFacts>,
     pub(super) fate: Fate,
     pub(super) evidence: Evidence,
-    /// Nothing more will come of it.
-    pub(super) ended: bool,
-    /// Its startup probe has passed: claimed, connected, prefilled.
-    pub(super) ready: bool,
-    /// Its readiness probe has passed: the common start is over.
-    pub(super) running: bool,
+    pub(super) stage: Stage,
     /// Another pod of the same dyno has lost the claim.
     pub(super) duplicate: bool,
     /// The operator itself had its Job deleted.
     pub(super) stopped_by_us: bool,
+}
+
+/// How far a dyno is, by its probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is to come, or is connecting and prefilling.
+    Waiting,
+    /// Its startup probe has passed: claimed, connected, prefilled.
+    Ready,
+    /// Its readiness probe has passed: the common start is over.
+    Running,
+    /// Nothing more will come of it.
+    Ended,
 }
 
 /// The exit code of a dyno that another pod had claimed before.
@@ -84,8 +92,13 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     let child = Child::Dynos(name.dyno_type.clone());
     let job = draft.observed.job(&child);
     let circumstances = Circumstances {
-        deleted_by_us: draft.latch(&child) == Latch::Deleting,
-        past_deadline: job.is_some_and(past_deadline),
+        job: if draft.latch(&child) == Latch::Deleting {
+            JobFate::DeletedByUs
+        } else if job.is_some_and(past_deadline) {
+            JobFate::PastDeadline
+        } else {
+            JobFate::Well
+        },
         ended_by_itself: ended_by_itself(&evidence),
         present: pod.is_some(),
     };
@@ -96,6 +109,15 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
         // A Job that has ended makes no more pods: this one was never seen, or not by us.
         (None, _) => draft.latch(&child) == Latch::Deleting || job.and_then(job_end).is_some(),
     };
+    let stage = if ended {
+        Stage::Ended
+    } else if pod.is_some_and(|pod| is_condition_true(pod, "Ready")) {
+        Stage::Running
+    } else if status.is_some_and(|status| status.started == Some(true)) {
+        Stage::Ready
+    } else {
+        Stage::Waiting
+    };
     let fate = match &facts {
         Some(facts) => fate(facts, circumstances),
         None if job.and_then(job_end).is_some() => Fate::Lost {
@@ -105,15 +127,13 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     };
     Dyno {
         fate,
-        ready: status.is_some_and(|status| status.started == Some(true)),
-        running: pod.is_some_and(|pod| is_condition_true(pod, "Ready")),
+        stage,
         pod: pod.cloned(),
         name,
         facts,
         evidence,
-        ended,
         duplicate,
-        stopped_by_us: circumstances.deleted_by_us,
+        stopped_by_us: circumstances.job == JobFate::DeletedByUs,
     }
 }
 
@@ -137,9 +157,14 @@ fn ended_by_itself(evidence: &Evidence) -> bool {
 }
 
 impl Dyno {
+    /// Whether nothing more will come of it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
     /// Whether it was there for the common start.
     pub(super) fn has_started(&self) -> bool {
-        self.running
+        self.stage == Stage::Running
             || self
                 .evidence
                 .report()

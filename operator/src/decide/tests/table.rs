@@ -411,9 +411,8 @@ fn preflight() {
             "an image's name that is invalid is final at once",
             EXISTING,
             |cluster| {
-                cluster
-                    .until_preflight()
-                    .stick_pod("preflight", "InvalidImageName")
+                cluster.until_preflight();
+                cluster.stick_pod("preflight", "InvalidImageName");
             },
             Over("Errored", "ImagePullFailed", &["registry.example/runner:1"]),
         ),
