@@ -1,2 +1,9 @@
-//! placeholder
-fn main() {}
+//! The `redyno` executable; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Fails only if there is one already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    redyno::start(std::env::args_os())
+}

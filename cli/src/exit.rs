@@ -1,0 +1,39 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+use redyno_contract::Verdict;
+
+/// Invalid file or usage, before any run exists: EX_USAGE of sysexits.h.
+pub(crate) const USAGE: u8 = 64;
+
+/// The code of a verdict.
+pub(crate) const fn of(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Passed => 0,
+        Verdict::Failed => 1,
+        Verdict::Errored => 2,
+        Verdict::Inconclusive => 3,
+    }
+}
+
+/// How a command ended without a result to print.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The file or the arguments are at fault; nothing was started.
+    #[error("{0}")]
+    Usage(String),
+    /// Something else went wrong.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => USAGE,
+            Self::Other(_) => of(Verdict::Errored),
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! The private folder of a run: what a cluster mounts into pods, and what it takes from them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use redyno_contract::Plan;
+use redyno_contract::plan::DynoName;
+
+/// What the folder's name begins with. A guard removes no folder of another name.
+pub(super) const PREFIX: &str = "redyno-";
+
+/// The folder. It is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a run, readable by its owner alone.
+    pub(super) fn create(uid: &str) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("{PREFIX}{uid}"));
+        // Fails if it exists: in a shared temporary folder somebody else may have made it.
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        let folder = Self { path };
+        fs::create_dir(folder.path.join("target"))?;
+        fs::create_dir(folder.path.join("reports"))?;
+        Ok(folder)
+    }
+
+    /// Writes what the run's processes read.
+    pub(super) fn write_plan(&self, plan: &Plan, url: &str) -> io::Result<()> {
+        let plan = serde_json::to_string(plan).map_err(io::Error::other)?;
+        private_file(&self.path.join("plan.json"))?.write_all(plan.as_bytes())?;
+        private_file(&self.path.join("target").join("url"))?.write_all(url.as_bytes())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a process writes its report: `web.1`, `preflight`, `finish`.
+    pub(super) fn report(&self, process: &str) -> PathBuf {
+        self.path.join("reports").join(process)
+    }
+
+    /// Where a dyno writes its report.
+    pub(super) fn dyno_report(&self, dyno: &DynoName) -> PathBuf {
+        self.report(&dyno.to_string())
+    }
+
+    /// Where what a process says to people goes, to be quoted if it fails.
+    pub(super) fn log(&self, process: &str) -> PathBuf {
+        self.path.join(format!("{process}.log"))
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // The guard removes what is left if this fails.
+        drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+/// Makes a file that only its owner can read.
+pub(super) fn private_file(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The last lines of a log, as one; None if there are none.
+pub(super) fn last_words(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let last = lines
+        .iter()
+        .rev()
+        .take(3)
+        .rev()
+        .copied()
+        .collect::<Vec<_>>();
+    (!last.is_empty()).then(|| last.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::report::fixtures;
+
+    #[test]
+    fn nobody_else_can_read_it_and_nothing_is_left() {
+        let uid = crate::local::identity::random_uid();
+        let path = {
+            let folder = RunFolder::create(&uid).unwrap();
+            folder
+                .write_plan(&fixtures::plan(1), "redis://127.0.0.1:1/0")
+                .unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(folder.path()), 0o700);
+            assert_eq!(mode(&folder.path().join("target/url")), 0o600);
+            assert!(RunFolder::create(&uid).is_err());
+            folder.path().to_owned()
+        };
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,356 @@
+//! A run without a cluster: the same plan, preflight, barrier, records, judge and finish, with
+//! processes of this machine in the place of pods.
+//!
+//! [`prepare`] decides, before anything exists, what would be run; [`run`] runs it.
+
+mod dyno;
+mod folder;
+mod formation;
+mod guard;
+mod identity;
+mod interrupt;
+mod memory;
+mod process;
+mod redis_server;
+mod status;
+mod target;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_contract::message::{FinishReport, PreflightReport, Refusal, TargetFound};
+use redyno_contract::plan::TargetKind;
+use redyno_contract::{Judgement, Reason, judge};
+use redyno_crds::{Catalogue, Invalid, LoadTest, LoadTestStatus, Resolved, resolve};
+use tokio::time::timeout;
+
+use self::folder::{RunFolder, last_words};
+use self::formation::{Ended, Surroundings};
+use self::process::{Role, RunProcess, exit_code, runner};
+use self::redis_server::RedisServer;
+use self::status::Draft;
+use self::target::LocalTarget;
+use crate::evidence;
+use crate::precision;
+use crate::progress::Display;
+use crate::report::{StepDistribution, Timeline};
+
+pub(crate) use self::guard::{GuardArguments, guard};
+pub(crate) use self::interrupt::Interrupts;
+pub(crate) use self::target::Wishes;
+
+/// What is added to every verdict.
+const NOT_ENFORCED: &str = "Sizes were not enforced: this run had no cluster.";
+
+/// The finish takes no longer, by its contract; then it is killed.
+const FINISH_WITHIN: Duration = Duration::from_mins(1);
+
+/// A run that could begin.
+pub(crate) struct Prepared {
+    load_test: LoadTest,
+    resolved: Resolved,
+    target: LocalTarget,
+    maxmemory_bytes: Option<u64>,
+}
+
+/// A run that has ended.
+pub(crate) struct Finished {
+    /// With its status.
+    pub(crate) load_test: LoadTest,
+    /// What was run.
+    pub(crate) resolved: Resolved,
+    /// What the preflight found.
+    pub(crate) found: Option<TargetFound>,
+    /// The evidence at full precision, if dynos were ever asked for.
+    pub(crate) judgement: Option<Judgement>,
+    /// Distributions of the steps.
+    pub(crate) steps: Vec<StepDistribution>,
+    /// The course of the run.
+    pub(crate) timeline: Option<Timeline>,
+}
+
+/// Resolves a valid LoadTest and decides on its target. Starts nothing.
+///
+/// # Errors
+/// Everything that is wrong, in a sentence.
+pub(crate) fn prepare(mut load_test: LoadTest, wishes: &Wishes) -> Result<Prepared, String> {
+    let identity = identity::identify(&mut load_test, Time(Timestamp::now()));
+    let mut resolved = resolve(&load_test.spec, identity, &Catalogue::built_in(), 0)
+        .map_err(|problems| Invalid::list(&problems))?;
+    // The verdict says that sizes were not enforced; how far they were shrunk says nothing then.
+    resolved.scaled = false;
+    for dynos in &mut resolved.plan.formation {
+        dynos.cpu_millis = None;
+        dynos.memory_bytes = None;
+    }
+    let target = target::choose(&mut resolved.plan, resolved.managed.clone(), wishes)?;
+    let maxmemory_bytes = match &target {
+        LocalTarget::Managed(redis) => Some(memory::maxmemory(redis.maxmemory_bytes)),
+        LocalTarget::Existing { .. } => None,
+    };
+    Ok(Prepared {
+        load_test,
+        resolved,
+        target,
+        maxmemory_bytes,
+    })
+}
+
+impl Prepared {
+    /// What would be run.
+    pub(crate) const fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+
+    /// The managed Redis' maxmemory on this machine; None for a Redis that is there.
+    pub(crate) const fn maxmemory_bytes(&self) -> Option<u64> {
+        self.maxmemory_bytes
+    }
+}
+
+/// Runs it. `stall` stalls a managed Redis for so long at the middle of the window.
+///
+/// # Errors
+/// Only when this machine fails us before there is anything to judge: whatever becomes of the run
+/// itself is a verdict.
+pub(crate) async fn run(
+    prepared: Prepared,
+    stall: Option<Duration>,
+    display: &mut Display,
+) -> anyhow::Result<Finished> {
+    let interrupts = Interrupts::listen().context("signals cannot be listened to")?;
+    let Prepared {
+        load_test,
+        resolved,
+        target,
+        maxmemory_bytes,
+    } = prepared;
+    let folder =
+        RunFolder::create(&resolved.plan.run.uid).context("no private folder for the run")?;
+    let mut run = Run {
+        resolved,
+        folder,
+        interrupts,
+        display,
+        draft: Draft::accepted(Timestamp::now()),
+        found: None,
+    };
+    let ending = match target {
+        LocalTarget::Managed(redis) => {
+            let maxmemory_bytes = maxmemory_bytes.unwrap_or(redis.maxmemory_bytes);
+            match RedisServer::start(&run.folder, &redis, maxmemory_bytes).await {
+                Ok(mut server) => {
+                    let url = server.url();
+                    let ending = run.on(&url, Some(&mut server), stall).await;
+                    server.end().await;
+                    ending?
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    run.draft.no_managed_redis(&message, Timestamp::now());
+                    Ending::Errored(Reason::ManagedRedisNotReady, message)
+                }
+            }
+        }
+        LocalTarget::Existing { url } => {
+            let mut guard = redis_server::folder_guard(&run.folder)
+                .context("this executable cannot be started again")?;
+            let ending = run.on(&url, None, None).await;
+            drop(guard.end(Duration::from_secs(5)).await);
+            ending?
+        }
+    };
+    Ok(run.finished(load_test, ending))
+}
+
+/// A run under way.
+struct Run<'a> {
+    resolved: Resolved,
+    folder: RunFolder,
+    interrupts: Interrupts,
+    display: &'a mut Display,
+    draft: Draft,
+    found: Option<TargetFound>,
+}
+
+/// How it ended.
+enum Ending {
+    /// Before any dyno was asked for.
+    Errored(Reason, String),
+    /// With evidence.
+    Judged(Box<Ended>),
+}
+
+impl Run<'_> {
+    async fn on(
+        &mut self,
+        url: &str,
+        redis: Option<&mut RedisServer>,
+        stall: Option<Duration>,
+    ) -> anyhow::Result<Ending> {
+        self.folder
+            .write_plan(&self.resolved.plan, url)
+            .context("the plan cannot be written")?;
+        let ending = if let Some((reason, message)) = self.preflight().await? {
+            Ending::Errored(reason, message)
+        } else {
+            let ended = formation::run(Surroundings {
+                plan: &self.resolved.plan,
+                folder: &self.folder,
+                redis,
+                stall,
+                interrupts: &self.interrupts,
+                display: self.display,
+            })
+            .await
+            .context("this executable cannot be started again")?;
+            Ending::Judged(Box::new(ended))
+        };
+        if matches!(self.resolved.plan.target.kind, TargetKind::Existing { .. }) {
+            self.finish().await;
+        }
+        Ok(ending)
+    }
+
+    /// Gives the reason and the message to end with, if the run must not begin.
+    async fn preflight(&mut self) -> anyhow::Result<Option<(Reason, String)>> {
+        self.display.say(&format!(
+            "Preflight of {} ...",
+            self.resolved.plan.target.title
+        ));
+        let longest = Duration::from_secs(u64::from(self.resolved.plan.start_timeout_seconds));
+        let bytes = self.process(Role::Preflight, longest).await?;
+        let now = Timestamp::now();
+        let report =
+            bytes.and_then(|bytes| evidence::of_preflight(&bytes, &self.resolved.plan.run.uid));
+        let ending = match report {
+            Ok(report) => {
+                let PreflightReport {
+                    message, target, ..
+                } = &report;
+                self.found.clone_from(target);
+                self.display.say(message);
+                self.draft
+                    .preflight(&report, now)
+                    .map(|reason| (reason, message.clone()))
+            }
+            Err(detail) => {
+                let message = format!("the preflight failed: {detail}");
+                let reason = self.draft.refused(Refusal::Other, &message, now);
+                Some((reason, message))
+            }
+        };
+        if self.interrupts.asked() {
+            return Ok(Some((
+                Reason::Cancelled,
+                "The run was cancelled before its dynos were asked for.".to_owned(),
+            )));
+        }
+        Ok(ending)
+    }
+
+    async fn finish(&mut self) {
+        let report = match self.process(Role::Finish, FINISH_WITHIN).await {
+            Ok(bytes) => {
+                bytes.and_then(|bytes| evidence::of_finish(&bytes, &self.resolved.plan.run.uid))
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let message = match report {
+            Ok(FinishReport { message, .. }) => message,
+            // It changes no verdict, but somebody may want to look.
+            Err(detail) => format!("The cleanup of the target failed: {detail}"),
+        };
+        self.display.say(&message);
+        self.draft.cleanup(message);
+    }
+
+    /// Runs one process to its end; gives what it reported, or why there is nothing.
+    async fn process(
+        &self,
+        role: Role,
+        longest: Duration,
+    ) -> anyhow::Result<Result<Vec<u8>, String>> {
+        let name = role.name();
+        let report = self.folder.report(name);
+        let mut command =
+            runner(role, &self.folder, &report).context("this executable cannot be found again")?;
+        command
+            .env("REDYNO_POD_UID", format!("local-{name}"))
+            .stdout(std::process::Stdio::null());
+        let mut process = RunProcess::start(command, &self.folder.log(name))
+            .context("this executable cannot be started again")?;
+        // What was asked before is no reason to leave keys behind: only a further signal ends this.
+        let patience = match role {
+            Role::Finish => self.interrupts.times() + 1,
+            Role::Preflight | Role::Dyno => 1,
+        };
+        let status = tokio::select! {
+            status = timeout(longest, process.ended()) => status.ok(),
+            () = self.interrupts.asked_times(patience) => None,
+        };
+        let status = match status {
+            Some(status) => status,
+            None => process.end(Duration::from_secs(10)).await,
+        };
+        Ok(match (std::fs::read(&report), status) {
+            (Ok(bytes), _) if !bytes.is_empty() => Ok(bytes),
+            (_, Ok(status)) => {
+                let words = last_words(&self.folder.log(name))
+                    .map(|words| format!(": {words}"))
+                    .unwrap_or_default();
+                Err(format!(
+                    "it exited with code {} and left no report{words}",
+                    exit_code(status)
+                ))
+            }
+            (_, Err(error)) => Err(error.to_string()),
+        })
+    }
+
+    fn finished(self, mut load_test: LoadTest, ending: Ending) -> Finished {
+        let Self {
+            resolved,
+            folder: _folder,
+            mut draft,
+            found,
+            ..
+        } = self;
+        let plan = &resolved.plan;
+        let now = Timestamp::now();
+        let (status, judgement, steps, timeline) = match ending {
+            Ending::Errored(reason, message) => {
+                (draft.errored(reason, &message, now), None, Vec::new(), None)
+            }
+            Ending::Judged(ended) => {
+                let Ended {
+                    outcomes,
+                    full,
+                    facts,
+                    course,
+                    ready,
+                    started,
+                } = *ended;
+                let mut judgement = judge(plan, &facts, &outcomes);
+                judgement.message = format!("{} {NOT_ENFORCED}", judgement.message);
+                let all = plan.dynos().count();
+                draft.dynos(ready, all, started, now);
+                let status: LoadTestStatus = draft.judged(&judgement, &resolved, now);
+                let shown = precision::shown(plan, &facts, &outcomes, &judgement, &full);
+                let timeline = started.then(|| course.timeline());
+                (status, Some(shown.judgement), shown.steps, timeline)
+            }
+        };
+        load_test.status = Some(status);
+        Finished {
+            load_test,
+            resolved,
+            found,
+            judgement,
+            steps,
+            timeline,
+        }
+    }
+}

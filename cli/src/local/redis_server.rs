@@ -1,0 +1,225 @@
+//! A managed Redis without a cluster: a redis-server of our own on a free port of loopback.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use redyno_crds::ResolvedRedis;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::folder::{RunFolder, last_words, private_file};
+use super::process::{RunProcess, this_executable};
+
+/// The program, as found in PATH.
+const PROGRAM: &str = "redis-server";
+
+/// How often another port is tried: somebody else may take the free one first.
+const ATTEMPTS: u32 = 3;
+
+/// An empty Redis is ready within milliseconds; a loaded machine gets a lot more.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// One request to our own Redis.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// An answer to any of our requests is a lot shorter.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Why there is no managed Redis.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoRedis {
+    /// Not installed.
+    #[error(
+        "redis-server is not installed: install it (Debian and Ubuntu: apt-get install redis-server; \
+         macOS: brew install redis), or name a Redis with --redis-url"
+    )]
+    NotInstalled,
+    /// It ended.
+    #[error("redis-server ended at once: {0}")]
+    Ended(String),
+    /// It did not answer.
+    #[error("redis-server did not answer within {} s", READY_WITHIN.as_secs())]
+    Silent,
+    /// Anything else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A running redis-server. It ends with this value, or with this command.
+#[derive(Debug)]
+pub(super) struct RedisServer {
+    process: RunProcess,
+    address: SocketAddr,
+}
+
+impl RedisServer {
+    /// Starts one and waits until it answers.
+    pub(super) async fn start(
+        folder: &RunFolder,
+        redis: &ResolvedRedis,
+        maxmemory_bytes: u64,
+    ) -> Result<Self, NoRedis> {
+        if !is_installed() {
+            return Err(NoRedis::NotInstalled);
+        }
+        let mut outcome = Err(NoRedis::Silent);
+        for attempt in 1..=ATTEMPTS {
+            outcome = Self::attempt(folder, redis, maxmemory_bytes, attempt).await;
+            if !matches!(outcome, Err(NoRedis::Ended(_))) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    async fn attempt(
+        folder: &RunFolder,
+        redis: &ResolvedRedis,
+        maxmemory_bytes: u64,
+        attempt: u32,
+    ) -> Result<Self, NoRedis> {
+        let address = free_address()?;
+        let configuration = folder.path().join(format!("redis-{attempt}.conf"));
+        private_file(&configuration)?.write_all(
+            configured(address, redis.maxclients, maxmemory_bytes, folder.path()).as_bytes(),
+        )?;
+        let log = folder.log(&format!("redis-{attempt}"));
+        let mut command = this_executable()?;
+        command
+            .arg("guard")
+            .arg("--folder")
+            .arg(folder.path())
+            .arg("--")
+            .arg(PROGRAM)
+            .arg(&configuration)
+            .stdout(private_file(&log)?);
+        let process = RunProcess::start(command, &folder.log(&format!("guard-{attempt}")))?;
+        let mut server = Self { process, address };
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            tokio::select! {
+                ended = server.process.ended() => {
+                    ended?;
+                    return Err(NoRedis::Ended(
+                        last_words(&log).unwrap_or_else(|| "it said nothing".to_owned()),
+                    ));
+                }
+                () = sleep(Duration::from_millis(20)) => {}
+            }
+            if server.is_ready(&configuration).await {
+                return Ok(server);
+            }
+            if Instant::now() > deadline {
+                return Err(NoRedis::Silent);
+            }
+        }
+    }
+
+    /// Whether it is ours that answers, and not somebody who took the port first.
+    async fn is_ready(&self, configuration: &Path) -> bool {
+        let ours = format!("\r\nconfig_file:{}\r\n", configuration.display());
+        // The answer is read until it says so; another server's until it falls silent.
+        request(self.address, "INFO server", &ours).await.is_ok()
+    }
+
+    /// For the run's processes.
+    pub(super) fn url(&self) -> String {
+        format!("redis://{}/0", self.address)
+    }
+
+    /// Where it listens.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for it to end by itself; says what was seen.
+    pub(super) async fn ended(&mut self) -> String {
+        match self.process.ended().await {
+            Ok(status) => format!("redis-server ended by itself ({status})"),
+            Err(error) => format!("redis-server was lost: {error}"),
+        }
+    }
+
+    /// Ends it.
+    pub(super) async fn end(mut self) {
+        // Whatever this says: it is gone, or it was killed.
+        drop(self.process.end(ANSWER_WITHIN).await);
+    }
+}
+
+/// A guard for a run's folder alone, where no Redis is started.
+pub(super) fn folder_guard(folder: &RunFolder) -> io::Result<RunProcess> {
+    let mut command = this_executable()?;
+    command.arg("guard").arg("--folder").arg(folder.path());
+    RunProcess::start(command, &folder.log("guard"))
+}
+
+/// Stalls a Redis: it answers nobody for so long.
+pub(super) async fn stall(address: SocketAddr, length: Duration) -> io::Result<()> {
+    request(
+        address,
+        &format!("CLIENT PAUSE {} ALL", length.as_millis()),
+        "+OK\r\n",
+    )
+    .await
+}
+
+/// One inline command to our own Redis, which needs neither TLS nor a password. Fails unless the
+/// answer contains what is expected.
+async fn request(address: SocketAddr, command: &str, expected: &str) -> io::Result<()> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream
+            .write_all(format!("{command}\r\n").as_bytes())
+            .await?;
+        let mut answer = Vec::new();
+        while answer.len() < LONGEST_ANSWER {
+            if String::from_utf8_lossy(&answer).contains(expected) {
+                return Ok(());
+            }
+            if stream.read_buf(&mut answer).await? == 0 {
+                break;
+            }
+        }
+        Err(io::Error::other("an unexpected answer"))
+    };
+    timeout(ANSWER_WITHIN, exchange)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn is_installed() -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| {
+            fs::metadata(folder.join(PROGRAM)).is_ok_and(|metadata| metadata.is_file())
+        })
+    })
+}
+
+/// No persistence, no eviction, nobody but this machine.
+fn configured(address: SocketAddr, maxclients: u32, maxmemory_bytes: u64, folder: &Path) -> String {
+    // Quoted as redis.conf wants it, since a temporary folder may have any name.
+    let folder: String = folder
+        .to_string_lossy()
+        .chars()
+        .flat_map(|character| {
+            let escape = matches!(character, '"' | '\\').then_some('\\');
+            escape.into_iter().chain([character])
+        })
+        .collect();
+    format!(
+        "bind {}\nport {}\nprotected-mode yes\ndaemonize no\nlogfile \"\"\nloglevel warning\n\
+         dir \"{folder}\"\nsave \"\"\nappendonly no\nmaxmemory {maxmemory_bytes}\n\
+         maxmemory-policy noeviction\nmaxclients {maxclients}\n",
+        address.ip(),
+        address.port(),
+    )
+}

@@ -1,0 +1,169 @@
+//! The status of a run without a cluster, as the operator would have written it. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
+use redyno_contract::{Judgement, Reason};
+use redyno_crds::conclude::{TargetNotes, conclude_errored, conclude_judged};
+use redyno_crds::conditions::{
+    ACCEPTED, ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, STARTED, initial_conditions, reasons,
+    set_condition,
+};
+use redyno_crds::{LoadTestStatus, Resolved};
+
+/// The only generation that such a LoadTest ever has.
+const GENERATION: Option<i64> = Some(1);
+
+/// A status in the making.
+#[derive(Debug)]
+pub(super) struct Draft {
+    status: LoadTestStatus,
+    notes: TargetNotes,
+}
+
+impl Draft {
+    /// Of a LoadTest that is valid.
+    pub(super) fn accepted(now: Timestamp) -> Self {
+        let mut draft = Self {
+            status: LoadTestStatus {
+                conditions: initial_conditions(GENERATION, &Time(now)),
+                ..LoadTestStatus::default()
+            },
+            notes: TargetNotes::default(),
+        };
+        draft.condition(ACCEPTED, true, reasons::VALID, "", now);
+        draft
+    }
+
+    /// The managed Redis is not there.
+    pub(super) fn no_managed_redis(&mut self, message: &str, now: Timestamp) {
+        self.condition(
+            PREFLIGHT_PASSED,
+            false,
+            reasons::MANAGED_REDIS_NOT_READY,
+            message,
+            now,
+        );
+    }
+
+    /// What the preflight reported. Gives the reason to end with if it refused.
+    pub(super) fn preflight(&mut self, report: &PreflightReport, now: Timestamp) -> Option<Reason> {
+        let PreflightReport {
+            run: _,
+            result,
+            message,
+            target,
+        } = report;
+        self.notes.preflight = Some(message.clone());
+        if let Some(TargetFound {
+            version,
+            role,
+            maxmemory_bytes,
+            maxclients,
+            keys: _,
+            other_clients: _,
+            expected_growth_bytes: _,
+            full_after_seconds: _,
+            flushed_keys: _,
+        }) = target
+        {
+            let target = self.status.target.get_or_insert_default();
+            target.redis_version = Some(version.clone());
+            target.role = Some(role.clone());
+            target.maxmemory_bytes = i64::try_from(*maxmemory_bytes).ok();
+            target.maxclients = i64::try_from(*maxclients).ok();
+        }
+        match result {
+            PreflightResult::Passed => {
+                self.condition(PREFLIGHT_PASSED, true, reasons::PASSED, message, now);
+                None
+            }
+            PreflightResult::Refused { reason } => Some(self.refused(*reason, message, now)),
+        }
+    }
+
+    /// The preflight refused, or never got to say anything. Gives the reason to end with.
+    pub(super) fn refused(&mut self, refusal: Refusal, message: &str, now: Timestamp) -> Reason {
+        self.condition(
+            PREFLIGHT_PASSED,
+            false,
+            &format!("{refusal:?}"),
+            message,
+            now,
+        );
+        if refusal == Refusal::TargetBusy {
+            Reason::TargetBusy
+        } else {
+            Reason::PreflightFailed
+        }
+    }
+
+    /// How far the dynos came.
+    pub(super) fn dynos(&mut self, ready: usize, all: usize, started: bool, now: Timestamp) {
+        self.status.dynos_ready = Some(format!("{ready}/{all}"));
+        if ready == all {
+            self.condition(DYNOS_READY, true, reasons::ALL_READY, "", now);
+        } else {
+            let message = format!("{ready} of {all} dynos were ready");
+            self.condition(DYNOS_READY, false, reasons::DYNOS_NOT_READY, &message, now);
+        }
+        if started {
+            self.condition(STARTED, true, reasons::STARTED, "", now);
+        }
+    }
+
+    /// What became of the run's keys.
+    pub(super) fn cleanup(&mut self, message: String) {
+        self.notes.cleanup = Some(message);
+    }
+
+    /// Ends with a judgement.
+    pub(super) fn judged(
+        mut self,
+        judgement: &Judgement,
+        resolved: &Resolved,
+        now: Timestamp,
+    ) -> LoadTestStatus {
+        conclude_judged(
+            &mut self.status,
+            judgement,
+            resolved,
+            &self.notes,
+            GENERATION,
+            &Time(now),
+            true,
+        );
+        self.status
+    }
+
+    /// Ends without one.
+    pub(super) fn errored(
+        mut self,
+        reason: Reason,
+        message: &str,
+        now: Timestamp,
+    ) -> LoadTestStatus {
+        conclude_errored(
+            &mut self.status,
+            reason,
+            message,
+            &self.notes,
+            GENERATION,
+            &Time(now),
+            true,
+        );
+        self.status
+    }
+
+    fn condition(&mut self, type_: &str, holds: bool, reason: &str, message: &str, now: Timestamp) {
+        set_condition(
+            &mut self.status.conditions,
+            type_,
+            ConditionStatus::from(holds),
+            reason,
+            message,
+            GENERATION,
+            &Time(now),
+        );
+    }
+}

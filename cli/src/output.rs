@@ -1,0 +1,130 @@
+//! The result, on standard output: tables for people, or the LoadTest as the API server holds it.
+
+use std::io::{self, IsTerminal, Write};
+
+use redyno_contract::Verdict;
+use redyno_crds::{LoadTest, Resolved, printable};
+
+use crate::arguments::Output;
+use crate::local::Finished;
+use crate::progress::colours;
+use crate::report::{self, Enforcement, PlannedRun, TerminalReport};
+
+/// The version that is printed.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Prints the result of a run without a cluster. Gives its verdict.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> {
+    let Finished {
+        load_test,
+        resolved,
+        found,
+        judgement,
+        steps,
+        timeline,
+    } = finished;
+    let sizes = sizes(resolved);
+    let run = PlannedRun {
+        plan: &resolved.plan,
+        sizes: &sizes,
+        enforcement: Enforcement::NotEnforced,
+        found: found.as_ref(),
+        judgement: judgement.as_ref(),
+        steps,
+        timeline: timeline.as_ref(),
+        cleanup: cleanup(load_test),
+    };
+    result(load_test, Some(run), output)
+}
+
+/// What was removed from the target.
+pub(crate) fn cleanup(load_test: &LoadTest) -> Option<&str> {
+    load_test
+        .status
+        .as_ref()?
+        .target
+        .as_ref()?
+        .cleanup
+        .as_deref()
+}
+
+/// Prints a LoadTest that has ended. Gives its verdict.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn result(
+    load_test: &LoadTest,
+    run: Option<PlannedRun<'_>>,
+    output: Output,
+) -> io::Result<Verdict> {
+    let verdict = verdict(load_test);
+    let mut out = io::stdout().lock();
+    match output {
+        Output::Table => {
+            let status = load_test.status.as_ref();
+            let report = TerminalReport {
+                name: load_test.metadata.name.as_deref().unwrap_or_default(),
+                version: VERSION,
+                uid: load_test.metadata.uid.as_deref().unwrap_or_default(),
+                verdict,
+                message: status
+                    .and_then(|status| status.message.as_deref())
+                    .unwrap_or_default(),
+                run,
+            };
+            report::print(&report, colours(io::stdout().is_terminal()), &mut out)?;
+        }
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut out, load_test)?;
+            writeln!(out)?;
+        }
+        Output::Yaml => {
+            // By way of JSON, so that both say the same in the same order.
+            let value = serde_json::to_value(load_test)?;
+            let yaml = serde_saphyr::to_string(&value).map_err(io::Error::other)?;
+            writeln!(out, "{}", yaml.trim_end())?;
+        }
+    }
+    out.flush()?;
+    Ok(verdict)
+}
+
+/// The verdict of a LoadTest that has ended.
+pub(crate) fn verdict(load_test: &LoadTest) -> Verdict {
+    let word = load_test
+        .status
+        .as_ref()
+        .and_then(|status| status.verdict.as_deref());
+    [Verdict::Passed, Verdict::Failed, Verdict::Inconclusive]
+        .into_iter()
+        .find(|verdict| Some(verdict.as_str()) == word)
+        // A verdict of a later version is none that this one can vouch for.
+        .unwrap_or(Verdict::Errored)
+}
+
+/// The sizes as people call them.
+pub(crate) fn sizes(resolved: &Resolved) -> Vec<String> {
+    resolved
+        .formation
+        .iter()
+        .map(|dynos| {
+            size(
+                &dynos.size_title,
+                dynos.cpu_limit_millis,
+                dynos.memory_bytes,
+            )
+        })
+        .collect()
+}
+
+/// A size with what it means.
+pub(crate) fn size(title: &str, cpu_millis: u32, memory_bytes: u64) -> String {
+    format!(
+        "{title} ({}, {})",
+        printable::cpu(cpu_millis),
+        printable::bytes(memory_bytes)
+    )
+}

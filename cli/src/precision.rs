@@ -1,0 +1,153 @@
+//! Full precision: the same judgement from the reports as the dynos printed them, not as they fitted
+//! into their records. For showing only; the verdict always rests on the records.
+
+use std::collections::BTreeMap;
+
+use redyno_contract::judgement::{Distribution, DynoResult, Quantile};
+use redyno_contract::outcome::{DynoOutcome, Evidence, RunFacts};
+use redyno_contract::plan::{DynoName, Percentile, Plan, Step};
+use redyno_contract::{Histogram, Judgement, Report, judge};
+
+use crate::report::StepDistribution;
+
+/// Full reports by dyno.
+pub(crate) type FullReports = BTreeMap<DynoName, Report>;
+
+/// A judgement to show.
+pub(crate) struct Shown {
+    /// With the verdict of the records.
+    pub(crate) judgement: Judgement,
+    /// Distributions of the steps; empty unless every dyno's are there.
+    pub(crate) steps: Vec<StepDistribution>,
+}
+
+/// The judgement with full precision wherever it is at hand.
+pub(crate) fn shown(
+    plan: &Plan,
+    facts: &RunFacts,
+    outcomes: &[DynoOutcome],
+    judgement: &Judgement,
+    full: &FullReports,
+) -> Shown {
+    let replaced: Vec<DynoOutcome> = outcomes
+        .iter()
+        .map(|outcome| replaced(outcome, full))
+        .collect();
+    let precise = judge(plan, facts, &replaced);
+    // Percentiles may say more; whatever decides may not say anything else.
+    let dynos = judgement.dynos.iter().zip(precise.dynos);
+    let dynos = dynos
+        .map(|(row, precise)| DynoResult {
+            numbers: precise.numbers,
+            ..row.clone()
+        })
+        .collect();
+    let judgement = Judgement {
+        formation: precise.formation,
+        summary: precise.summary,
+        dynos,
+        ..judgement.clone()
+    };
+    Shown {
+        steps: steps(&judgement, outcomes, full),
+        judgement,
+    }
+}
+
+/// A complete report is replaced by the same at full precision.
+fn replaced(outcome: &DynoOutcome, full: &FullReports) -> DynoOutcome {
+    let report = match (&outcome.report, full.get(&outcome.dyno)) {
+        (Evidence::Complete(record), Some(full)) if same(record, full) => {
+            Evidence::Complete(Box::new(full.clone()))
+        }
+        (other, _) => other.clone(),
+    };
+    DynoOutcome {
+        report,
+        ..outcome.clone()
+    }
+}
+
+/// Whether two reports differ in the precision of their histograms only.
+fn same(record: &Report, full: &Report) -> bool {
+    record.run == full.run
+        && record.dyno == full.dyno
+        && record.pod == full.pod
+        && record.books == full.books
+        && record.over == full.over
+        && record.end == full.end
+}
+
+fn steps(
+    judgement: &Judgement,
+    outcomes: &[DynoOutcome],
+    full: &FullReports,
+) -> Vec<StepDistribution> {
+    [Step::Fetch, Step::Save, Step::Ping]
+        .into_iter()
+        .enumerate()
+        .filter_map(|(position, step)| {
+            let mut merged: Option<Histogram> = None;
+            for outcome in outcomes {
+                let report = full.get(&outcome.dyno)?;
+                let histogram = report.histograms.steps.as_ref()?[position].decode().ok()?;
+                match &mut merged {
+                    Some(merged) => merged.add(&histogram),
+                    None => merged = Some(histogram),
+                }
+            }
+            let times = judgement
+                .summary
+                .steps
+                .iter()
+                .find(|times| times.step == step)?
+                .service;
+            let histogram = merged.filter(|histogram| histogram.count() == times.count)?;
+            Some(StepDistribution {
+                step,
+                service: Distribution {
+                    p50: quantile(&histogram, Percentile::P50, times.max_microseconds),
+                    p90: quantile(&histogram, Percentile::P90, times.max_microseconds),
+                    p99: quantile(&histogram, Percentile::P99, times.max_microseconds),
+                    p999: quantile(&histogram, Percentile::P999, times.max_microseconds),
+                    times,
+                    digits: histogram.digits(),
+                },
+            })
+        })
+        .collect()
+}
+
+fn quantile(histogram: &Histogram, percentile: Percentile, max_microseconds: u64) -> Quantile {
+    let beyond = u128::from(100_000 - percentile.thousandths());
+    // Fewer samples than one in its tail: the percentile is the maximum, and says so.
+    if u128::from(histogram.count()) * beyond < 100_000 {
+        Quantile::Maximum(max_microseconds)
+    } else {
+        // A bucket's upper end can lie beyond the true maximum.
+        Quantile::At(histogram.percentile(percentile).min(max_microseconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redyno_contract::histogram::Digits;
+
+    use super::*;
+
+    #[test]
+    fn a_percentile_of_too_few_samples_is_the_maximum() {
+        let mut histogram = Histogram::new(Digits::Three);
+        for microseconds in 1..=100 {
+            histogram.record(microseconds * 10);
+        }
+        assert_eq!(
+            quantile(&histogram, Percentile::P99, 1_000),
+            Quantile::At(990)
+        );
+        assert_eq!(
+            quantile(&histogram, Percentile::P999, 1_000),
+            Quantile::Maximum(1_000)
+        );
+    }
+}

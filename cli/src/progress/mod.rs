@@ -1,0 +1,7 @@
+//! How a run goes while it goes: progress lines of single dynos, merged, shown and kept.
+
+mod course;
+mod display;
+
+pub use self::course::{Course, Second};
+pub use self::display::{Display, colours};

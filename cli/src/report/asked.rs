@@ -1,0 +1,208 @@
+//! What was asked for, of which target, and what the run leaves out.
+
+use std::io::{self, Write};
+
+use redyno_contract::judgement::Judgement;
+use redyno_contract::plan::{
+    Arrivals, Assignment, DynoTypePlan, Fetch, Prefill, QueueOrder, TargetKind, Workload,
+};
+use redyno_contract::report::TargetVitals;
+use redyno_crds::printable;
+
+use super::number;
+use super::table::{Colours, Tone};
+use super::{Enforcement, PlannedRun};
+
+pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
+    let plan = run.plan;
+    for (position, dynos) in plan.formation.iter().enumerate() {
+        let size = run.sizes.get(position).map_or("", String::as_str);
+        let enforced = match run.enforcement {
+            Enforcement::Enforced => "enforced",
+            Enforcement::NotEnforced => "not enforced",
+        };
+        let name = if position == 0 { "ASKED" } else { "" };
+        line(
+            name,
+            &format!(
+                "{} x {}, {size}, {enforced}; each {} workers, {} tasks/s, {}",
+                dynos.quantity,
+                dynos.dyno_type,
+                number::count(u64::from(dynos.workers)),
+                number::rate(dynos.rate.tasks_per_second()),
+                pattern(dynos),
+            ),
+            colours,
+            out,
+        )?;
+        line("", &workload(run.judgement, dynos), colours, out)?;
+    }
+    let warmup = match plan.warmup_seconds {
+        0 => "no warm-up".to_owned(),
+        seconds => format!(
+            "{seconds} s warm-up at {} % (not counted)",
+            plan.warmup_percent
+        ),
+    };
+    line(
+        "",
+        &format!(
+            "{warmup}, {} s measured{}; times below count from the start",
+            plan.duration_seconds,
+            backlog_limit(&plan.formation),
+        ),
+        colours,
+        out,
+    )?;
+    line("TARGET", &target(run), colours, out)?;
+    if let Some(cleanup) = run.cleanup {
+        line("", cleanup, colours, out)?;
+    }
+    let missing = not_simulated(run);
+    writeln!(
+        out,
+        "{}  {missing}",
+        colours.paint(Some(Tone::Heading), "NOT SIMULATED")
+    )
+}
+
+fn line(name: &str, text: &str, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
+    let padding = " ".repeat(8_usize.saturating_sub(name.len()));
+    let name = if name.is_empty() {
+        String::new()
+    } else {
+        colours.paint(Some(Tone::Heading), name)
+    };
+    writeln!(out, "{name}{padding}{text}")
+}
+
+fn pattern(dynos: &DynoTypePlan) -> String {
+    let arrivals = match dynos.arrivals {
+        Arrivals::Constant => "constant",
+    };
+    let assignment = match dynos.assignment {
+        Assignment::Random => "random",
+    };
+    // The order that nobody would remark upon is not remarked upon.
+    let order = match dynos.queue_order {
+        QueueOrder::OldestFirst => "",
+    };
+    format!("{arrivals}, {assignment}{order}")
+}
+
+fn workload(judgement: Option<&Judgement>, dynos: &DynoTypePlan) -> String {
+    let Workload::ObjectGraph(graph) = &dynos.workload;
+    let prefill = match graph.prefill {
+        Prefill::Full => "prefilled",
+        Prefill::Empty => "empty at first",
+    };
+    let fetch = match graph.fetch {
+        Fetch::Lua => "Lua: 4 round trips",
+    };
+    let traffic = judgement
+        .and_then(|judgement| traffic(judgement, &dynos.dyno_type))
+        .unwrap_or_default();
+    format!(
+        "objectGraph {} flats ({prefill}), {} B, {fetch}{traffic} per task",
+        number::count(u64::from(graph.max_flats)),
+        number::count(u64::from(graph.item_payload_bytes)),
+    )
+}
+
+/// What a task of this type moved, on average of all that ended.
+fn traffic(judgement: &Judgement, dyno_type: &str) -> Option<String> {
+    let numbers = || {
+        judgement
+            .dynos
+            .iter()
+            .filter(|row| row.dyno.dyno_type == dyno_type)
+            .filter_map(|row| row.numbers.as_ref())
+    };
+    let tasks: u64 = numbers()
+        .map(|row| row.books.completed + row.books.failed)
+        .sum();
+    let bytes_out: u64 = numbers().map(|row| row.own.bytes_out).sum();
+    let bytes_in: u64 = numbers().map(|row| row.own.bytes_in).sum();
+    if tasks == 0 || (bytes_out == 0 && bytes_in == 0) {
+        return None;
+    }
+    Some(format!(
+        ", {} out, {} in",
+        number::traffic(bytes_out as f64 / tasks as f64),
+        number::traffic(bytes_in as f64 / tasks as f64),
+    ))
+}
+
+fn backlog_limit(formation: &[DynoTypePlan]) -> String {
+    let first = formation.first().map(|dynos| dynos.max_worker_backlog);
+    if let Some(limit) = first
+        && formation
+            .iter()
+            .all(|dynos| dynos.max_worker_backlog == limit)
+    {
+        return format!(", backlog limit {}", number::count(u64::from(limit)));
+    }
+    let limits: Vec<String> = formation
+        .iter()
+        .map(|dynos| {
+            let limit = number::count(u64::from(dynos.max_worker_backlog));
+            format!("{limit} ({})", dynos.dyno_type)
+        })
+        .collect();
+    format!(", backlog limits {}", limits.join(" and "))
+}
+
+fn target(run: &PlannedRun<'_>) -> String {
+    let title = &run.plan.target.title;
+    if let Some(vitals) = vitals(run) {
+        return format!(
+            "{title}: Redis {}, {}, {}, {} of {} connections",
+            vitals.version,
+            memory(vitals.maxmemory_bytes),
+            vitals.maxmemory_policy,
+            number::count(vitals.connections_max),
+            number::count(vitals.maxclients),
+        );
+    }
+    match run.found {
+        Some(found) => format!(
+            "{title}: Redis {}, {}, {} of {} connections needed",
+            found.version,
+            memory(found.maxmemory_bytes),
+            number::count(u64::from(run.plan.target.connections)),
+            number::count(found.maxclients),
+        ),
+        None => title.clone(),
+    }
+}
+
+fn memory(maxmemory_bytes: u64) -> String {
+    match maxmemory_bytes {
+        0 => "no maxmemory".to_owned(),
+        bytes => printable::bytes(bytes),
+    }
+}
+
+/// What the target said of itself in the run, if it was ever asked.
+fn vitals<'a>(run: &PlannedRun<'a>) -> Option<&'a TargetVitals> {
+    run.judgement
+        .and_then(|judgement| judgement.target.as_ref())
+        .filter(|vitals| vitals.samples > 0)
+}
+
+fn not_simulated(run: &PlannedRun<'_>) -> String {
+    let mut missing = vec!["the app's own CPU (0 us/task)"];
+    if run.enforcement == Enforcement::NotEnforced {
+        missing.push("the dynos' sizes");
+    }
+    if run.plan.target.kind == TargetKind::Managed {
+        missing.push("TLS");
+        if vitals(run).is_none_or(|vitals| !vitals.append_only_file) {
+            missing.push("AOF");
+        }
+        if vitals(run).is_none_or(|vitals| vitals.replicas == 0) {
+            missing.push("replica");
+        }
+    }
+    missing.join(", ")
+}

@@ -1,0 +1,273 @@
+//! The busiest workers, every dyno, and the Redis under test.
+
+use std::io::{self, Write};
+
+use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
+use redyno_contract::plan::Plan;
+use redyno_contract::report::{BusyWorker, TargetVitals, Times};
+use redyno_crds::printable;
+
+use super::number::{self, Precision};
+use super::table::{Align, Cell, Colours, Table, Tone};
+use super::{Enforcement, PlannedRun};
+
+/// Rows of the table of workers.
+const WORKERS: usize = 5;
+
+pub(super) fn print(
+    run: &PlannedRun<'_>,
+    judgement: &Judgement,
+    colours: Colours,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    busiest(judgement, run.plan, colours, out)?;
+    writeln!(out)?;
+    dynos(run, judgement).print(out, colours)?;
+    if let Some(vitals) = judgement
+        .target
+        .as_ref()
+        .filter(|vitals| vitals.samples > 0)
+    {
+        writeln!(
+            out,
+            "{}  {}",
+            colours.paint(Some(Tone::Heading), "REDIS"),
+            redis(vitals, run.plan)
+        )?;
+    }
+    Ok(())
+}
+
+fn busiest(
+    judgement: &Judgement,
+    plan: &Plan,
+    colours: Colours,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut workers: Vec<(&DynoResult, &BusyWorker)> = judgement
+        .dynos
+        .iter()
+        .flat_map(|row| {
+            row.numbers
+                .iter()
+                .flat_map(|numbers| &numbers.busiest)
+                .map(move |worker| (row, worker))
+        })
+        .collect();
+    if workers.is_empty() {
+        return Ok(());
+    }
+    workers.sort_by_key(|(_, worker)| std::cmp::Reverse(worker.peak_backlog));
+    let (shown, hidden) = workers.split_at(workers.len().min(WORKERS));
+    let mut table = Table::new([
+        ("BUSIEST WORKERS", Align::Left),
+        ("tasks", Align::Right),
+        ("peak backlog (at)", Align::Left),
+        ("busy", Align::Right),
+        ("response mean/max", Align::Left),
+        ("fetch", Align::Point),
+        ("save", Align::Point),
+        ("ping", Align::Point),
+        ("ms", Align::Left),
+    ]);
+    for (row, worker) in shown {
+        let mut cells: Vec<Cell> = vec![
+            format!("{}/{}", row.dyno, worker.worker).into(),
+            number::count(worker.tasks).into(),
+            format!(
+                "{} ({} s)",
+                number::count(u64::from(worker.peak_backlog)),
+                number::seconds(worker.peak_at_milliseconds)
+            )
+            .into(),
+            number::percent(worker.busy_per_mille).into(),
+            mean_and_maximum(worker.response).into(),
+        ];
+        for mean in worker.step_means_microseconds {
+            cells.push(number::milliseconds(mean, Precision::Exact).into());
+        }
+        table.row(cells);
+    }
+    writeln!(out)?;
+    table.print(out, colours)?;
+
+    let all: u64 = judgement
+        .dynos
+        .iter()
+        .filter(|row| row.numbers.is_some())
+        .filter_map(|row| plan.dyno_type(&row.dyno.dyno_type))
+        .map(|dynos| u64::from(dynos.workers))
+        .sum();
+    let rest = all.saturating_sub(u64::try_from(shown.len()).unwrap_or(u64::MAX));
+    if rest > 0 {
+        let peak = hidden
+            .iter()
+            .map(|(_, worker)| worker.peak_backlog)
+            .chain(
+                judgement
+                    .dynos
+                    .iter()
+                    .filter_map(|row| row.numbers.as_ref())
+                    .map(|numbers| numbers.other_workers_backlog),
+            )
+            .max()
+            .unwrap_or(0);
+        writeln!(
+            out,
+            "{} more workers peaked at {} or less",
+            number::count(rest),
+            number::count(u64::from(peak))
+        )?;
+    }
+    Ok(())
+}
+
+fn mean_and_maximum(times: Times) -> String {
+    match times.mean_microseconds() {
+        Some(mean) => format!(
+            "{} / {}",
+            number::milliseconds(mean, Precision::Exact),
+            number::milliseconds(times.max_microseconds, Precision::Exact)
+        ),
+        None => "-".to_owned(),
+    }
+}
+
+fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
+    let mut table = Table::new([
+        ("DYNO", Align::Left),
+        ("result", Align::Left),
+        ("achieved", Align::Right),
+        ("response p99", Align::Left),
+        ("cpu", Align::Left),
+        ("memory", Align::Right),
+        ("loop lag mean/max", Align::Left),
+        ("throttled", Align::Right),
+        ("start", Align::Right),
+        ("node", Align::Left),
+    ]);
+    // The digits of the merged histogram are those of the coarsest one.
+    let digits = judgement
+        .summary
+        .response
+        .map_or(1, |response| response.digits);
+    for row in &judgement.dynos {
+        let mut cells: Vec<Cell> = vec![row.dyno.to_string().into(), result(row)];
+        match &row.numbers {
+            Some(numbers) => cells.extend(vitals(run, row, numbers, digits)),
+            None => cells.extend(std::iter::repeat_n(Cell::from("-"), 7)),
+        }
+        cells.push(row.node_name.as_deref().unwrap_or("").into());
+        table.row(cells);
+    }
+    table
+}
+
+fn result(row: &DynoResult) -> Cell {
+    let (word, tone) = match row.result {
+        DynoVerdict::Passed => ("Passed", Tone::Good),
+        DynoVerdict::Failed => ("Failed", Tone::Bad),
+        DynoVerdict::Stopped => ("Stopped", Tone::Doubtful),
+        DynoVerdict::Errored => ("Errored", Tone::Bad),
+        DynoVerdict::Missing => ("Missing", Tone::Bad),
+    };
+    let mut text = word.to_owned();
+    if let Some(reason) = &row.reason
+        && reason != word
+    {
+        text = format!("{text}, {reason}");
+    }
+    if row.result != DynoVerdict::Passed
+        && let Some(end) = &row.end
+    {
+        text = format!("{text} at {} s", number::seconds(end.after_milliseconds));
+    }
+    Cell::toned(text, tone)
+}
+
+fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 7] {
+    let own = numbers.own;
+    let dynos = run.plan.dyno_type(&row.dyno.dyno_type);
+    // The window that it ran: until its end, but no longer than the plan's.
+    let measured_milliseconds = row.end.as_ref().map_or(0, |end| {
+        end.after_milliseconds
+            .saturating_sub(u64::from(run.plan.warmup_seconds) * 1000)
+            .min(u64::from(run.plan.duration_seconds) * 1000)
+    });
+    let cpu = if measured_milliseconds == 0 {
+        "-".to_owned()
+    } else {
+        let cores = own.cpu_microseconds as f64 / (measured_milliseconds as f64 * 1000.0);
+        match (run.enforcement, dynos.and_then(|dynos| dynos.cpu_millis)) {
+            (Enforcement::Enforced, Some(millis)) => {
+                format!("{cores:.2} of {}", number::rate(f64::from(millis) / 1000.0))
+            }
+            (Enforcement::Enforced | Enforcement::NotEnforced, _) => format!("{cores:.2}"),
+        }
+    };
+    [
+        format!("{} /s", number::rate(numbers.achieved_tasks_per_second)).into(),
+        numbers
+            .response_p99
+            .map_or_else(|| "-".to_owned(), |p99| printable::quantile(p99, digits))
+            .into(),
+        cpu.into(),
+        printable::bytes(own.memory_bytes).into(),
+        format!("{} ms", mean_and_maximum(own.loop_lag)).into(),
+        number::percent(own.throttled_per_mille).into(),
+        numbers
+            .start_offset_microseconds
+            .map_or_else(|| "-".to_owned(), start_offset)
+            .into(),
+    ]
+}
+
+/// How much later than the first dyno this one started.
+fn start_offset(microseconds: i64) -> String {
+    let size = number::milliseconds(microseconds.unsigned_abs(), Precision::Exact);
+    let sign = if microseconds < 0 { '-' } else { '+' };
+    format!("{sign}{size} ms")
+}
+
+fn redis(vitals: &TargetVitals, plan: &Plan) -> String {
+    let growth = vitals
+        .memory_at_end_bytes
+        .abs_diff(vitals.memory_at_start_bytes);
+    let sign = if vitals.memory_at_end_bytes < vitals.memory_at_start_bytes {
+        '-'
+    } else {
+        '+'
+    };
+    let memory = format!("{sign}{}", printable::bytes(growth));
+    format!(
+        "core {}, memory {memory}{}, evicted {}, rejected {}",
+        number::percent(vitals.main_thread_per_mille),
+        full_after(vitals, plan),
+        number::count(vitals.evicted_keys),
+        number::count(vitals.rejected_connections),
+    )
+}
+
+/// When the memory would be full if it went on like this.
+fn full_after(vitals: &TargetVitals, plan: &Plan) -> String {
+    let growth = vitals
+        .memory_at_end_bytes
+        .saturating_sub(vitals.memory_at_start_bytes);
+    let free = vitals
+        .maxmemory_bytes
+        .saturating_sub(vitals.memory_at_end_bytes);
+    if vitals.maxmemory_bytes == 0 || growth == 0 {
+        return String::new();
+    }
+    if free == 0 {
+        return " (full)".to_owned();
+    }
+    let seconds = u128::from(free) * u128::from(plan.duration_seconds) / u128::from(growth);
+    match u64::try_from(seconds) {
+        // Beyond a month it is not growing for any purpose.
+        Ok(seconds) if seconds < 30 * 86_400 => {
+            format!(" (full after {} at this rate)", number::span(seconds))
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,360 @@
+//! Runs that are made up for the tests; their numbers obey the laws of the books.
+
+use redyno_contract::judgement::{
+    Distribution, DynoNumbers, DynoResult, DynoVerdict, Judgement, Quantile, ReportState,
+    ThresholdResult, Totals, TypeResult,
+};
+use redyno_contract::limit::Holding;
+use redyno_contract::outcome::Fate;
+use redyno_contract::plan::{
+    Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
+    OnDynoFailure, PLAN_VERSION, Percentile, Prefill, QueueOrder, RunIdentity, TargetKind,
+    TargetPlan, ThresholdPlan, TlsVerification, Workload,
+};
+use redyno_contract::report::{
+    Books, BusyWorker, End, Ending, OwnVitals, StepTimes, TargetVitals, Times,
+};
+use redyno_contract::schedule::Rate;
+use redyno_contract::{Bottleneck, Plan, Reason};
+
+use super::timeline::Piece;
+use super::*;
+
+pub(crate) const UID: &str = "7f3c0a11-9d2e-4c58-8a51-0d6f2b1e9c44";
+const GIBIBYTE: u64 = 1 << 30;
+
+pub(crate) fn plan(quantity: u32) -> Plan {
+    Plan {
+        version: PLAN_VERSION,
+        run: RunIdentity {
+            namespace: "default".to_owned(),
+            name: "vertical-up-6".to_owned(),
+            uid: UID.to_owned(),
+        },
+        target: TargetPlan {
+            title: "managed premium-14".to_owned(),
+            kind: TargetKind::Managed,
+            tls: TlsVerification::VerifyFull,
+            connections: quantity * 64 + 2,
+        },
+        duration_seconds: 240,
+        warmup_seconds: 5,
+        warmup_percent: 10,
+        drain_seconds: 30,
+        start_timeout_seconds: 300,
+        task_timeout_milliseconds: 30_000,
+        on_dyno_failure: OnDynoFailure::StopAll,
+        seed: 1,
+        formation: vec![DynoTypePlan {
+            dyno_type: "web".to_owned(),
+            quantity,
+            workers: 63,
+            rate: Rate::per_second(1000),
+            arrivals: Arrivals::Constant,
+            assignment: Assignment::Random,
+            queue_order: QueueOrder::OldestFirst,
+            max_worker_backlog: 100,
+            workload: Workload::ObjectGraph(ObjectGraph {
+                max_flats: 100,
+                item_payload_bytes: 5000,
+                fetch: Fetch::Lua,
+                prefill: Prefill::Full,
+            }),
+            cpu_millis: Some(16_000),
+            memory_bytes: Some(126 * GIBIBYTE),
+        }],
+        thresholds: vec![ThresholdPlan {
+            name: "p99".to_owned(),
+            dyno_type: None,
+            limit: Limit::Latency(LatencyLimit {
+                of: Latency::Response,
+                step: Step::Task,
+                percentile: Percentile::P99,
+                max_microseconds: 250_000,
+            }),
+        }],
+        linger_seconds: 0,
+    }
+}
+
+pub(crate) fn times(count: u64, mean: u64, max_microseconds: u64) -> Times {
+    Times {
+        count,
+        sum_microseconds: count * mean,
+        max_microseconds,
+    }
+}
+
+pub(crate) fn distribution(quantiles: [u64; 4], times: Times, digits: u8) -> Distribution {
+    let [p50, p90, p99, p999] = quantiles.map(Quantile::At);
+    Distribution {
+        p50,
+        p90,
+        p99,
+        p999,
+        times,
+        digits,
+    }
+}
+
+fn passed_books() -> Books {
+    Books {
+        scheduled: 240_000,
+        delivered: 240_000,
+        completed: 240_000,
+        in_time: 239_999,
+        ..Books::default()
+    }
+}
+
+fn worker(worker: u32, peak_backlog: u32) -> BusyWorker {
+    BusyWorker {
+        worker,
+        tasks: 3_871,
+        peak_backlog,
+        peak_at_milliseconds: 131_404,
+        busy_per_mille: 11,
+        response: times(3_871, 1_310, 31_204),
+        step_means_microseconds: [440, 310, 100],
+    }
+}
+
+pub(crate) fn numbers(books: Books, offset: i64) -> DynoNumbers {
+    DynoNumbers {
+        books,
+        achieved_tasks_per_second: books.in_time as f64 / 240.0,
+        max_worker_backlog: 9,
+        response_p99: Some(Quantile::At(4_812)),
+        own: OwnVitals {
+            schedule_lag_p99_microseconds: 96,
+            schedule_lag: times(240_000, 31, 4_100),
+            loop_lag: times(24_000, 50, 1_900),
+            cpu_microseconds: 48_000_000,
+            throttled_per_mille: 0,
+            memory_bytes: 38 << 20,
+            bytes_out: 240_000 * 32_200,
+            bytes_in: 240_000 * 26_600,
+            reconnects: 0,
+            coordination_failures: 0,
+        },
+        start_offset_microseconds: Some(offset),
+        busiest: vec![
+            worker(17, 9),
+            worker(3, 8),
+            worker(40, 6),
+            worker(8, 5),
+            worker(1, 5),
+        ],
+        other_workers_backlog: 5,
+    }
+}
+
+pub(crate) fn dyno(
+    index: u32,
+    ending: Ending,
+    after_milliseconds: u64,
+    numbers: DynoNumbers,
+) -> DynoResult {
+    let (result, reason) = match ending {
+        Ending::Completed => (DynoVerdict::Passed, None),
+        Ending::Stopped => (DynoVerdict::Stopped, Some("Stopped")),
+        _ => (DynoVerdict::Failed, Some("BacklogLimit")),
+    };
+    DynoResult {
+        dyno: DynoName {
+            dyno_type: "web".to_owned(),
+            index,
+        },
+        pod_name: Some(format!("vertical-up-6-web-{index}")),
+        node_name: Some(format!("n{}", index % 3 + 1)),
+        result,
+        reason: reason.map(str::to_owned),
+        fate: Fate::Exited { code: 0 },
+        end: Some(End {
+            ending,
+            after_milliseconds,
+            during_warmup: false,
+        }),
+        report: ReportState::Complete,
+        numbers: Some(numbers),
+    }
+}
+
+fn totals(dynos: &[DynoResult], planned: u64) -> Totals {
+    let books = dynos
+        .iter()
+        .filter_map(|row| row.numbers.as_ref())
+        .fold(Books::default(), |sum, row| sum.plus(row.books));
+    let count = books.completed;
+    Totals {
+        planned,
+        books,
+        achieved_tasks_per_second: books.in_time as f64 / 240.0,
+        achieved_per_mille: Some(999),
+        response: Some(distribution(
+            [903, 1_912, 4_812, 11_040],
+            times(count, 1_104, 31_249),
+            2,
+        )),
+        wait: Some(distribution(
+            [94, 612, 2_900, 8_120],
+            times(count, 271, 27_914),
+            1,
+        )),
+        service: Some(distribution(
+            [804, 1_304, 2_430, 4_410],
+            times(count, 833, 12_630),
+            1,
+        )),
+        steps: [
+            (Step::Fetch, 430, 7_710),
+            (Step::Save, 300, 6_120),
+            (Step::Ping, 100, 2_900),
+        ]
+        .into_iter()
+        .map(|(step, mean, max)| StepTimes {
+            step,
+            service: times(count, mean, max),
+        })
+        .collect(),
+    }
+}
+
+pub(crate) fn passed(quantity: u32) -> Judgement {
+    let dynos: Vec<DynoResult> = (0..quantity)
+        .map(|index| {
+            dyno(
+                index,
+                Ending::Completed,
+                245_012,
+                numbers(passed_books(), i64::from(index) * 300),
+            )
+        })
+        .collect();
+    let summary = totals(&dynos, 240_000 * u64::from(quantity));
+    Judgement {
+        verdict: Verdict::Passed,
+        reason: Reason::Passed,
+        during_warmup: false,
+        bottleneck: Some(Bottleneck::RedisCpu),
+        message: "2 of 2 dynos held 2000 tasks/s for 240 s; response p99 4.8 ms (limit 250 ms). \
+                  Next limit: Redis, at 41 % of its core."
+            .to_owned(),
+        start_microseconds: Some(1_790_000_000_000_000),
+        start_skew_microseconds: Some(300),
+        formation: vec![TypeResult {
+            dyno_type: "web".to_owned(),
+            totals: summary.clone(),
+        }],
+        summary,
+        thresholds: vec![
+            ThresholdResult {
+                name: "p99".to_owned(),
+                holding: Holding::Held,
+                observed: "4.8 ms".to_owned(),
+                limit: "response p99 250 ms".to_owned(),
+                over_count: Some(0),
+                allowed_count: Some(4_800),
+            },
+            ThresholdResult {
+                name: "errors".to_owned(),
+                holding: Holding::Held,
+                observed: "0".to_owned(),
+                limit: "0 per million".to_owned(),
+                over_count: Some(0),
+                allowed_count: Some(0),
+            },
+            ThresholdResult {
+                name: "rate".to_owned(),
+                holding: Holding::Held,
+                observed: "2000.0 /s".to_owned(),
+                limit: "1990 /s".to_owned(),
+                over_count: None,
+                allowed_count: None,
+            },
+        ],
+        dynos,
+        target: Some(TargetVitals {
+            samples: 240,
+            version: "7.0.15".to_owned(),
+            role: "master".to_owned(),
+            maxmemory_bytes: 100 * GIBIBYTE,
+            maxmemory_policy: "noeviction".to_owned(),
+            maxclients: 65_000,
+            main_thread_per_mille: 412,
+            memory_at_start_bytes: 40_000_000,
+            memory_at_end_bytes: 3_020_000_000,
+            connections_max: 130,
+            ..TargetVitals::default()
+        }),
+    }
+}
+
+pub(crate) fn sizes() -> Vec<String> {
+    vec!["performance-2xl (16 CPU, 126 GiB)".to_owned()]
+}
+
+pub(crate) fn timeline() -> Timeline {
+    Timeline {
+        piece_seconds: 10,
+        digits: 2,
+        pieces: (0..24)
+            .map(|piece| Piece {
+                achieved_per_second: Some(2000.0),
+                response_p99_microseconds: Some(match piece {
+                    13 => 11_900,
+                    14 => 6_300,
+                    other => 4_100 + other,
+                }),
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn failed_by_backlog() -> Judgement {
+    let mut judgement = passed(2);
+    let books = Books {
+        scheduled: 23_400,
+        delivered: 22_900,
+        rejected: 1,
+        undispatched: 499,
+        completed: 21_000,
+        in_time: 21_000,
+        abandoned: 1_900,
+        ..Books::default()
+    };
+    let mut hot = numbers(books, 0);
+    hot.max_worker_backlog = 100;
+    hot.busiest[0] = BusyWorker {
+        peak_backlog: 100,
+        peak_at_milliseconds: 28_400,
+        busy_per_mille: 1000,
+        ..worker(17, 100)
+    };
+    judgement.dynos = vec![
+        dyno(0, Ending::Stopped, 28_611, numbers(books, 0)),
+        dyno(
+            1,
+            Ending::BacklogLimit {
+                worker: 17,
+                backlog: 100,
+            },
+            28_400,
+            hot,
+        ),
+    ];
+    judgement.summary = totals(&judgement.dynos, 480_000);
+    let response = judgement.summary.response.as_mut().unwrap();
+    response.p99 = Quantile::AtLeast(1_204_000);
+    response.p999 = Quantile::Maximum(1_204_000);
+    judgement.verdict = Verdict::Failed;
+    judgement.reason = Reason::BacklogLimitReached;
+    judgement.message =
+        "web.2 FAILED after 28.4 s: worker 17 had 100 waiting; Redis was at 99 % of its core. \
+                         Try a lower rate, more workers, or a smaller object graph."
+            .to_owned();
+    judgement.thresholds[0].holding = Holding::Breached;
+    judgement.thresholds[0].observed = "> 250 ms (counted)".to_owned();
+    judgement.thresholds[0].over_count = Some(4_812);
+    judgement
+}

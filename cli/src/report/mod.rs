@@ -1,0 +1,135 @@
+//! The report that ends a run in a terminal: a pure printer over plain data.
+//!
+//! [`print`] is the entry. Each section is a module of its own and prints nothing when there is
+//! nothing to say.
+
+mod asked;
+mod dynos;
+mod latency;
+mod limits;
+pub(crate) mod number;
+pub(crate) mod table;
+mod tasks;
+mod timeline;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use redyno_contract::Verdict;
+use redyno_contract::judgement::{Distribution, Judgement};
+use redyno_contract::message::TargetFound;
+use redyno_contract::plan::{Plan, Step};
+
+pub use self::table::Colours;
+use self::table::Tone;
+pub use self::timeline::{Piece, Timeline};
+
+/// What is printed.
+#[derive(Clone, Debug)]
+pub struct TerminalReport<'a> {
+    /// The LoadTest's name.
+    pub name: &'a str,
+    /// redyno's version.
+    pub version: &'a str,
+    /// The LoadTest's `metadata.uid`.
+    pub uid: &'a str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What happened and what to try.
+    pub message: &'a str,
+    /// What was to be run, and what came of it; None if it never got a plan.
+    pub run: Option<PlannedRun<'a>>,
+}
+
+/// A run that had a plan.
+#[derive(Clone, Debug)]
+pub struct PlannedRun<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The size of each dyno type, in the order of the plan: `standard-1x (1 CPU, 512 MiB)`.
+    pub sizes: &'a [String],
+    /// Whether the dynos had no more than their sizes.
+    pub enforcement: Enforcement,
+    /// What the preflight found; None if it never got that far.
+    pub found: Option<&'a TargetFound>,
+    /// The evidence; None if no dyno was ever asked for.
+    pub judgement: Option<&'a Judgement>,
+    /// Distributions of the steps, where full precision is at hand.
+    pub steps: &'a [StepDistribution],
+    /// The course of the run, where its progress was followed.
+    pub timeline: Option<&'a Timeline>,
+    /// What was removed from the target afterwards.
+    pub cleanup: Option<&'a str>,
+}
+
+/// Whether the dynos had no more than their sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// By the cluster.
+    Enforced,
+    /// Not at all: processes of this machine.
+    NotEnforced,
+}
+
+/// The distribution of one step's service time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepDistribution {
+    /// Which step.
+    pub step: Step,
+    /// Its service time.
+    pub service: Distribution,
+}
+
+/// Prints the report.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
+    let TerminalReport {
+        name,
+        version,
+        uid,
+        verdict,
+        message,
+        run,
+    } = report;
+    let tone = match verdict {
+        Verdict::Passed => Tone::Good,
+        Verdict::Failed | Verdict::Errored => Tone::Bad,
+        Verdict::Inconclusive => Tone::Doubtful,
+    };
+    let word = colours.paint(Some(tone), &verdict.as_str().to_uppercase());
+    let seed = run
+        .as_ref()
+        .map(|run| format!("  seed {}", run.plan.seed))
+        .unwrap_or_default();
+    let run_name: String = uid.chars().take(8).collect();
+    writeln!(
+        out,
+        "{name}   {word}   redyno {version}  run {run_name}{seed}"
+    )?;
+    writeln!(out, "{message}")?;
+    let Some(run) = run else {
+        return Ok(());
+    };
+    writeln!(out)?;
+    asked::print(run, colours, out)?;
+    let Some(judgement) = run.judgement else {
+        return Ok(());
+    };
+    if judgement.start_microseconds.is_some() {
+        writeln!(out)?;
+        limits::print(run.plan, judgement, colours, out)?;
+        writeln!(out)?;
+        tasks::print(judgement, colours, out)?;
+        latency::print(judgement, run.steps, colours, out)?;
+        if let Some(timeline) = run.timeline {
+            timeline::print(timeline, run.plan, colours, out)?;
+        }
+    }
+    dynos::print(run, judgement, colours, out)
+}

@@ -1,0 +1,230 @@
+//! Snapshots of whole reports.
+
+use redyno_contract::Reason;
+use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
+use redyno_contract::limit::Holding;
+use redyno_contract::outcome::Fate;
+use redyno_contract::plan::DynoName;
+
+use super::fixtures::{UID, distribution, failed_by_backlog, passed, plan, sizes, timeline, times};
+use super::*;
+
+fn printed(report: &TerminalReport<'_>) -> String {
+    let mut out = Vec::new();
+    print(report, Colours::Hidden, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> TerminalReport<'a> {
+    TerminalReport {
+        name: "vertical-up-6",
+        version: "0.1.0",
+        uid: UID,
+        verdict: judgement.verdict,
+        message: &judgement.message,
+        run: Some(PlannedRun {
+            plan,
+            sizes,
+            enforcement: Enforcement::Enforced,
+            found: None,
+            judgement: Some(judgement),
+            steps: &[],
+            timeline: None,
+            cleanup: None,
+        }),
+    }
+}
+
+#[test]
+fn passed_with_full_precision_and_a_timeline() {
+    let (judgement, plan, sizes, timeline) = (passed(2), plan(2), sizes(), timeline());
+    let steps = [
+        (Step::Fetch, [412, 703, 1_300, 2_410]),
+        (Step::Save, [301, 502, 904, 1_700]),
+    ]
+    .map(|(step, quantiles)| StepDistribution {
+        step,
+        service: distribution(quantiles, times(480_000, 430, 7_710), 3),
+    });
+    let mut report = of(&judgement, &plan, &sizes);
+    if let Some(run) = &mut report.run {
+        run.steps = &steps;
+        run.timeline = Some(&timeline);
+    }
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn failed_by_backlog_names_the_worker_and_the_time() {
+    let (judgement, plan, sizes) = (failed_by_backlog(), plan(2), sizes());
+    let report = of(&judgement, &plan, &sizes);
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn errored_before_any_plan() {
+    let report = TerminalReport {
+        name: "vertical-up-6",
+        version: "0.1.0",
+        uid: UID,
+        verdict: Verdict::Errored,
+        message: "spec.formation[0].size is \"huge\", must be one of eco, basic.",
+        run: None,
+    };
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn errored_with_a_lost_dyno() {
+    let mut judgement = passed(2);
+    judgement.verdict = Verdict::Errored;
+    judgement.reason = Reason::DynoLost;
+    judgement.message = "web.2 was lost: killed by signal 9. Run the test again.".to_owned();
+    judgement.dynos[1] = DynoResult {
+        result: DynoVerdict::Errored,
+        reason: Some("Lost".to_owned()),
+        fate: Fate::Lost {
+            detail: "killed by signal 9".to_owned(),
+        },
+        end: None,
+        report: ReportState::Missing,
+        numbers: None,
+        ..judgement.dynos[1].clone()
+    };
+    judgement.start_skew_microseconds = None;
+    judgement.summary.response = None;
+    judgement.summary.wait = None;
+    judgement.summary.service = None;
+    judgement.thresholds[0].holding = Holding::Unknown;
+    let (plan, sizes) = (plan(2), sizes());
+    let mut report = of(&judgement, &plan, &sizes);
+    if let Some(run) = &mut report.run {
+        run.enforcement = Enforcement::NotEnforced;
+    }
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn errored_before_a_common_start_shows_the_dynos_alone() {
+    let mut judgement = passed(2);
+    judgement.verdict = Verdict::Errored;
+    judgement.start_microseconds = None;
+    judgement.message = "web.1 was not ready in time.".to_owned();
+    for row in &mut judgement.dynos {
+        row.result = DynoVerdict::Errored;
+        row.reason = Some("StartTimeout".to_owned());
+        row.numbers = None;
+        row.end = None;
+    }
+    judgement.target = None;
+    let (plan, sizes) = (plan(2), sizes());
+    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+#[test]
+fn inconclusive_by_lag() {
+    let mut judgement = passed(2);
+    judgement.verdict = Verdict::Inconclusive;
+    judgement.reason = Reason::ScheduleLag;
+    judgement.message =
+        "The generator was up to 12 ms late. Give the dyno more CPU, or run it on a quieter node."
+            .to_owned();
+    judgement.thresholds[0].holding = Holding::Unknown;
+    if let Some(numbers) = &mut judgement.dynos[1].numbers {
+        numbers.own.schedule_lag_p99_microseconds = 12_300;
+        numbers.own.throttled_per_mille = 4;
+    }
+    let (plan, sizes) = (plan(2), sizes());
+    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+#[test]
+fn ten_dynos_have_a_row_each() {
+    let (judgement, plan, sizes) = (passed(10), plan(10), sizes());
+    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+#[test]
+fn two_types_with_different_limits_have_a_latency_table_each() {
+    let mut plan = plan(1);
+    let mut second = plan.formation[0].clone();
+    second.dyno_type = "worker".to_owned();
+    second.max_worker_backlog = 150;
+    plan.formation.push(second);
+    let mut judgement = passed(2);
+    judgement.dynos[1].dyno = DynoName {
+        dyno_type: "worker".to_owned(),
+        index: 0,
+    };
+    judgement.formation.push(TypeResult {
+        dyno_type: "worker".to_owned(),
+        totals: judgement.summary.clone(),
+    });
+    for latency in [
+        &mut judgement.summary.response,
+        &mut judgement.summary.wait,
+        &mut judgement.summary.service,
+    ] {
+        *latency = None;
+    }
+    let sizes = [sizes(), sizes()].concat();
+    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+/// Every heading of a number starts or ends where its numbers do, whatever the numbers are.
+#[test]
+fn columns_are_aligned() {
+    for quantity in [1, 2, 4, 5, 10] {
+        let (judgement, plan, sizes) = (passed(quantity), plan(quantity), sizes());
+        let text = printed(&of(&judgement, &plan, &sizes));
+        let lines: Vec<&str> = text.lines().collect();
+        let heading = lines
+            .iter()
+            .position(|line| line.starts_with("TASKS"))
+            .unwrap();
+        let body = if quantity > 4 {
+            quantity as usize + 1
+        } else {
+            4
+        };
+        let ends = |line: &str| -> Vec<usize> {
+            let cells: Vec<char> = line.chars().collect();
+            (1..=cells.len())
+                .filter(|end| {
+                    cells[end - 1] != ' ' && cells.get(*end).is_none_or(|next| *next == ' ')
+                })
+                .collect()
+        };
+        let columns = ends(&lines[heading].replace("in time", "in-time"));
+        for line in &lines[heading + 1..=heading + body] {
+            let line = line.replace("in time", "in-time");
+            let numbers: Vec<usize> = ends(&line)
+                .into_iter()
+                .filter(|end| line.as_bytes()[end - 1].is_ascii_digit())
+                .take(quantity.min(4) as usize)
+                .skip(usize::from(quantity > 4))
+                .collect();
+            for end in numbers {
+                assert!(columns.contains(&end), "{end} in {line:?} of\n{text}");
+            }
+        }
+        assert!(
+            lines.iter().all(|line| !line.ends_with(' ')),
+            "blanks at a line's end:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn colours_add_nothing_but_colours() {
+    let (judgement, plan, sizes) = (failed_by_backlog(), plan(2), sizes());
+    let report = of(&judgement, &plan, &sizes);
+    let mut out = Vec::new();
+    print(&report, Colours::Shown, &mut out).unwrap();
+    let mut stripped = String::from_utf8(out).unwrap();
+    assert!(stripped.contains("\x1b[31mFAILED\x1b[0m"));
+    for code in ["0", "1", "31", "32", "33"] {
+        stripped = stripped.replace(&format!("\x1b[{code}m"), "");
+    }
+    assert_eq!(stripped, printed(&report));
+}

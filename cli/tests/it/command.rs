@@ -1,0 +1,220 @@
+//! The command under test, and what it must not leave behind.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redyno_crds::LoadTest;
+use redyno_crds::conditions::{SUCCEEDED, condition};
+use redyno_test_redis::Folder;
+
+/// The command, with a temporary folder of its own and nothing of the user's environment that it
+/// would read.
+pub(crate) struct Redyno {
+    folder: Folder,
+}
+
+impl Redyno {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: Folder::new().unwrap(),
+        }
+    }
+
+    /// Where it makes its private folders.
+    fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
+    }
+
+    /// Writes a file to run.
+    pub(crate) fn file(&self, text: &str) -> PathBuf {
+        let path = self.folder.path().join("test.yaml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        fs::create_dir_all(self.temporary()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redyno"));
+        command
+            .env("TMPDIR", self.temporary())
+            .env_remove("REDIS_URL")
+            .env_remove("KUBECONFIG")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Asserts that no folder and no process of the command is left.
+    pub(crate) fn expect_nothing_left(&self) {
+        let folders: Vec<_> = fs::read_dir(self.temporary())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert!(folders.is_empty(), "left behind: {folders:?}");
+        let processes = self.processes();
+        assert!(processes.is_empty(), "still there: {processes:?}");
+    }
+
+    /// Waits until no folder and no process is left.
+    pub(crate) fn await_nothing_left(&self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while Instant::now() < deadline {
+            let empty = fs::read_dir(self.temporary()).unwrap().next().is_none();
+            if empty && self.processes().is_empty() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.expect_nothing_left();
+    }
+
+    /// Command lines of the processes that name the temporary folder: runners, guards and Redis.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let folder = self.temporary().to_string_lossy().into_owned();
+        let Ok(entries) = fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+            .filter(|line| line.contains(&folder))
+            .collect()
+    }
+}
+
+/// What a command printed and how it ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Asserts on the exit code.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        let Self {
+            code: found,
+            out,
+            err,
+        } = &self;
+        assert_eq!(*found, Some(code), "stdout:\n{out}\nstderr:\n{err}");
+        self
+    }
+
+    /// The LoadTest that was printed as JSON.
+    pub(crate) fn load_test(&self) -> LoadTest {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in\n{}", self.out))
+    }
+
+    /// The reason of its verdict.
+    pub(crate) fn reason(&self) -> String {
+        let status = self.load_test().status.unwrap();
+        condition(&status.conditions, SUCCEEDED)
+            .unwrap()
+            .reason
+            .clone()
+    }
+}
+
+/// A command that runs while the test goes on.
+pub(crate) struct Running {
+    child: Child,
+    err: BufReader<std::process::ChildStderr>,
+    said: String,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Self {
+            child,
+            err,
+            said: String::new(),
+        }
+    }
+
+    /// Waits until standard error says this.
+    pub(crate) fn await_words(&mut self, words: &str) {
+        loop {
+            let mut line = String::new();
+            let length = self.err.read_line(&mut line).unwrap();
+            self.said.push_str(&line);
+            if line.contains(words) {
+                return;
+            }
+            assert!(length > 0, "ended without {words:?}:\n{}", self.said);
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn ended(mut self) -> Ended {
+        let mut out = String::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut out)
+            .unwrap();
+        self.err.read_to_string(&mut self.said).unwrap();
+        let status: ExitStatus = self.child.wait().unwrap();
+        Ended {
+            code: status.code(),
+            out,
+            err: self.said,
+        }
+    }
+}
+
+/// A small LoadTest; `more` is appended to its one dyno type.
+pub(crate) fn load_test(target: &str, duration_seconds: u32, dynos: &str) -> String {
+    format!(
+        "apiVersion: redyno.dev/v1alpha1
+kind: LoadTest
+metadata:
+  name: small
+spec:
+  target: {target}
+  durationSeconds: {duration_seconds}
+  warmupSeconds: 1
+  drainSeconds: 5
+  startTimeoutSeconds: 60
+  formation:
+  - type: web
+    size: standard-1x
+{dynos}
+    workload: {{objectGraph: {{maxFlats: 5, itemPayloadBytes: 100}}}}
+"
+    )
+}
+
+/// A managed target.
+pub(crate) const MANAGED: &str = "{managed: {plan: premium-0}}";
+
+/// Two dynos that a busy machine carries easily.
+pub(crate) const EASY: &str = "    quantity: 2\n    workers: 4\n    tasksPerSecond: 20\n";
