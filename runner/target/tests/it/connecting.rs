@@ -198,12 +198,19 @@ async fn no_answer_is_waited_for_longer_than_was_said() {
         ..ConnectOptions::patient("redyno-test")
     };
     let mut patient = target.connect(&options).await.unwrap();
-    // Longer than the client library's own default of half a second.
-    say(&mut other, "CLIENT PAUSE 700").await;
-    let ping = redis::cmd("PING");
-    let error = impatient.send(&ping).await.unwrap_err();
+    say(&mut other, "CLIENT PAUSE 60000 WRITE").await;
+    let error = impatient
+        .send(redis::cmd("SET").arg("key").arg(1))
+        .await
+        .unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    patient.send(&ping).await.unwrap();
+    let answer =
+        tokio::spawn(async move { patient.send(redis::cmd("SET").arg("key").arg(2)).await });
+    // Longer than the client library's own default of half a second.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!answer.is_finished());
+    say(&mut other, "CLIENT UNPAUSE").await;
+    answer.await.unwrap().unwrap();
 }
 
 #[tokio::test]

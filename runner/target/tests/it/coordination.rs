@@ -99,18 +99,22 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
     );
     for (key, seconds) in lifetimes(&mut dynos[0].connection).await {
         assert!(
-            (80..=90).contains(&seconds),
+            (30..=90).contains(&seconds),
             "{key} lives {seconds} s before the start"
         );
     }
 
     assert_eq!(dynos[2].ready().await, Ready::Marked);
-    let before = map_clock(&mut dynos[0].connection, 5).await.unwrap();
+    let clock = map_clock(&mut dynos[0].connection, 5).await.unwrap();
+    let before = clock.redis_microseconds_at(std::time::Instant::now());
     let Barrier::Start { at_microseconds } = dynos[1].poll().await else {
         panic!("all are ready");
     };
-    let asked = before.redis_microseconds_at(std::time::Instant::now());
-    assert!(at_microseconds > asked + 2_000_000 && at_microseconds <= asked + 3_001_000);
+    let after = clock.redis_microseconds_at(std::time::Instant::now());
+    // The clock may be slewed by up to 500 us per second, and the poll takes far less than that.
+    let error = clock.error_microseconds() + 500;
+    assert!(at_microseconds >= before + 3_000_000 - error);
+    assert!(at_microseconds <= after + 3_000_000 + error);
     for dyno in &mut dynos {
         assert_eq!(dyno.poll().await, Barrier::Start { at_microseconds });
     }
@@ -122,7 +126,7 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
     for (key, seconds) in living {
         // 3 + 2 + 10 + 5 + 3600
         assert!(
-            (3610..=3620).contains(&seconds),
+            (3560..=3620).contains(&seconds),
             "{key} lives {seconds} s after the start"
         );
     }

@@ -35,7 +35,7 @@ async fn a_fitting_target_is_taken_once() {
         (found.keys, found.other_clients, found.flushed_keys),
         (1, 1, 0)
     );
-    assert_eq!(found.full_afterseconds, None);
+    assert_eq!(found.full_after_seconds, None);
     // 3 dynos x (2 + 100) tasks of 6.2 KB.
     assert!(
         (1_800_000..2_200_000).contains(&found.expected_growth_bytes),
@@ -68,7 +68,7 @@ async fn a_fitting_target_is_taken_once() {
     assert_eq!(refusal(&busy), Some(Refusal::TargetBusy));
     assert!(busy.message.contains("default/small"), "{}", busy.message);
     assert!(
-        busy.message.contains("at most 90 s longer"),
+        busy.message.contains("its lock lives at most"),
         "{}",
         busy.message
     );
@@ -212,10 +212,10 @@ async fn memory_is_refused_only_where_the_run_cannot_begin() {
     "77777777-0000-4000-8000-000000000000".clone_into(&mut plan.run.uid);
     let mut connection = connect(&target).await;
     say(&mut connection, "UNLINK redyno:lock").await;
-    plan.durationseconds = 1000;
+    plan.duration_seconds = 1000;
     let report = preflight::run(&plan, &target, "pod").await;
     assert_eq!(refusal(&report), None, "{}", report.message);
-    let full_after = report.target.unwrap().full_afterseconds.unwrap();
+    let full_after = report.target.unwrap().full_after_seconds.unwrap();
     assert!((5..20).contains(&full_after), "{}", report.message);
     assert!(
         report
@@ -227,7 +227,7 @@ async fn memory_is_refused_only_where_the_run_cannot_begin() {
 
     "88888888-0000-4000-8000-000000000000".clone_into(&mut plan.run.uid);
     say(&mut connection, "UNLINK redyno:lock").await;
-    plan.warmupseconds = 600;
+    plan.warmup_seconds = 600;
     let report = preflight::run(&plan, &target, "pod").await;
     assert_eq!(
         refusal(&report),
