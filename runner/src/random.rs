@@ -64,9 +64,10 @@ impl Random {
 
     /// Uniform in 0..`bound`; 0 if the bound is 0. The bias of the multiplication is below
     /// bound / 2^64 and no test could find it.
-    pub(crate) const fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         // The product is below bound * 2^64, so its high half is below bound.
-        ((self.bits() as u128 * bound as u128) >> 64) as u32
+        let high = (u128::from(self.bits()) * u128::from(bound)) >> 64;
+        u32::try_from(high).unwrap_or_default()
     }
 }
 

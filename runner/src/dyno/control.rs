@@ -175,29 +175,37 @@ impl Line {
         }
     }
 
+    /// Writes are tried twice: the first may be what finds the connection broken.
     async fn stop(&mut self, reason: &str) {
-        let done = match self.connect().await {
-            Some(mut connection) => {
-                coordination::set_stop(&mut connection, &self.seat, reason).await
-            }
-            None => Err(no_connection()),
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, "the others could not be told to stop");
+        for last in [false, true] {
+            let done = match self.connect().await {
+                Some(mut connection) => {
+                    coordination::set_stop(&mut connection, &self.seat, reason).await
+                }
+                None => Err(no_connection()),
+            };
+            let Err(error) = done else {
+                return;
+            };
             self.connection = None;
-            self.tell(ControlEvent::WriteFailed);
+            if last {
+                tracing::warn!(%error, "the others could not be told to stop");
+                self.tell(ControlEvent::WriteFailed);
+            }
         }
     }
 
     async fn leave(&mut self) -> RedisResult<Leave> {
-        let left = match self.connect().await {
-            Some(mut connection) => coordination::leave(&mut connection, &self.seat).await,
-            None => Err(no_connection()),
-        };
-        if left.is_err() {
-            self.connection = None;
+        for _ in 0..2 {
+            if let Some(mut connection) = self.connect().await {
+                match coordination::leave(&mut connection, &self.seat).await {
+                    Ok(left) => return Ok(left),
+                    Err(error) => tracing::debug!(%error, "the control connection failed"),
+                }
+                self.connection = None;
+            }
         }
-        left
+        Err(no_connection())
     }
 
     fn tell(&self, event: ControlEvent) {

@@ -25,7 +25,7 @@ const CHECKPOINT_SECONDS: u64 = 2;
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
 /// What is known of a run that has begun.
-struct Run {
+struct Underway {
     shard: Shard,
     control: Control,
     sampler: Sampler,
@@ -72,7 +72,7 @@ impl Dyno {
             detail: "the load ended without a reason".to_owned(),
         });
         self.last_answer(&mut run).await;
-        let Run {
+        let Underway {
             shard,
             control,
             sampler,
@@ -108,7 +108,7 @@ impl Dyno {
         Ok(ending)
     }
 
-    fn begin(&self, begun: Begun) -> Result<Run, Ending> {
+    fn begin(&self, begun: Begun) -> Result<Underway, Ending> {
         let Begun {
             control,
             shard,
@@ -125,7 +125,7 @@ impl Dyno {
         shard.tell(ShardCommand::Start { at: start });
         let name = |what| format!("redyno {} {what}", self.identity.dyno);
         let asks_target = self.plan.sampler().as_ref() == Some(&self.identity.dyno);
-        Ok(Run {
+        Ok(Underway {
             shard,
             control: Control::new(
                 control,
@@ -153,7 +153,10 @@ impl Dyno {
     }
 
     /// Until the load thread has closed the books. The inner error is a mistake of ours.
-    async fn watch(&mut self, run: &mut Run) -> Result<Result<Box<Sample>, String>, CommandError> {
+    async fn watch(
+        &mut self,
+        run: &mut Underway,
+    ) -> Result<Result<Box<Sample>, String>, CommandError> {
         let mut seconds = seconds_from(run.start);
         let (mut second, mut first) = (0_u64, true);
         let (mut resolution, mut held) = (None, false);
@@ -224,7 +227,7 @@ impl Dyno {
         }
     }
 
-    fn started(&mut self, run: &Run, at: Instant) {
+    fn started(&mut self, run: &Underway, at: Instant) {
         let there = run.clock.redis_microseconds_at(at);
         let offset = i64::try_from(there.abs_diff(run.at_microseconds)).unwrap_or(i64::MAX);
         self.shown.totals(|totals| {
@@ -244,14 +247,14 @@ impl Dyno {
         });
     }
 
-    fn sampled(&self, run: &mut Run, sample: Sample) {
+    fn sampled(&self, run: &mut Underway, sample: Sample) {
         let own = self.own.sample();
         let empty = self.shown.totals(|totals| totals.add(sample, own));
         // One is enough: a second, from an end, is given up.
         run.spare = Some(empty);
     }
 
-    fn answered(&self, run: &mut Run, (at, info): Answer) {
+    fn answered(&self, run: &mut Underway, (at, info): Answer) {
         if let Some(detail) = hold::restarted(run.run_id.as_deref(), info.run_id.as_deref()) {
             run.shard
                 .tell(ShardCommand::End(Ending::TargetLost { detail }));
@@ -274,7 +277,7 @@ impl Dyno {
     }
 
     /// Waits a little for what the target says of the end.
-    async fn last_answer(&self, run: &mut Run) {
+    async fn last_answer(&self, run: &mut Underway) {
         let deadline = tokio::time::Instant::now() + LAST_ANSWER;
         while !run.target_at_end {
             match tokio::time::timeout_at(deadline, run.sampler.answer()).await {
@@ -284,7 +287,7 @@ impl Dyno {
         }
     }
 
-    fn ask_for_target(&self, run: &Run) -> oneshot::Receiver<Option<String>> {
+    fn ask_for_target(&self, run: &Underway) -> oneshot::Receiver<Option<String>> {
         tracing::warn!("a limit was broken by connection errors alone: is the target there?");
         let (sender, receiver) = oneshot::channel();
         let asking = hold::target_lost(
@@ -301,7 +304,7 @@ impl Dyno {
     }
 
     /// A dyno that fails its own limit ends the run for all, unless the plan says otherwise.
-    fn tell_others(&self, run: &Run, ending: &Ending) {
+    fn tell_others(&self, run: &Underway, ending: &Ending) {
         if self.plan.on_dyno_failure == OnDynoFailure::Continue {
             return;
         }

@@ -1,6 +1,6 @@
 //! The engine on a simulated clock.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use redyno_contract::plan::{DynoName, Latency, LatencyLimit, Percentile, Step};
@@ -54,14 +54,14 @@ fn simulate(
     end_of: impl Fn(Moment) -> Moment,
     late: impl Fn(Moment) -> Moment,
 ) -> (Engine, Snapshot, Moment) {
-    let mut running: BTreeMap<(Moment, u32), ()> = BTreeMap::new();
-    let begin = |engine: &mut Engine, running: &mut BTreeMap<_, _>, worker, now| {
+    let mut running: BTreeSet<(Moment, u32)> = BTreeSet::new();
+    let begin = |engine: &mut Engine, running: &mut BTreeSet<_>, worker, now| {
         if engine.begin(worker, now).is_some() {
-            running.insert((end_of(now), worker), ());
+            running.insert((end_of(now), worker));
         }
     };
     loop {
-        let completion = running.keys().next().copied();
+        let completion = running.first().copied();
         let event = engine.next_event().map(&late);
         let now = match (completion, event) {
             (Some((at, _)), Some(event)) => at.min(event),

@@ -1,0 +1,18 @@
+//! The runner's processes against a real redis-server.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails in a helper of the tests fails the test"
+)]
+
+mod coordination;
+mod ending;
+mod limits;
+mod lost;
+mod monitor;
+mod pages;
+mod plans;
+mod process;
+mod whole_run;
+mod wire;
