@@ -28,7 +28,12 @@ pub fn run_blocking(arguments: RunnerArguments) -> ExitCode {
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(command::run(arguments.part)),
+        Ok(runtime) => {
+            let result = runtime.block_on(command::run(arguments.part));
+            // Without waiting for a name that does not resolve.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(error.into()),
     };
     match result {

@@ -54,7 +54,7 @@ impl Dyno {
                 return Ok(ending);
             }
         };
-        let closed = self.watch(&mut run).await?;
+        let closed = self.watch(&mut run).await;
         let ending = match closed {
             Ok(sample) => {
                 let own = self.own.sample();
@@ -152,11 +152,8 @@ impl Dyno {
         })
     }
 
-    /// Until the load thread has closed the books. The inner error is a mistake of ours.
-    async fn watch(
-        &mut self,
-        run: &mut Underway,
-    ) -> Result<Result<Box<Sample>, String>, CommandError> {
+    /// Until the load thread has closed the books. The error is a mistake of ours.
+    async fn watch(&mut self, run: &mut Underway) -> Result<Box<Sample>, String> {
         let mut seconds = seconds_from(run.start);
         let (mut second, mut first) = (0_u64, true);
         let (mut resolution, mut held) = (None, false);
@@ -176,7 +173,7 @@ impl Dyno {
                             self.print_progress();
                         }
                         if checkpoint {
-                            self.checkpoint()?;
+                            self.checkpoint();
                         }
                     }
                     ShardEvent::Ended(sample) => {
@@ -187,7 +184,7 @@ impl Dyno {
                             tracing::info!(?ending, "no more tasks, draining");
                             self.tell_others(run, &ending);
                         }
-                        self.checkpoint()?;
+                        self.checkpoint();
                     }
                     ShardEvent::Held => {
                         if !held {
@@ -195,8 +192,8 @@ impl Dyno {
                             resolution = Some(self.ask_for_target(run));
                         }
                     }
-                    ShardEvent::Closed(sample) => return Ok(Ok(sample)),
-                    ShardEvent::Broken(detail) => return Ok(Err(detail)),
+                    ShardEvent::Closed(sample) => return Ok(sample),
+                    ShardEvent::Broken(detail) => return Err(detail),
                     ShardEvent::Ready | ShardEvent::NotReady { .. } => {}
                 },
                 lost = resolved(&mut resolution) => {
@@ -325,11 +322,15 @@ impl Dyno {
         run.control.stop(reason);
     }
 
-    fn checkpoint(&mut self) -> Result<(), CommandError> {
+    /// For the case that the dyno dies. That one cannot be written ends nothing: the last one
+    /// counts.
+    fn checkpoint(&mut self) {
         let mut report = self.report(None);
         // An end that is not reported yet is none: the drain goes on.
         report.end = None;
-        Ok(self.record.write_report(RecordKind::Checkpoint, &report)?)
+        if let Err(error) = self.record.write_report(RecordKind::Checkpoint, &report) {
+            tracing::warn!(%error, "no checkpoint");
+        }
     }
 
     fn print_progress(&mut self) {

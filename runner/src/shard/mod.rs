@@ -172,7 +172,12 @@ fn run(
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, live(settings, commands, events)),
+        Ok(runtime) => {
+            let result = LocalSet::new().block_on(&runtime, live(settings, commands, events));
+            // Without waiting for a name that does not resolve.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(error),
     };
     if let Err(error) = result {
