@@ -4,10 +4,7 @@
 /// A latency in milliseconds with so many significant digits, `4.8 ms`.
 pub fn milliseconds(microseconds: u64, digits: u8) -> String {
     let rounded = significant(microseconds, digits);
-    let mut step = 1_u64;
-    while step.saturating_mul(10_u64.saturating_pow(u32::from(digits))) <= rounded {
-        step = step.saturating_mul(10);
-    }
+    let step = last_digit(rounded, digits);
     // Digits after the point: from whole milliseconds down to the last significant digit.
     let decimals = match step {
         0..10 => 3,
@@ -29,13 +26,19 @@ pub fn milliseconds(microseconds: u64, digits: u8) -> String {
 
 /// A number rounded to so many significant digits, halves up.
 pub fn significant(number: u64, digits: u8) -> u64 {
+    let step = last_digit(number, digits);
+    (number / step)
+        .saturating_add(u64::from(number % step >= step.div_ceil(2) && step > 1))
+        .saturating_mul(step)
+}
+
+/// What the last of so many significant digits of a number stands for: at two of 4,823 it is 100.
+fn last_digit(number: u64, digits: u8) -> u64 {
     let mut step = 1_u64;
     while number / step >= 10_u64.saturating_pow(u32::from(digits.max(1))) {
         step = step.saturating_mul(10);
     }
-    (number / step)
-        .saturating_add(u64::from(number % step >= step.div_ceil(2) && step > 1))
-        .saturating_mul(step)
+    step
 }
 
 /// A latency that is known exactly, such as a limit: `250 ms`, `4.5 ms`.

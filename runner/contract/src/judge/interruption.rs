@@ -232,19 +232,14 @@ fn trouble(run: &Run<'_>, dyno: &Dyno<'_>) -> Option<Interruption> {
 fn by_its_word(dyno: &Dyno<'_>, end: &End) -> Option<Interruption> {
     let name = &dyno.name;
     let (reason, what) = match &end.ending {
-        // Its own limits are breaches, and why it was stopped is another's story.
-        Ending::BacklogLimit { .. }
+        // What befell it after its whole report was written, did not befall the run; its own limits
+        // are breaches; and why it was stopped is another's story.
+        Ending::Completed
+        | Ending::BacklogLimit { .. }
         | Ending::ErrorLimit { .. }
         | Ending::LatencyLimit { .. }
         | Ending::Stopped => return None,
         // What befell it after its whole report was written, did not befell the run.
-        Ending::Completed => match dyno.fate {
-            Fate::Exited { code } if ![0, EXIT_KILLED, EXIT_TERMINATED].contains(code) => (
-                Reason::InternalInconsistency,
-                format!("{name} ran to its end, but exited with {code}"),
-            ),
-            _ => return None,
-        },
         Ending::Terminated => {
             return by_its_fate(dyno).map(|interruption| Interruption {
                 aftermath: matches!(dyno.fate, Fate::Exited { .. }),

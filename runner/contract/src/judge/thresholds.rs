@@ -18,9 +18,12 @@ pub(super) fn results(run: &Run<'_>) -> Vec<ThresholdResult> {
 fn result(run: &Run<'_>, position: usize) -> ThresholdResult {
     let threshold = &run.plan.thresholds[position];
     let of = threshold.dyno_type.as_deref();
+    // What a dyno found broken is broken: it counted against what the whole plan allows.
+    let broken =
+        run.dynos.iter().any(|dyno| broke(dyno, threshold)) || excess(run, position).is_some();
     let mut result = match threshold.limit {
-        Limit::Latency(limit) => latency(run, position, limit),
-        Limit::Errors { max_per_million } => errors(run, position, max_per_million),
+        Limit::Latency(limit) => latency(run, position, limit, broken),
+        Limit::Errors { max_per_million } => errors(run, position, max_per_million, broken),
         Limit::Rate {
             min_tasks_per_second,
         } => rate(run, of, min_tasks_per_second),
@@ -28,10 +31,6 @@ fn result(run: &Run<'_>, position: usize) -> ThresholdResult {
     result.name.clone_from(&threshold.name);
     if let Some(dyno_type) = of {
         result.limit = format!("{} of {dyno_type}", result.limit);
-    }
-    // What a dyno found broken is broken: it counted against what the whole plan allows.
-    if run.dynos.iter().any(|dyno| broke(dyno, threshold)) {
-        result.holding = Holding::Breached;
     }
     result
 }
@@ -114,11 +113,11 @@ fn count<'b, 'a: 'b>(
         .fold(LimitCount::default(), LimitCount::plus)
 }
 
-fn latency(run: &Run<'_>, position: usize, limit: LatencyLimit) -> ThresholdResult {
+fn latency(run: &Run<'_>, position: usize, limit: LatencyLimit, broken: bool) -> ThresholdResult {
     let of = run.plan.thresholds[position].dyno_type.as_deref();
     let count = count(run, run.of_type(of), position);
     let allowed = allowed_over(limit.percentile, count.total);
-    let holding = if excess(run, position).is_some() {
+    let holding = if broken {
         Holding::Breached
     } else if run.of_type(of).all(Dyno::complete) {
         holding(count, allowed)
@@ -222,13 +221,12 @@ fn observed_latency(
     }
 }
 
-fn errors(run: &Run<'_>, position: usize, max_per_million: u32) -> ThresholdResult {
+fn errors(run: &Run<'_>, position: usize, max_per_million: u32, broken: bool) -> ThresholdResult {
     let of = run.plan.thresholds[position].dyno_type.as_deref();
     let books = merge::books(run.of_type(of));
     let allowed = allowed_errors(max_per_million, books.scheduled);
-    let excess = excess(run, position);
     let complete = run.of_type(of).all(Dyno::complete);
-    let holding = if excess.is_some() || (complete && books.failed > allowed) {
+    let holding = if broken || (complete && books.failed > allowed) {
         Holding::Breached
     } else if complete {
         Holding::Held
@@ -238,7 +236,7 @@ fn errors(run: &Run<'_>, position: usize, max_per_million: u32) -> ThresholdResu
     // Rounded up, this is over the limit exactly when the count is over what is allowed.
     let per_million =
         (u128::from(books.failed) * 1_000_000).div_ceil(u128::from(books.scheduled.max(1)));
-    let observed = match excess {
+    let observed = match excess(run, position) {
         Some(excess) if excess.during_warmup => format!("{} in the warm-up", excess.over),
         _ if books.failed == 0 => "0".to_owned(),
         _ => format!("{per_million} per million"),
