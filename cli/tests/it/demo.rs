@@ -1,19 +1,18 @@
 //! `redyno demo`.
 
-use crate::command::{Ended, Redyno};
+use crate::command::{Redyno, on_a_quiet_machine};
 
 /// The stalled second is in the response time of more than one percent of the tasks.
 #[test]
 fn the_stall_shows_in_response_time() {
     let redyno = Redyno::new();
-    let ended = Ended::of(
+    let ended = on_a_quiet_machine(0, || {
         redyno
             .command()
             .args(["demo", "-o", "json"])
             .output()
-            .unwrap(),
-    )
-    .expect(0);
+            .unwrap()
+    });
     let summary = ended.load_test().status.unwrap().summary.unwrap();
     assert_eq!(summary.tasks.scheduled_tasks, 6_000);
     let (response, service) = (summary.response.unwrap(), summary.service.unwrap());
@@ -35,7 +34,7 @@ fn the_stall_shows_in_response_time() {
 #[test]
 fn a_backlog_limit_that_cannot_hold_fails_and_says_why() {
     let redyno = Redyno::new();
-    let ended = Ended::of(
+    let ended = on_a_quiet_machine(1, || {
         redyno
             .command()
             .args([
@@ -46,9 +45,8 @@ fn a_backlog_limit_that_cannot_hold_fails_and_says_why() {
                 "6",
             ])
             .output()
-            .unwrap(),
-    )
-    .expect(1);
+            .unwrap()
+    });
     for words in ["FAILED", "worker ", "5 waiting", "Try ", "BREACHED"] {
         assert!(
             ended.out.contains(words),

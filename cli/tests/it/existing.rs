@@ -2,7 +2,7 @@
 
 use redyno_test_redis::RedisServer;
 
-use crate::command::{EASY, Ended, MANAGED, Redyno, load_test};
+use crate::command::{EASY, Ended, MANAGED, Redyno, load_test, on_a_quiet_machine};
 
 const PASSWORD: &str = "streng-geheim-4711";
 const EXISTING: &str = "{existing: {secretRef: {name: my-redis}}}";
@@ -41,16 +41,15 @@ async fn the_environment_names_it_and_nothing_is_left_in_it() {
     for output in ["table", "json", "yaml"] {
         let redyno = Redyno::new();
         let file = redyno.file(&load_test(EXISTING, 2, EASY));
-        let ended = Ended::of(
+        let ended = on_a_quiet_machine(0, || {
             redyno
                 .command()
                 .args(["run", "-o", output])
-                .arg(file)
+                .arg(&file)
                 .env("REDIS_URL", &url)
                 .output()
-                .unwrap(),
-        )
-        .expect(0);
+                .unwrap()
+        });
         for text in [&ended.out, &ended.err] {
             assert!(!text.contains(PASSWORD), "{text}");
         }
@@ -64,15 +63,14 @@ async fn an_explicit_url_replaces_a_managed_redis() {
     let (server, url) = server().await;
     let redyno = Redyno::new();
     let file = redyno.file(&load_test(MANAGED, 2, EASY));
-    let ended = Ended::of(
+    let ended = on_a_quiet_machine(0, || {
         redyno
             .command()
             .args(["run", "--redis-url", &url])
-            .arg(file)
+            .arg(&file)
             .output()
-            .unwrap(),
-    )
-    .expect(0);
+            .unwrap()
+    });
     assert!(
         ended
             .out

@@ -1,12 +1,14 @@
 //! Runs on a redis-server that the command starts itself.
 
-use crate::command::{EASY, Ended, MANAGED, Redyno, load_test};
+use crate::command::{EASY, Ended, MANAGED, Redyno, load_test, on_a_quiet_machine};
 
 #[test]
 fn an_easy_load_passes_and_prints_the_tables() {
     let redyno = Redyno::new();
     let file = redyno.file(&load_test(MANAGED, 3, EASY));
-    let ended = Ended::of(redyno.command().arg("run").arg(file).output().unwrap()).expect(0);
+    let ended = on_a_quiet_machine(0, || {
+        redyno.command().arg("run").arg(&file).output().unwrap()
+    });
     for words in [
         "small   PASSED",
         "ASKED   2 x web, standard-1x",
@@ -53,15 +55,14 @@ fn a_backlog_that_grows_fails_and_is_printed_as_the_api_server_would_hold_it() {
         20,
         "    workers: 1\n    tasksPerSecond: 50000\n    maxWorkerBacklog: 20\n",
     ));
-    let ended = Ended::of(
+    let ended = on_a_quiet_machine(1, || {
         redyno
             .command()
             .args(["run", "-o", "json"])
-            .arg(file)
+            .arg(&file)
             .output()
-            .unwrap(),
-    )
-    .expect(1);
+            .unwrap()
+    });
     let load_test = ended.load_test();
     let status = load_test.status.as_ref().unwrap();
     assert_eq!(status.verdict.as_deref(), Some("Failed"));
@@ -118,7 +119,7 @@ fn without_a_redis_server_it_says_what_to_install() {
 fn a_changed_file_runs_as_changed() {
     let redyno = Redyno::new();
     let file = redyno.file(&load_test(MANAGED, 3000, EASY));
-    let ended = Ended::of(
+    let ended = on_a_quiet_machine(0, || {
         redyno
             .command()
             .args([
@@ -130,11 +131,10 @@ fn a_changed_file_runs_as_changed() {
                 "--load-percent",
                 "50",
             ])
-            .arg(file)
+            .arg(&file)
             .output()
-            .unwrap(),
-    )
-    .expect(0);
+            .unwrap()
+    });
     assert!(ended.out.contains("durationSeconds: 2\n"), "{}", ended.out);
     assert!(ended.out.contains("verdict: Passed"), "{}", ended.out);
     // 2 dynos, 10 tasks a second each, 2 seconds.
