@@ -32,3 +32,40 @@ pub use outcome::{DynoOutcome, RunFacts};
 pub use plan::Plan;
 pub use report::Report;
 pub use verdict::{Bottleneck, Reason, Verdict};
+
+#[cfg(test)]
+mod generated_files {
+    use std::path::Path;
+
+    use schemars::{JsonSchema, schema_for};
+
+    use crate::{Message, Plan};
+
+    /// The committed schema must be that of the types; with REDYNO_GENERATE set it is made so.
+    fn check<T: JsonSchema>(name: &str) {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.schema.json"));
+        let mut generated = serde_json::to_string_pretty(&schema_for!(T)).unwrap();
+        generated.push('\n');
+        if std::env::var_os("REDYNO_GENERATE").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "{} is stale: run REDYNO_GENERATE=1 cargo test -p redyno-contract generated_files",
+            path.display()
+        );
+    }
+
+    #[test]
+    fn the_plan_is_as_its_schema_says() {
+        check::<Plan>("plan");
+    }
+
+    #[test]
+    fn the_message_is_as_its_schema_says() {
+        check::<Message>("message");
+    }
+}

@@ -67,3 +67,101 @@ pub const fn holding(count: LimitCount, allowed: u64) -> Holding {
         Holding::Held
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_is_rounded_down() {
+        for (percentile, total, allowed) in [
+            (Percentile::P99, 0, 0),
+            (Percentile::P99, 99, 0),
+            (Percentile::P99, 100, 1),
+            (Percentile::P99, 480_000, 4_800),
+            (Percentile::P999, 999, 0),
+            (Percentile::P999, 1_999, 1),
+            (Percentile::P50, 3, 1),
+            (Percentile::P99, u64::MAX, u64::MAX / 100),
+        ] {
+            assert_eq!(
+                allowed_over(percentile, total),
+                allowed,
+                "{percentile} of {total}"
+            );
+        }
+        for (max_per_million, total, allowed) in [
+            (0, u64::MAX, 0),
+            (1, 999_999, 0),
+            (1, 1_000_000, 1),
+            (100, 480_000, 48),
+            (u32::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(allowed_errors(max_per_million, total), allowed);
+        }
+    }
+
+    #[test]
+    fn unfinished_tasks_decide_only_where_they_can() {
+        let count = |over, unknown| LimitCount {
+            over,
+            unknown,
+            total: 1000,
+        };
+        for (over, unknown, expected) in [
+            (0, 0, Holding::Held),
+            (10, 0, Holding::Held),
+            (9, 1, Holding::Held),
+            (10, 1, Holding::Unknown),
+            (0, 11, Holding::Unknown),
+            (11, 0, Holding::Breached),
+            (11, u64::MAX, Holding::Breached),
+            (1, u64::MAX, Holding::Unknown),
+        ] {
+            assert_eq!(
+                holding(count(over, unknown), 10),
+                expected,
+                "{over} {unknown}"
+            );
+        }
+    }
+
+    proptest! {
+        /// Counting against a limit says the same as sorting and looking.
+        #[test]
+        fn counting_agrees_with_sorting(
+            mut samples in prop::collection::vec(1_u64..1000, 1..300),
+            at in 0_usize..300,
+            aside in -1_i64..=1,
+            thousandths in 1_u32..100_000,
+        ) {
+            let percentile = Percentile::try_from(thousandths).unwrap();
+            let limit = samples[at % samples.len()].saturating_add_signed(aside);
+            let total = samples.len() as u64;
+            let count = |samples: &[u64]| LimitCount {
+                over: samples.iter().filter(|sample| **sample > limit).count() as u64,
+                unknown: 0,
+                total: samples.len() as u64,
+            };
+            // Whoever counted how many of them.
+            let (left, right) = samples.split_at(at % samples.len());
+            let merged = count(left).plus(count(right));
+            prop_assert_eq!(merged, count(&samples));
+            let allowed = allowed_over(percentile, total);
+            samples.sort_unstable();
+            let at_most = usize::try_from(total - allowed).unwrap();
+            let expected = if samples[at_most - 1] <= limit { Holding::Held } else { Holding::Breached };
+            prop_assert_eq!(holding(merged, allowed), expected);
+        }
+
+        #[test]
+        fn no_number_panics(over: u64, unknown: u64, total: u64, allowed: u64, max_per_million: u32, thousandths in 1_u32..100_000) {
+            let count = LimitCount { over, unknown, total };
+            holding(count.plus(count), allowed);
+            prop_assert!(allowed_over(Percentile::try_from(thousandths).unwrap(), total) <= total);
+            allowed_errors(max_per_million, total);
+        }
+    }
+}

@@ -13,6 +13,9 @@ use crate::schedule::{Rate, Schedule};
 /// The version of the plan format that this code writes and the only one it reads.
 pub const PLAN_VERSION: u32 = 1;
 
+/// Most dynos of all types together.
+pub const MOST_DYNOS: u64 = 100;
+
 /// Everything about one run, resolved: no name of a size or plan is left to look up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -392,8 +395,17 @@ impl Plan {
     /// # Errors
     /// [`InvalidPlan`] names the field, what was found and what is allowed.
     pub fn from_json(text: &str) -> Result<Self, InvalidPlan> {
-        let plan: Self =
-            serde_json::from_str(text).map_err(|error| InvalidPlan(error.to_string()))?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let plan: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            // A plan of another release differs in fields; what helps is to say that it is one.
+            match serde_json::from_str::<VersionAlone>(text) {
+                Ok(VersionAlone { version }) if version != PLAN_VERSION => other_version(version),
+                _ => InvalidPlan(error.to_string()),
+            }
+        })?;
+        reader
+            .end()
+            .map_err(|error| InvalidPlan(error.to_string()))?;
         plan.check()?;
         Ok(plan)
     }
@@ -407,11 +419,7 @@ impl Plan {
             )))
         };
         if self.version != PLAN_VERSION {
-            return fail(
-                "version",
-                &self.version,
-                &format!("{PLAN_VERSION}: plan and runner are of different releases"),
-            );
+            return Err(other_version(self.version));
         }
         if self.run.uid.len() < 8
             || !self
@@ -434,6 +442,18 @@ impl Plan {
         }
         if self.formation.is_empty() {
             return fail("formation", &"empty", "at least one dyno type");
+        }
+        let dynos: u64 = self
+            .formation
+            .iter()
+            .map(|dynos| u64::from(dynos.quantity))
+            .sum();
+        if dynos > MOST_DYNOS {
+            return fail(
+                "formation",
+                &format!("of {dynos} dynos"),
+                &format!("of at most {MOST_DYNOS}"),
+            );
         }
         for (position, dynos) in self.formation.iter().enumerate() {
             let field = |name: &str| format!("formation[{position}].{name}");
@@ -554,7 +574,23 @@ impl Plan {
     }
 }
 
+/// What can be read of a plan of any version.
+#[derive(Deserialize)]
+struct VersionAlone {
+    version: u32,
+}
+
+fn other_version(version: u32) -> InvalidPlan {
+    InvalidPlan(format!(
+        "version is {version}, must be {PLAN_VERSION}: plan and runner are of different releases"
+    ))
+}
+
 /// A plan that cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid plan: {0}")]
 pub struct InvalidPlan(String);
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

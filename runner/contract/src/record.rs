@@ -292,18 +292,27 @@ fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
             "it inflates to more than {LONGEST_JSON} bytes"
         )));
     }
+    let other_version = |version: u64| {
+        (version != u64::from(REPORT_VERSION)).then(|| {
+            invalid(format!(
+                "dyno.version is {version}, must be {REPORT_VERSION}: runner and reader are of \
+                 different releases"
+            ))
+        })
+    };
     let mut reader = serde_json::Deserializer::from_slice(&json);
-    let message: Message = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| invalid(error.to_string()))?;
+    let message: Message = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // A report of another release differs in fields; what helps is to say that it is one.
+        serde_json::from_slice::<serde_json::Value>(&json)
+            .ok()
+            .and_then(|any| other_version(any.pointer("/dyno/version")?.as_u64()?))
+            .unwrap_or_else(|| invalid(error.to_string()))
+    })?;
     reader.end().map_err(|error| invalid(error.to_string()))?;
     if let Message::Dyno(report) = &message
-        && report.version != REPORT_VERSION
+        && let Some(refused) = other_version(report.version.into())
     {
-        return Err(invalid(format!(
-            "dyno.version is {}, must be {REPORT_VERSION}: runner and reader are of different \
-             releases",
-            report.version
-        )));
+        return Err(refused);
     }
     Ok(message)
 }

@@ -168,6 +168,10 @@ fn wrong_records_name_what_is_wrong() {
             "unknown field `more`",
         ),
         (
+            forged("redyno 1 7 final", br#"{"dyno":{"version":7,"news":1}}"#),
+            "dyno.version is 7, must be 1",
+        ),
+        (
             forged("redyno 1 7 final", &vec![b' '; LONGEST_JSON + 1]),
             "inflates to more than 65536 bytes",
         ),

@@ -126,3 +126,7 @@ impl Schedule {
         u64::from(self.window_seconds) * 1_000_000_000
     }
 }
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

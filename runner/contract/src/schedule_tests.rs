@@ -1,0 +1,154 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn dynos(rate: Rate, quantity: u32, window_seconds: u32) -> Vec<Schedule> {
+    (0..quantity)
+        .map(|index| Schedule::new(rate, index, quantity, window_seconds))
+        .collect()
+}
+
+#[test]
+fn scheduled_is_exactly_rate_times_seconds_times_dynos() {
+    for rate in [0, 1, 7, 333, 999, 1000, 1500, 2500, 3000, 5000] {
+        for quantity in [1, 2, 3, 7, 10, 100] {
+            for seconds in [1, 4, 30, 240, 86_400] {
+                for schedule in dynos(Rate::per_second(rate), quantity, seconds) {
+                    assert_eq!(
+                        schedule.count(),
+                        u64::from(rate) * u64::from(seconds),
+                        "{schedule:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn due_times_are_exact_and_staggered() {
+    // Three a second: thirds of a second rounded down to nanoseconds, never accumulated.
+    let schedule = Schedule::new(Rate::per_second(3), 0, 1, 2);
+    let due: Vec<_> = (0..7).map(|number| schedule.due(number)).collect();
+    assert_eq!(
+        due,
+        [
+            Some(0),
+            Some(333_333_333),
+            Some(666_666_666),
+            Some(1_000_000_000),
+            Some(1_333_333_333),
+            Some(1_666_666_666),
+            None
+        ]
+    );
+    // The second of two dynos at 1/s is half a second behind the first.
+    let second = Schedule::new(Rate::per_second(1), 1, 2, 3);
+    assert_eq!(second.due(0), Some(500_000_000));
+    assert_eq!(second.due(2), Some(2_500_000_000));
+    assert_eq!(second.window_nanoseconds(), 3_000_000_000);
+}
+
+#[test]
+fn parts_of_rates_are_exact() {
+    assert_eq!(Rate::per_second(1500).percent(10), Rate::per_second(150));
+    assert_eq!(
+        Rate::per_second(333).percent(10).percent(1000),
+        Rate::per_second(333)
+    );
+    // 0.7 a second over 5 s: at 0, 1.43, 2.86 and 4.29 s.
+    let schedule = Schedule::new(Rate::per_second(7).percent(10), 0, 1, 5);
+    assert_eq!(schedule.count(), 4);
+    assert_eq!(schedule.due(1), Some(1_428_571_428));
+    assert_eq!(Schedule::new(Rate::per_second(0), 0, 1, 5).due(0), None);
+    assert_eq!(Rate::per_second(0).percent(50), Rate::per_second(0));
+    assert!((Rate::per_second(333).percent(10).tasks_per_second() - 33.3).abs() < 1e-9);
+}
+
+#[test]
+fn the_largest_numbers_do_not_overflow() {
+    for index in [0, u32::MAX] {
+        let rate = Rate::per_second(u32::MAX).percent(u32::MAX);
+        let schedule = Schedule::new(rate, index, u32::MAX, u32::MAX);
+        let count = schedule.count();
+        assert!(schedule.due(count - 1).unwrap() < schedule.window_nanoseconds());
+        assert_eq!(schedule.due(count), None);
+        assert_eq!(schedule.due_until(u64::MAX), count);
+    }
+}
+
+#[test]
+fn rates_are_read_strictly() {
+    let read = |text: &str| serde_json::from_str::<Rate>(text);
+    assert_eq!(
+        read(r#"{"tasks":7,"seconds":1}"#).unwrap(),
+        Rate::per_second(7)
+    );
+    for wrong in [
+        r#"{"tasks":7,"seconds":0}"#,
+        r#"{"tasks":-1,"seconds":1}"#,
+        r#"{"tasks":0.5,"seconds":1}"#,
+        r#"{"tasks":7}"#,
+        r#"{"tasks":7,"seconds":1,"unit":"s"}"#,
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_count_is_the_number_of_tasks_due_in_the_window(
+        tasks in 0_u32..200,
+        percent in 1_u32..=100,
+        quantity in 1_u32..20,
+        seconds in 0_u32..10,
+    ) {
+        for schedule in dynos(Rate::per_second(tasks).percent(percent), quantity, seconds) {
+            // Against the definition: (n N + i) / (N rate) < length, by cross-multiplication.
+            let (rate, index) = (u128::from(tasks) * u128::from(percent), u128::from(schedule.index));
+            let (quantity, length) = (u128::from(quantity), u128::from(seconds));
+            let due = |n: u128| (n * quantity + index) * 100 < length * quantity * rate;
+            let counted = (0_u128..10_000).filter(|n| rate > 0 && due(*n)).count() as u64;
+            prop_assert_eq!(schedule.count(), counted);
+            prop_assert_eq!(schedule.due(counted), None);
+        }
+    }
+
+    #[test]
+    fn due_times_never_decrease_and_stay_in_the_window(
+        tasks in 1_u32..5000,
+        percent in 1_u32..=100,
+        quantity in 1_u32..=100,
+        index in 0_u32..100,
+        seconds in 1_u32..600,
+        at in any::<prop::sample::Index>(),
+    ) {
+        let schedule = Schedule::new(Rate::per_second(tasks).percent(percent), index % quantity, quantity, seconds);
+        let count = schedule.count();
+        prop_assume!(count > 1);
+        let number = at.index(usize::try_from(count - 1).unwrap()) as u64;
+        let (this, next) = (schedule.due(number).unwrap(), schedule.due(number + 1).unwrap());
+        prop_assert!(this <= next && next < schedule.window_nanoseconds());
+        // And looking from the time to the number says the same.
+        prop_assert!(schedule.due_until(this) > number);
+        prop_assert!(this == next || schedule.due_until(next - 1) <= number + 1);
+        prop_assert_eq!(schedule.due_until(schedule.window_nanoseconds()), count);
+    }
+
+    #[test]
+    fn all_dynos_together_are_one_even_stream(
+        tasks in 1_u32..100,
+        quantity in 1_u32..20,
+        seconds in 1_u32..4,
+    ) {
+        let mut all: Vec<u64> = dynos(Rate::per_second(tasks), quantity, seconds)
+            .iter()
+            .flat_map(|schedule| (0..schedule.count()).map(|number| schedule.due(number).unwrap()))
+            .collect();
+        all.sort_unstable();
+        // Exactly what one dyno of the whole rate would do.
+        let one = Schedule::new(Rate::per_second(tasks * quantity), 0, 1, seconds);
+        let even: Vec<u64> = (0..one.count()).map(|number| one.due(number).unwrap()).collect();
+        prop_assert_eq!(all, even);
+    }
+}
