@@ -93,15 +93,18 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                 .map(|name| format!(" of {name}"))
                 .unwrap_or_default();
             let (what, phase) = match threshold.limit {
-                Limit::Latency(limit) => (format!("were over {}", shown_limit(&limit)), ""),
+                Limit::Latency(limit) => (format!("over {}", shown_limit(&limit)), ""),
                 Limit::Errors { .. } if excess.during_warmup => {
                     ("failed".to_owned(), " of the warm-up")
                 }
                 Limit::Errors { .. } | Limit::Rate { .. } => ("failed".to_owned(), ""),
             };
             format!(
-                "Threshold {} FAILED: {} tasks{phase}{of} {what}, {} allowed",
-                threshold.name, excess.over, excess.allowed
+                "Threshold {} FAILED: {} {}{phase}{of} {what}, {} allowed",
+                threshold.name,
+                excess.over,
+                if excess.over == 1 { "task" } else { "tasks" },
+                excess.allowed
             )
         }
     };

@@ -226,7 +226,7 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         Verdict::Failed,
         Reason::ThresholdsBreached,
         Bottleneck::Network,
-        "Threshold p99 FAILED: 81 tasks were over response p99 250 ms, 80 allowed; neither Redis",
+        "Threshold p99 FAILED: 81 tasks over response p99 250 ms, 80 allowed; neither Redis",
         over(41, 40),
     );
     expect(
@@ -309,7 +309,7 @@ fn errors_of_the_warm_up_count_against_its_own_plan() {
     assert!(
         judgement
             .message
-            .starts_with("Threshold errors FAILED: 1 tasks of the warm-up failed, 0 allowed"),
+            .starts_with("Threshold errors FAILED: 1 task of the warm-up failed, 0 allowed"),
         "{}",
         judgement.message
     );
