@@ -365,6 +365,41 @@ fn a_worker_without_a_connection_queues_what_comes() {
     assert!(task.due > seconds(0));
 }
 
+#[test]
+fn which_worker_takes_a_task_depends_on_seed_dyno_and_number_alone() {
+    let workers = |settings: EngineSettings, step_milliseconds: u64| {
+        let mut engine = Engine::new(settings);
+        let mut queues = Vec::new();
+        let mut now = Moment::default();
+        while now < seconds(3) {
+            now = now.plus(step_milliseconds * 1_000_000);
+            hand_over(&mut engine, now);
+        }
+        for worker in 0..7 {
+            let mut numbers = Vec::new();
+            while let Some(task) = engine.begin(worker, now) {
+                numbers.push((task.phase, task.number));
+                engine.complete(worker, now);
+            }
+            queues.push(numbers);
+        }
+        queues
+    };
+    let first = workers(settings(50, 1, 7), 10);
+    assert!(first.iter().all(|numbers| !numbers.is_empty()));
+    // However late the tasks were handed over.
+    assert_eq!(first, workers(settings(50, 1, 7), 900));
+    let mut other = settings(50, 1, 7);
+    other.seed = Seed::of(
+        1,
+        &DynoName {
+            dyno_type: "web".to_owned(),
+            index: 1,
+        },
+    );
+    assert_ne!(first, workers(other, 10));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Pass { milliseconds: u16 },
