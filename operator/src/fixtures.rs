@@ -380,6 +380,12 @@ impl Cluster {
                     // Already exists.
                     return;
                 }
+                let recorded = self.status().children.iter().any(|reference| {
+                    reference.kind == child.kind().as_str()
+                        && reference.name == child.name("friday")
+                        && (reference.uid.is_some() || reference.intent.is_some())
+                });
+                assert!(!recorded, "{child:?} is made again: {:#?}", self.status());
                 self.done.push(format!("+{}", child.token()));
                 let uid = self.uid();
                 let stamp = |mut metadata: ObjectMeta| {
