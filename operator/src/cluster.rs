@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::build::names::Child;
@@ -150,4 +151,45 @@ pub fn past_deadline(job: &Job) -> bool {
                     && condition.reason.as_deref() == Some("DeadlineExceeded")
             })
         })
+}
+
+/// A quantity in thousandths of its unit: `2`, `1500m`, `24Gi`.
+pub fn thousandths(quantity: &Quantity) -> Option<u64> {
+    let text = quantity.0.as_str();
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor: u64 = match unit {
+        "m" => 1,
+        "" => 1000,
+        "k" => 1_000_000,
+        "M" => 1_000_000_000,
+        "G" => 1_000_000_000_000,
+        "Ki" => 1000 << 10,
+        "Mi" => 1000 << 20,
+        "Gi" => 1000 << 30,
+        "Ti" => 1000 << 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_as_nodes_state_them_are_read() {
+        for (text, expected) in [
+            ("2", Some(2000)),
+            ("1500m", Some(1500)),
+            ("24674532Ki", Some(24_674_532 * 1024 * 1000)),
+            ("16Gi", Some(16_000 << 30)),
+            ("0.5", None),
+            ("", None),
+        ] {
+            assert_eq!(thousandths(&Quantity(text.to_owned())), expected, "{text}");
+        }
+    }
 }

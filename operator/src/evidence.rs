@@ -273,3 +273,160 @@ pub fn of_finish(message: Option<&str>, run: &str) -> Result<FinishReport, Strin
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redyno_contract::report::Ending;
+
+    use super::*;
+    use crate::fixtures::{Cluster, MANAGED, UID, dyno_record, preflight_record};
+
+    fn running() -> Cluster {
+        let mut cluster = Cluster::new(MANAGED);
+        cluster.until_running();
+        cluster
+    }
+
+    fn web_1() -> DynoName {
+        DynoName {
+            dyno_type: "web".to_owned(),
+            index: 0,
+        }
+    }
+
+    fn missing(evidence: Evidence) -> String {
+        match evidence {
+            Evidence::Missing { detail } => detail,
+            other => panic!("not missing: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_report_is_taken_only_from_its_own_run_dyno_and_pod() {
+        let cluster = running();
+        let record = cluster.final_record("web.1", Ending::Completed);
+        let pod = cluster.pod("web.1").metadata.uid.clone().unwrap();
+        let read = |message: Option<&str>, run: &str, dyno: &DynoName, pod: &str| {
+            of_dyno(message, run, dyno, Some(pod))
+        };
+        assert!(matches!(
+            read(Some(&record), UID, &web_1(), &pod),
+            Evidence::Complete(_)
+        ));
+        for (message, run, dyno, uid, words) in [
+            (None, UID, web_1(), pod.as_str(), "left no report"),
+            (Some("x"), UID, web_1(), &pod, "not a report record"),
+            (Some(record.as_str()), "another", web_1(), &pod, "of run"),
+            (
+                Some(&record),
+                UID,
+                DynoName {
+                    index: 1,
+                    ..web_1()
+                },
+                &pod,
+                "web.1, the pod ran web.2",
+            ),
+            (Some(&record), UID, web_1(), "uid-other", "another pod"),
+            (
+                Some(&preflight_record(
+                    redyno_contract::message::PreflightResult::Passed,
+                    "",
+                )),
+                UID,
+                web_1(),
+                &pod,
+                "not a dyno",
+            ),
+        ] {
+            let detail = missing(read(message, run, &dyno, uid));
+            assert!(detail.contains(words), "{detail}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_partial_and_so_is_a_final_report_without_an_end() {
+        let cluster = running();
+        let mut report = cluster.report_of("web.1", Ending::Completed);
+        report.end = None;
+        for kind in [RecordKind::Checkpoint, RecordKind::Final] {
+            let record = dyno_record(kind, &report);
+            assert!(matches!(
+                of_dyno(Some(&record), UID, &web_1(), None),
+                Evidence::Partial(_)
+            ));
+        }
+    }
+
+    #[test]
+    fn last_words_are_kept_as_they_were_left_and_only_once() {
+        let mut cluster = running();
+        let record = cluster.final_record("web.1", Ending::Completed);
+        cluster.end_pod("web.1", 0, Some(record.clone()));
+        let mut collected = Collected::default();
+        let additions = collected.additions(cluster.pod("web.1"));
+        assert_eq!(additions["web.1"], record);
+        assert_eq!(additions.len(), 2, "the message and the facts");
+        collected.add(&additions);
+        assert!(collected.additions(cluster.pod("web.1")).is_empty());
+        assert!(collected.last_words(cluster.pod("web.1")).is_empty());
+    }
+
+    #[test]
+    fn a_second_pod_of_a_dyno_does_not_replace_the_first_ones_words() {
+        let mut cluster = running();
+        let record = cluster.final_record("web.1", Ending::Completed);
+        cluster.end_pod("web.1", 0, Some(record));
+        let mut collected = Collected::default();
+        collected.add(&collected.additions(cluster.pod("web.1")));
+        let mut twin = cluster.pod("web.1").clone();
+        twin.metadata.uid = Some("uid-twin".to_owned());
+        assert!(collected.last_words(&twin).is_empty());
+    }
+
+    #[test]
+    fn a_pod_that_is_still_going_adds_nothing_until_it_leaves() {
+        let cluster = running();
+        let collected = Collected::default();
+        let pod = cluster.pod("web.1");
+        assert!(collected.additions(pod).is_empty());
+        let words = collected.last_words(pod);
+        assert_eq!(words.keys().collect::<Vec<_>>(), ["web.1.pod"]);
+    }
+
+    #[test]
+    fn a_config_map_that_somebody_wrote_into_does_no_harm() {
+        let data = [
+            ("run", "{"),
+            ("web.1.pod", "[]"),
+            ("web.1", "\u{0}"),
+            ("whatever", ""),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let mut collected = Collected::default();
+        collected.add(&data.into_iter().collect());
+        assert_eq!(collected.given_up, None);
+        assert_eq!(collected.entry("web.1").facts, None);
+    }
+
+    #[test]
+    fn a_give_up_is_read_as_it_was_written() {
+        for cause in [
+            Cause::Cancelled,
+            Cause::Deadline,
+            Cause::Duplicate { dyno: web_1() },
+            Cause::NotStarted {
+                reason: Reason::Unschedulable,
+                message: "full".to_owned(),
+            },
+        ] {
+            let given_up = GivenUp {
+                cause,
+                at: Timestamp::UNIX_EPOCH,
+            };
+            let mut collected = Collected::default();
+            collected.add(&given_up_data(&given_up));
+            assert_eq!(collected.given_up, Some(given_up));
+        }
+    }
+}

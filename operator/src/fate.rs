@@ -272,3 +272,198 @@ fn disrupted(facts: &PodFacts) -> Option<Fate> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gone() -> PodFacts {
+        PodFacts {
+            started: true,
+            ..PodFacts::default()
+        }
+    }
+
+    fn exited(code: i32) -> PodFacts {
+        PodFacts {
+            exit: Some(Exit {
+                code,
+                reason: None,
+                finished_at: None,
+            }),
+            ended: true,
+            ..gone()
+        }
+    }
+
+    fn disrupted(reason: &str, facts: PodFacts) -> PodFacts {
+        PodFacts {
+            disruption: Some(Disruption {
+                reason: reason.to_owned(),
+                message: String::new(),
+            }),
+            deleted: true,
+            ..facts
+        }
+    }
+
+    fn deleted(facts: PodFacts) -> PodFacts {
+        PodFacts {
+            deleted: true,
+            ..facts
+        }
+    }
+
+    fn of(facts: &PodFacts, job: JobFate) -> Fate {
+        fate(
+            facts,
+            Circumstances {
+                job,
+                ended_by_itself: false,
+                present: true,
+            },
+        )
+    }
+
+    fn word(fate: &Fate) -> String {
+        match fate {
+            Fate::NeverSeen => "never seen".to_owned(),
+            Fate::Running => "running".to_owned(),
+            Fate::Exited { code } => format!("exited {code}"),
+            Fate::OutOfMemory => "out of memory".to_owned(),
+            Fate::Evicted { .. } => "evicted".to_owned(),
+            Fate::Lost { .. } => "lost".to_owned(),
+            Fate::DeadlineExceeded => "deadline".to_owned(),
+        }
+    }
+
+    /// Fingerprints as Kubernetes leaves them: KEP-3329, and what a real cluster showed.
+    #[test]
+    fn what_the_platform_leaves_tells_the_cause() {
+        let oom = PodFacts {
+            exit: Some(Exit {
+                code: 137,
+                reason: Some("OOMKilled".to_owned()),
+                finished_at: None,
+            }),
+            ended: true,
+            ..gone()
+        };
+        let with_reason = |reason: &str, facts: PodFacts| PodFacts {
+            reason: Some(reason.to_owned()),
+            ended: true,
+            ..facts
+        };
+        use JobFate::{DeletedByUs, PastDeadline, Well};
+        for (facts, job, expected) in [
+            (gone(), Well, "running"),
+            (exited(0), Well, "exited 0"),
+            (exited(64), Well, "exited 64"),
+            (exited(137), Well, "exited 137"),
+            (oom.clone(), Well, "out of memory"),
+            (deleted(oom), Well, "out of memory"),
+            // Deleted by somebody.
+            (deleted(gone()), Well, "lost"),
+            (deleted(exited(143)), Well, "lost"),
+            (deleted(exited(137)), Well, "lost"),
+            // One that had ended before it was deleted, or that chose its own exit code.
+            (deleted(exited(0)), Well, "exited 0"),
+            (deleted(exited(69)), Well, "exited 69"),
+            // By us.
+            (deleted(gone()), DeletedByUs, "running"),
+            (deleted(exited(143)), DeletedByUs, "exited 143"),
+            (exited(143), DeletedByUs, "exited 143"),
+            // Drained, preempted, pushed out by its node; an exit code of 0 must not hide it.
+            (
+                disrupted("EvictionByEvictionAPI", exited(143)),
+                Well,
+                "evicted",
+            ),
+            (
+                disrupted("EvictionByEvictionAPI", exited(0)),
+                Well,
+                "evicted",
+            ),
+            (disrupted("PreemptionByScheduler", gone()), Well, "evicted"),
+            (
+                disrupted("TerminationByKubelet", exited(137)),
+                Well,
+                "evicted",
+            ),
+            (with_reason("Evicted", gone()), Well, "evicted"),
+            (with_reason("Evicted", exited(143)), Well, "evicted"),
+            (with_reason("Terminated", exited(143)), Well, "evicted"),
+            // Also while we delete: the disruption came first.
+            (
+                disrupted("EvictionByEvictionAPI", exited(143)),
+                DeletedByUs,
+                "evicted",
+            ),
+            // Its node went.
+            (disrupted("DeletionByPodGC", gone()), Well, "lost"),
+            (disrupted("DeletionByTaintManager", gone()), Well, "lost"),
+            (with_reason("NodeLost", gone()), Well, "lost"),
+            // Its Job's deadline.
+            (deleted(exited(143)), PastDeadline, "deadline"),
+            (exited(0), PastDeadline, "exited 0"),
+            (with_reason("DeadlineExceeded", gone()), Well, "deadline"),
+            // It failed before its container ran.
+            (
+                with_reason("UnexpectedAdmissionError", gone()),
+                Well,
+                "lost",
+            ),
+        ] {
+            assert_eq!(word(&of(&facts, job)), expected, "{facts:?} {job:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_ended_by_itself_is_not_made_a_victim_by_what_came_after() {
+        let facts = disrupted("EvictionByEvictionAPI", exited(0));
+        let circumstances = Circumstances {
+            ended_by_itself: true,
+            ..Circumstances::default()
+        };
+        assert_eq!(fate(&facts, circumstances), Fate::Exited { code: 0 });
+    }
+
+    #[test]
+    fn a_pod_that_is_gone_without_an_end_is_lost() {
+        assert_eq!(word(&fate(&gone(), Circumstances::default())), "lost");
+    }
+
+    #[test]
+    fn an_end_is_not_changed_by_what_happens_to_the_pod_afterwards() {
+        let kept = PodFacts::merged(
+            Some(exited(0)),
+            Some(disrupted("EvictionByEvictionAPI", exited(0))),
+        );
+        assert_eq!(kept, Some(exited(0)));
+        assert_eq!(PodFacts::merged(Some(exited(0)), None), Some(exited(0)));
+    }
+
+    #[test]
+    fn a_pod_that_was_given_up_stays_so_and_still_tells_its_end() {
+        let given_up = PodFacts {
+            given_up: Some("its pod was deleted".to_owned()),
+            ..gone()
+        };
+        let merged = PodFacts::merged(Some(given_up), Some(deleted(exited(143)))).unwrap();
+        assert!(merged.exit.is_some());
+        assert_eq!(word(&of(&merged, JobFate::DeletedByUs)), "lost");
+    }
+
+    #[test]
+    fn an_end_that_is_told_late_is_taken() {
+        // An evicted pod's phase can come before its container's end.
+        let early = PodFacts {
+            ended: true,
+            ..gone()
+        };
+        assert_eq!(
+            PodFacts::merged(Some(early), Some(exited(143))),
+            Some(exited(143))
+        );
+    }
+}

@@ -225,6 +225,15 @@ impl<'a> Draft<'a> {
         self.effects.push(effect);
     }
 
+    /// Takes back what was to be created: there is no use for it any more.
+    pub(super) fn create_nothing(&mut self) {
+        self.effects.clear();
+        let former = self.load_test.status.as_ref();
+        self.status.children.retain(|child| {
+            child.uid.is_some() || former.is_some_and(|status| status.children.contains(child))
+        });
+    }
+
     pub(super) fn notice(&mut self, notice: Notice) {
         self.extra_notices.push(notice);
     }

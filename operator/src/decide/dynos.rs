@@ -91,7 +91,7 @@ fn progress(draft: &mut Draft<'_>, dynos: &[Dyno]) {
             DYNOS_READY,
             ConditionStatus::True,
             reasons::ALL_READY,
-            &format!("{ready} of {ready} dynos are ready"),
+            &format!("all dynos are ready: {ready} of {ready}"),
         );
     } else {
         draft.status.dynos_ready = Some(format!("{ready}/{}", dynos.len()));

@@ -13,7 +13,7 @@ use super::survey::pods_of;
 use crate::build::names::Child;
 use crate::build::{Run, finish_job};
 use crate::cluster::created;
-use crate::evidence::{self, Collected};
+use crate::evidence::{self, Cause, Collected, GivenUp};
 use crate::fate::PodFacts;
 
 /// Time for its pod to be placed and to be seen.
@@ -88,6 +88,14 @@ fn is_needed(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
             PreflightResult::Refused { .. } => false,
         };
     }
+    // It was waited for all the time, and no pod of it was ever seen: a quota or admission refused.
+    let never_seen = matches!(
+        &collected.given_up,
+        Some(GivenUp {
+            cause: Cause::NotStarted { .. },
+            ..
+        })
+    );
     let pods = pods_of(draft, &Child::Preflight);
     let was_made =
         draft.observed.preflight.is_some() || draft.latch(&Child::Preflight) != Latch::Intended;
@@ -97,5 +105,10 @@ fn is_needed(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
         .chain(entry.facts)
         .collect();
     // A pod that is gone without a trace may have done anything.
-    was_made && (facts.is_empty() || facts.iter().any(|facts| facts.started))
+    was_made
+        && if facts.is_empty() {
+            !never_seen
+        } else {
+            facts.iter().any(|facts| facts.started)
+        }
 }

@@ -33,6 +33,7 @@ pub(super) fn give_up(
     collected: &Collected,
     cause: Cause,
 ) -> ControlFlow<()> {
+    draft.create_nothing();
     let given_up = GivenUp {
         cause,
         at: draft.now,

@@ -16,7 +16,7 @@ use super::draft::{Draft, later};
 use super::stop;
 use super::survey::{container, pod_condition};
 use crate::build::Run;
-use crate::cluster::{EventSeen, NodeRoom, Observed, created};
+use crate::cluster::{EventSeen, NodeRoom, Observed, created, thousandths};
 use crate::evidence::{Cause as Lost, Collected};
 
 /// A cause is named after this long.
@@ -385,15 +385,9 @@ fn room(pod: &Pod, largest: Option<&NodeRoom>) -> String {
     let Some((requests, node)) = requests.zip(largest) else {
         return String::new();
     };
-    let asked = |name: &str| requests.get(name).map_or("none", |quantity| &quantity.0);
-    let asked_memory = requests
-        .get("memory")
-        .and_then(|quantity| quantity.0.parse().ok())
-        .map_or_else(|| asked("memory").to_owned(), printable::bytes);
-    let asked_cpu = requests
-        .get("cpu")
-        .and_then(|quantity| quantity.0.strip_suffix('m')?.parse().ok())
-        .map_or_else(|| asked("cpu").to_owned(), printable::cpu);
+    let asked = |name: &str| requests.get(name).and_then(thousandths).unwrap_or(0);
+    let asked_cpu = printable::cpu(u32::try_from(asked("cpu")).unwrap_or(u32::MAX));
+    let asked_memory = printable::bytes(asked("memory") / 1000);
     let NodeRoom {
         name,
         cpu_millis,

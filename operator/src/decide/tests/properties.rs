@@ -8,7 +8,9 @@ use redyno_contract::report::Ending;
 
 use crate::build::names::Child;
 use crate::evidence::{self, Collected};
-use crate::fixtures::{Cluster, EXISTING, MANAGED, UID, dyno_record, finish_record, preflight_record};
+use crate::fixtures::{
+    Cluster, EXISTING, MANAGED, UID, dyno_record, finish_record, preflight_record,
+};
 
 /// Something that happens in a cluster.
 #[derive(Clone, Debug)]

@@ -387,6 +387,24 @@ fn preflight() {
             Over("Errored", "SecretNotFound", &["till"]),
         ),
         row(
+            "a quota that lets no pod of it be: nothing ran, so nothing is cleaned up",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight();
+                cluster.observed.pods.clear();
+                let job = cluster.observed.preflight.as_ref().unwrap();
+                let uid = job.metadata.uid.clone().unwrap();
+                cluster.event(
+                    &uid,
+                    "FailedCreate",
+                    "Error creating: pods \"x\" is forbidden: exceeded quota: tight",
+                );
+                cluster.wait(60).look();
+                assert!(!cluster.done.contains(&"+finish".to_owned()));
+            },
+            Over("Errored", "QuotaExceeded", &["tight"]),
+        ),
+        row(
             "so does a key that is missing in it",
             EXISTING,
             |cluster| {
