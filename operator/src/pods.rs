@@ -234,3 +234,101 @@ async fn keep_once(client: &Client, pod: &Pod, touched: &Touched) -> Result<(), 
         result => result,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+    use crate::fixtures::{Cluster, MANAGED, UID};
+
+    fn two_pods() -> [Pod; 2] {
+        let mut cluster = Cluster::new(MANAGED);
+        cluster.until_running();
+        ["web.1", "web.2"].map(|name| cluster.pod(name).clone())
+    }
+
+    /// Follows these events; says for every pod that was kept whether it was in view then, and
+    /// what is in view at the end.
+    async fn follow_all(events: Vec<Event<Pod>>) -> (Vec<(String, bool)>, Vec<String>, usize) {
+        let view = Arc::new(PodView::default());
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let touched: Vec<Touched> = {
+            let (view, kept, seen) = (Arc::clone(&view), Arc::clone(&kept), Arc::clone(&view));
+            follow(
+                view,
+                None,
+                stream::iter(events.into_iter().map(Ok)),
+                move |pod| {
+                    let in_view = seen
+                        .of_run(UID)
+                        .iter()
+                        .any(|other| other.metadata.uid == pod.metadata.uid);
+                    let kept = Arc::clone(&kept);
+                    async move {
+                        kept.lock().unwrap().push((pod.name_any(), in_view));
+                    }
+                },
+            )
+            .collect()
+            .await
+        };
+        let kept = kept.lock().unwrap().clone();
+        let left = view.of_run(UID).iter().map(|pod| pod.name_any()).collect();
+        (kept, left, touched.len())
+    }
+
+    #[tokio::test]
+    async fn a_pod_leaves_the_view_only_after_its_last_words_are_kept() {
+        let [first, second] = two_pods();
+        let (kept, left, touched) = follow_all(vec![
+            Event::Apply(first.clone()),
+            Event::Apply(second),
+            Event::Delete(first),
+        ])
+        .await;
+        assert_eq!(kept, [("web.1".to_owned(), true)]);
+        assert_eq!(left, ["web.2"]);
+        assert_eq!(touched, 3, "each of them is a reason to look");
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_while_nobody_watched_is_kept_as_it_was_last_seen() {
+        let [first, second] = two_pods();
+        let (kept, left, _) = follow_all(vec![
+            Event::Init,
+            Event::InitApply(first),
+            Event::InitApply(second.clone()),
+            Event::InitDone,
+            Event::Init,
+            Event::InitApply(second),
+            Event::InitDone,
+        ])
+        .await;
+        assert_eq!(kept, [("web.1".to_owned(), true)]);
+        assert_eq!(left, ["web.2"]);
+    }
+
+    #[tokio::test]
+    async fn pods_of_others_are_not_followed() {
+        let [mut first, _] = two_pods();
+        first.metadata.labels = None;
+        let (kept, left, touched) =
+            follow_all(vec![Event::Apply(first.clone()), Event::Delete(first)]).await;
+        assert!(left.is_empty());
+        assert_eq!(touched, 0);
+        assert_eq!(kept.len(), 1, "asked, and found to be nobody's");
+    }
+
+    #[tokio::test]
+    async fn the_view_is_synced_after_the_first_list() {
+        let view = Arc::new(PodView::default());
+        assert!(!view.is_synced());
+        let events = stream::iter([Ok(Event::Init), Ok(Event::InitDone)]);
+        let touched: Vec<_> = follow(Arc::clone(&view), None, events, |_| std::future::ready(()))
+            .collect()
+            .await;
+        assert!(touched.is_empty());
+        view.synced().await;
+    }
+}

@@ -274,3 +274,6 @@ fn failed(guard: Arc<DeserializeGuard<LoadTest>>, error: &Error, context: Arc<Co
     );
     Action::requeue(wait)
 }
+
+#[cfg(test)]
+mod tests;
