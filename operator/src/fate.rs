@@ -275,6 +275,7 @@ fn disrupted(facts: &PodFacts) -> Option<Fate> {
 
 #[cfg(test)]
 mod tests {
+    use super::JobFate::{DeletedByUs, PastDeadline, Well};
     use super::*;
 
     fn gone() -> PodFacts {
@@ -354,7 +355,6 @@ mod tests {
             ended: true,
             ..facts
         };
-        use JobFate::{DeletedByUs, PastDeadline, Well};
         for (facts, job, expected) in [
             (gone(), Well, "running"),
             (exited(0), Well, "exited 0"),

@@ -24,6 +24,9 @@ use crate::evidence::Collected;
 /// A pod that cannot be kept is tried this often, then its report counts as missing.
 const ATTEMPTS: u32 = 6;
 
+/// The longest that one of them may take.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
+
 /// The pods of all runs in the cluster.
 #[derive(Debug)]
 pub struct PodView {
@@ -192,9 +195,15 @@ pub async fn keep(client: Client, pod: Arc<Pod>) {
     };
     let mut wait = Duration::from_millis(100);
     for attempt in 1..=ATTEMPTS {
-        match keep_once(&client, &pod, &touched).await {
-            Ok(()) => return,
-            Err(error) => {
+        let kept = tokio::time::timeout(LONGEST_ATTEMPT, keep_once(&client, &pod, &touched)).await;
+        match kept {
+            Ok(Ok(())) => return,
+            Err(_) => tracing::warn!(
+                attempt,
+                pod = pod.name_any(),
+                "A report could not be stored in time."
+            ),
+            Ok(Err(error)) => {
                 tracing::warn!(
                     attempt,
                     pod = pod.name_any(),
