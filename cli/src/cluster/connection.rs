@@ -14,9 +14,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Reads the kubeconfig; asks the cluster nothing yet.
     pub(super) async fn open(namespace: Option<&str>) -> anyhow::Result<Self> {
-        let config = Config::infer().await.context(
-            "no cluster: neither KUBECONFIG nor ~/.kube/config names one that can be used",
-        )?;
+        let config = Config::infer().await.map_err(|error| {
+            anyhow::anyhow!(
+                "no cluster: neither KUBECONFIG nor ~/.kube/config names one that can be used ({})",
+                root(&error)
+            )
+        })?;
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
         let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
         Ok(Self { client, namespace })
@@ -37,6 +40,15 @@ impl Connection {
     pub(super) fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
+}
+
+/// What an error comes down to.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
 }
 
 /// An error of the API server in a sentence that says what to do.
@@ -63,16 +75,7 @@ pub(super) fn explained(error: &kube::Error, connection: &Connection, name: &str
             }
         }
         other => {
-            // The chain of sources says which connection failed, and how.
-            let mut sentence = "the cluster cannot be asked".to_owned();
-            let mut source: Option<&dyn std::error::Error> = Some(other);
-            while let Some(error) = source {
-                let text = error.to_string();
-                if !sentence.contains(&text) {
-                    sentence = format!("{sentence}: {text}");
-                }
-                source = error.source();
-            }
+            let sentence = format!("the cluster cannot be asked: {}", root(other));
             anyhow::anyhow!(sentence)
         }
     }

@@ -83,7 +83,7 @@ pub(super) async fn follow(
     display.end();
     Ok(Followed {
         load_test: current,
-        timeline: dynos.course.as_ref().map(Course::timeline),
+        timeline: dynos.course.as_ref().and_then(Course::timeline),
         full: dynos.full,
     })
 }

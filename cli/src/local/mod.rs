@@ -339,7 +339,7 @@ impl Run<'_> {
                 draft.dynos(ready, all, started, now);
                 let status: LoadTestStatus = draft.judged(&judgement, &resolved, now);
                 let shown = precision::shown(plan, &facts, &outcomes, &judgement, &full);
-                let timeline = started.then(|| course.timeline());
+                let timeline = course.timeline().filter(|_| started);
                 (status, Some(shown.judgement), shown.steps, timeline)
             }
         };

@@ -143,7 +143,8 @@ impl Course {
                 response: None,
                 redis_main_thread_per_mille: None,
             });
-            line.warming_up |= progress.warming_up;
+            // The line of second k speaks of the time from k - 1 to k.
+            line.warming_up = number * self.interval_milliseconds <= self.warmup_seconds * 1000;
             line.offered_per_second += offered;
             line.achieved_per_second += per_second(completed);
             line.failed += failed;
@@ -171,8 +172,12 @@ impl Course {
         self.warmup_seconds + self.duration_seconds
     }
 
-    /// The measured window in pieces.
-    pub fn timeline(&self) -> Timeline {
+    /// The measured window in pieces; None where the lines that it is made of mix warm-up and
+    /// window.
+    pub fn timeline(&self) -> Option<Timeline> {
+        if !(self.warmup_seconds * 1000).is_multiple_of(self.interval_milliseconds) {
+            return None;
+        }
         let digits = self
             .pieces
             .iter()
@@ -196,15 +201,14 @@ impl Course {
                     .map(|response| response.percentile(Percentile::P99)),
             }
         });
-        Timeline {
+        Some(Timeline {
             piece_seconds: self.piece_seconds,
             digits,
             pieces: pieces.collect(),
-        }
+        })
     }
 
     fn gather(&mut self, number: u64, completed: u64, response: Option<&Histogram>) {
-        // The line of second k speaks of the time from k - 1 to k.
         let second = (number * self.interval_milliseconds / 1000).checked_sub(1);
         let Some(into_window) = second.and_then(|second| second.checked_sub(self.warmup_seconds))
         else {
@@ -354,7 +358,7 @@ mod tests {
         for second in 1..=12 {
             course.progress(&dyno(0), &line(second * 1000, second * 100, second * 1_000));
         }
-        let timeline = course.timeline();
+        let timeline = course.timeline().unwrap();
         assert_eq!(timeline.piece_seconds, 1);
         assert_eq!(
             timeline
@@ -373,11 +377,19 @@ mod tests {
     }
 
     #[test]
+    fn there_is_no_timeline_of_lines_that_mix_warm_up_and_window() {
+        let plan = fixtures::plan(1);
+        assert_eq!(plan.warmup_seconds, 5);
+        assert!(Course::new(&plan, 5).timeline().is_some());
+        assert!(Course::new(&plan, 2).timeline().is_none());
+    }
+
+    #[test]
     fn a_timeline_fits_a_line() {
         for duration in [1, 20, 40, 41, 240, 3_600, 86_400, 604_800] {
             let mut plan = fixtures::plan(1);
             plan.duration_seconds = duration;
-            let timeline = Course::new(&plan, 1).timeline();
+            let timeline = Course::new(&plan, 1).timeline().unwrap();
             assert!(timeline.pieces.len() <= MOST_PIECES as usize, "{duration}");
             assert!(
                 timeline.piece_seconds as usize * timeline.pieces.len() >= duration as usize,

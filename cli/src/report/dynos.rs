@@ -74,12 +74,7 @@ fn busiest(
         let mut cells: Vec<Cell> = vec![
             format!("{}/{}", row.dyno, worker.worker).into(),
             number::count(worker.tasks).into(),
-            format!(
-                "{} ({} s)",
-                number::count(u64::from(worker.peak_backlog)),
-                number::seconds(worker.peak_at_milliseconds)
-            )
-            .into(),
+            peak(worker).into(),
             number::percent(worker.busy_per_mille).into(),
             mean_and_maximum(worker.response).into(),
         ];
@@ -120,6 +115,17 @@ fn busiest(
         )?;
     }
     Ok(())
+}
+
+fn peak(worker: &BusyWorker) -> String {
+    let backlog = number::count(u64::from(worker.peak_backlog));
+    match worker.peak_backlog {
+        0 => backlog,
+        _ => format!(
+            "{backlog} ({} s)",
+            number::seconds(worker.peak_at_milliseconds)
+        ),
+    }
 }
 
 fn mean_and_maximum(times: Times) -> String {
@@ -200,7 +206,8 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
         let cores = own.cpu_microseconds as f64 / (measured_milliseconds as f64 * 1000.0);
         match (run.enforcement, dynos.and_then(|dynos| dynos.cpu_millis)) {
             (Enforcement::Enforced, Some(millis)) => {
-                format!("{cores:.2} of {}", number::rate(f64::from(millis) / 1000.0))
+                let all = printable::cpu(millis);
+                format!("{cores:.2} of {}", all.trim_end_matches(" CPU"))
             }
             (Enforcement::Enforced | Enforcement::NotEnforced, _) => format!("{cores:.2}"),
         }

@@ -96,10 +96,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 
 /// A rate: whole from ten on, with a decimal below.
 pub(crate) fn rate(per_second: f64) -> String {
-    if per_second >= 10.0 || per_second.fract() == 0.0 {
+    let tenths = (per_second * 10.0).round() / 10.0;
+    if tenths >= 10.0 || tenths.fract() == 0.0 {
         format!("{per_second:.0}")
     } else {
-        format!("{per_second:.1}")
+        format!("{tenths:.1}")
     }
 }
 
@@ -189,6 +190,7 @@ mod tests {
         assert_eq!(seconds(28_449), "28.4");
         assert_eq!(rate(2000.0), "2000");
         assert_eq!(rate(0.5), "0.5");
+        assert_eq!(rate(9.98), "10");
         assert_eq!(traffic(32_200.0), "32.2 KB");
         assert_eq!(traffic(12.0), "12 B");
         assert_eq!(span(41), "41 s");

@@ -72,9 +72,8 @@ impl Redyno {
         self.expect_nothing_left();
     }
 
-    /// Command lines of the processes that name the temporary folder or live in it: runners,
-    /// guards and Redis.
-    pub(crate) fn processes(&self) -> Vec<String> {
+    /// The processes that name the temporary folder or live in it: runners, guards and Redis.
+    pub(crate) fn processes(&self) -> Vec<Process> {
         let folder = self.temporary();
         let name = folder.to_string_lossy().into_owned();
         let Ok(entries) = fs::read_dir("/proc") else {
@@ -82,16 +81,44 @@ impl Redyno {
         };
         entries
             .filter_map(|entry| {
-                let process = entry.ok()?.path();
-                let line = fs::read(process.join("cmdline")).ok()?;
+                let entry = entry.ok()?;
+                let line = fs::read(entry.path().join("cmdline")).ok()?;
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
                 // A redis-server overwrites its command line, but lives in its folder.
-                let lives_there =
-                    fs::read_link(process.join("cwd")).is_ok_and(|path| path.starts_with(&folder));
-                (lives_there || line.contains(&name)).then_some(line)
+                let lives_there = fs::read_link(entry.path().join("cwd"))
+                    .is_ok_and(|path| path.starts_with(&folder));
+                (lives_there || line.contains(&name)).then(|| Process {
+                    id: entry.file_name().to_string_lossy().into_owned(),
+                    line,
+                })
             })
             .collect()
     }
+
+    /// Kills one of the processes: the first whose command line begins or goes on like this.
+    pub(crate) fn kill(&self, words: &str) {
+        let processes = self.processes();
+        let process = processes
+            .iter()
+            .find(|process| process.line.contains(words))
+            .unwrap_or_else(|| panic!("no {words:?} among {processes:?}"));
+        signal("KILL", &process.id);
+    }
+}
+
+/// A process of a run.
+#[derive(Debug)]
+pub(crate) struct Process {
+    id: String,
+    line: String,
+}
+
+fn signal(name: &str, process: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), process])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 /// What a command printed and how it ended.
@@ -196,12 +223,7 @@ impl Running {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal(name, &self.child.id().to_string());
     }
 
     pub(crate) fn ended(mut self) -> Ended {

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM, and a command that is killed.
+//! Ctrl-C, SIGTERM, and what happens when the command or one of its processes is killed.
 
 use redyno_crds::conditions::{STARTED, is_true};
 
@@ -70,4 +70,32 @@ fn nothing_outlives_a_command_that_is_killed() {
     running.signal("KILL");
     drop(running.ended());
     redyno.await_nothing_left();
+}
+
+#[test]
+fn a_killed_dyno_errors_the_run_and_ends_the_others() {
+    let redyno = Redyno::new();
+    let mut running = running(&redyno);
+    running.await_words("offered /s");
+    redyno.kill("runner dyno");
+    let ended = running.ended().expect(2);
+    assert_eq!(ended.reason(), "DynoLost");
+    let dynos = ended.load_test().status.unwrap().dynos;
+    let results: Vec<&str> = dynos.iter().map(|dyno| dyno.result.as_str()).collect();
+    assert!(
+        results.contains(&"Errored") && results.contains(&"Stopped"),
+        "{dynos:?}"
+    );
+    redyno.expect_nothing_left();
+}
+
+#[test]
+fn a_killed_redis_fails_the_run() {
+    let redyno = Redyno::new();
+    let mut running = running(&redyno);
+    running.await_words("offered /s");
+    redyno.kill("redis-server 127.0.0.1:");
+    let ended = running.ended().expect(1);
+    assert_eq!(ended.reason(), "TargetLost");
+    redyno.expect_nothing_left();
 }
