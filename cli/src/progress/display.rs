@@ -1,5 +1,6 @@
 //! Progress for people, on standard error: a line a second, and below it a bar on a terminal.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 
 use super::Second;
@@ -83,10 +84,14 @@ impl Display {
     }
 }
 
-/// Whether a stream that is or is not a terminal shows colours: <https://no-color.org>.
+/// Whether a stream that is or is not a terminal shows colours.
 pub fn colours(terminal: bool) -> Colours {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if terminal && !refused {
+    colours_with(terminal, std::env::var_os("NO_COLOR").as_deref())
+}
+
+/// By <https://no-color.org>: any value that is not empty refuses them.
+fn colours_with(terminal: bool, no_color: Option<&OsStr>) -> Colours {
+    if terminal && no_color.is_none_or(OsStr::is_empty) {
         Colours::Shown
     } else {
         Colours::Hidden
@@ -177,6 +182,19 @@ mod tests {
         display.end();
         let bytes = out.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn colours_are_for_terminals_whose_users_want_them() {
+        for (terminal, no_color, expected) in [
+            (true, None, Colours::Shown),
+            (true, Some(""), Colours::Shown),
+            (true, Some("1"), Colours::Hidden),
+            (false, None, Colours::Hidden),
+        ] {
+            let found = colours_with(terminal, no_color.map(OsStr::new));
+            assert_eq!(found, expected, "{terminal} {no_color:?}");
+        }
     }
 
     #[test]

@@ -57,6 +57,16 @@ fn busiest(
     if workers.is_empty() {
         return Ok(());
     }
+    // A worker that never had a task waiting is not busier than any other.
+    workers.retain(|(_, worker)| worker.peak_backlog > 0);
+    if workers.is_empty() {
+        writeln!(out)?;
+        return writeln!(
+            out,
+            "{}  no worker ever had a task waiting",
+            colours.paint(Some(Tone::Heading), "BUSIEST WORKERS")
+        );
+    }
     workers.sort_by_key(|(_, worker)| std::cmp::Reverse(worker.peak_backlog));
     let (shown, hidden) = workers.split_at(workers.len().min(WORKERS));
     let mut table = Table::new([
@@ -74,7 +84,12 @@ fn busiest(
         let mut cells: Vec<Cell> = vec![
             format!("{}/{}", row.dyno, worker.worker).into(),
             number::count(worker.tasks).into(),
-            peak(worker).into(),
+            format!(
+                "{} ({} s)",
+                number::count(u64::from(worker.peak_backlog)),
+                number::seconds(worker.peak_at_milliseconds)
+            )
+            .into(),
             number::percent(worker.busy_per_mille).into(),
             mean_and_maximum(worker.response).into(),
         ];
@@ -107,25 +122,17 @@ fn busiest(
             )
             .max()
             .unwrap_or(0);
-        writeln!(
-            out,
-            "{} more workers peaked at {} or less",
-            number::count(rest),
-            number::count(u64::from(peak))
-        )?;
+        let rest = number::count(rest);
+        match peak {
+            0 => writeln!(out, "{rest} more workers never had a task waiting")?,
+            peak => writeln!(
+                out,
+                "{rest} more workers peaked at {} or less",
+                number::count(u64::from(peak))
+            )?,
+        }
     }
     Ok(())
-}
-
-fn peak(worker: &BusyWorker) -> String {
-    let backlog = number::count(u64::from(worker.peak_backlog));
-    match worker.peak_backlog {
-        0 => backlog,
-        _ => format!(
-            "{backlog} ({} s)",
-            number::seconds(worker.peak_at_milliseconds)
-        ),
-    }
 }
 
 fn mean_and_maximum(times: Times) -> String {

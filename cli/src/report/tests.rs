@@ -171,6 +171,27 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
 }
 
+#[test]
+fn workers_without_a_backlog_are_not_called_busy() {
+    let (mut judgement, plan, sizes) = (passed(1), plan(1), sizes());
+    let numbers = judgement.dynos[0].numbers.as_mut().unwrap();
+    numbers.other_workers_backlog = 0;
+    for worker in &mut numbers.busiest[1..] {
+        worker.peak_backlog = 0;
+    }
+    let text = printed(&of(&judgement, &plan, &sizes));
+    assert!(
+        text.contains("\n62 more workers never had a task waiting\n"),
+        "{text}"
+    );
+    judgement.dynos[0].numbers.as_mut().unwrap().busiest[0].peak_backlog = 0;
+    let text = printed(&of(&judgement, &plan, &sizes));
+    assert!(
+        text.contains("\nBUSIEST WORKERS  no worker ever had a task waiting\n"),
+        "{text}"
+    );
+}
+
 /// Every heading of a number starts or ends where its numbers do, whatever the numbers are.
 #[test]
 fn columns_are_aligned() {
