@@ -68,3 +68,48 @@ async fn ready(State(served): State<Served>) -> Response {
             .into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    async fn get(address: std::net::SocketAddr, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn ready_once_everything_is_known_and_alive_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let readiness = Arc::new(Readiness::default());
+        readiness.expect("pods of shop");
+        let stopped = CancellationToken::new();
+        let server = tokio::spawn(serve(
+            listener,
+            Metrics::new().unwrap(),
+            Arc::clone(&readiness),
+            stopped.clone().cancelled_owned(),
+        ));
+        assert!(get(address, "/healthz").await.0.contains("200"));
+        let (status, body) = get(address, "/readyz").await;
+        assert!(status.contains("503"), "{status}");
+        assert!(body.contains("pods of shop"), "{body}");
+        readiness.arrived("pods of shop");
+        assert!(get(address, "/readyz").await.0.contains("200"));
+        let (status, body) = get(address, "/metrics").await;
+        assert!(status.contains("200"), "{status}");
+        assert!(body.contains("redyno_operator_reconciliations_total 0"));
+        stopped.cancel();
+        server.await.unwrap().unwrap();
+    }
+}

@@ -326,3 +326,56 @@ fn set_quantiles(gauge: impl Fn(&str) -> Gauge, latency: &LatencyStatus) {
         gauge(quantile).set(*microseconds as f64 / 1e6);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{Cluster, MANAGED};
+
+    fn text(load_tests: &[LoadTest]) -> String {
+        TextEncoder::new()
+            .encode_to_string(&results(load_tests).unwrap().gather())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_loadtests_results_are_there_as_long_as_it_is() {
+        let mut cluster = Cluster::new(MANAGED);
+        let created = cluster.load_test.clone();
+        cluster.until_ended();
+        let mut unmade = created.clone();
+        unmade.metadata.name = Some("monday".to_owned());
+        let found = text(&[cluster.load_test.clone(), unmade]);
+        for line in [
+            "redyno_loadtests{state=\"Finished\"} 1",
+            "redyno_loadtests{state=\"Pending\"} 1",
+            "redyno_loadtests{state=\"Running\"} 0",
+            "redyno_loadtest_verdict{loadtest=\"friday\",namespace=\"shop\",reason=\"Passed\",verdict=\"Passed\"} 1",
+            "redyno_loadtest_scheduled_tasks{loadtest=\"friday\",namespace=\"shop\"} 6000",
+            "redyno_loadtest_achieved_tasks_per_second{loadtest=\"friday\",namespace=\"shop\"} 300",
+            "redyno_loadtest_response_seconds{loadtest=\"friday\",namespace=\"shop\",quantile=\"1\"} 0.009",
+        ] {
+            assert!(found.contains(line), "no {line} in:\n{found}");
+        }
+        assert!(!found.contains("monday"), "nothing is known of it yet");
+        assert!(!text(&[created]).contains("friday"));
+    }
+
+    #[test]
+    fn what_the_operator_does_is_counted() {
+        let metrics = Metrics::new().unwrap();
+        drop(metrics.reconciling());
+        metrics.failed("forbidden");
+        metrics.verdict("Failed");
+        let found = metrics.text().unwrap();
+        for line in [
+            "redyno_operator_reconciliations_total 1",
+            "redyno_operator_reconcile_duration_seconds_count 1",
+            "redyno_operator_reconcile_errors_total{category=\"forbidden\"} 1",
+            "redyno_verdicts_total{verdict=\"Failed\"} 1",
+            "redyno_verdicts_total{verdict=\"Passed\"} 0",
+        ] {
+            assert!(found.contains(line), "no {line} in:\n{found}");
+        }
+    }
+}

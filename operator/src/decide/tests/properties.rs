@@ -265,7 +265,7 @@ fn check_passed(cluster: &Cluster) {
 const LONGEST_RUN: i64 = 3 * 330 + 2 * 300 + 400 + 200;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn every_run_ends(
