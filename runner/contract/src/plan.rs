@@ -225,7 +225,11 @@ pub struct ThresholdPlan {
 
 /// What a threshold limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Limit {
     /// A percentile of a latency.
     Latency(LatencyLimit),

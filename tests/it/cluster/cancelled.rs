@@ -73,5 +73,5 @@ fn in_mid_run() {
             &json!({"spec": {"desiredState": "Running"}}).to_string(),
         ])
         .expect_failure("undoing a cancellation");
-    assert!(refusal.contains("Cancelled"), "{refusal}");
+    assert!(refusal.contains("cancelled"), "{refusal}");
 }

@@ -12,10 +12,9 @@ fn out_of_memory() {
     let Some(_cluster) = shared() else { return };
     let namespace = Namespace::new("oom");
     namespace.redis(None, &[]);
-    let mut dynos = web(2, 20);
-    dynos["resources"]["memory"] = json!("16Mi");
-    dynos["workers"] = json!(1000);
-    dynos["workload"]["objectGraph"]["maxFlats"] = json!(200);
+    let mut dynos = web(1, 20);
+    dynos["workers"] = json!(6000);
+    dynos["workload"]["objectGraph"]["maxFlats"] = json!(1);
     let finished = namespace.run(&with(small("oom"), "/formation/0", dynos), 90);
     finished.expect("Errored", "DynoOutOfMemory");
     assert!(
@@ -66,7 +65,7 @@ fn a_managed_redis_taken_away() {
     let load_test = with(
         with(small("taken"), "/durationSeconds", 60),
         "/target",
-        json!({"managed": {"plan": "mini"}}),
+        json!({"managed": {"plan": "mini", "scalePercent": 50}}),
     );
     namespace
         .create(&load_test)

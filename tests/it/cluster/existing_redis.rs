@@ -1,6 +1,6 @@
 //! Somebody's Redis, with a password in a Secret.
 
-use redyno_tests::command::run;
+use redyno_tests::command::kubectl;
 use redyno_tests::installation::{NAMESPACE, quiet};
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
@@ -52,6 +52,10 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
     ] {
         assert!(metrics.contains(name), "{name} is missing:\n{metrics}");
     }
+    if let Some(arguments) = arguments_of_runners() {
+        assert!(arguments.len() >= 2, "both dynos run: {arguments:?}");
+        assert!(!arguments.concat().contains(PASSWORD), "{arguments:?}");
+    }
     let finished = namespace.finished("existing", 120);
     finished.expect("Passed", "Passed").expect_books(2 * 50 * 4);
 
@@ -68,7 +72,7 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
     );
 
     // The password is nowhere.
-    let operator = redyno_tests::command::kubectl(&[
+    let operator = kubectl(&[
         "--namespace",
         NAMESPACE,
         "logs",
@@ -90,14 +94,17 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
         .matches(PASSWORD)
         .count();
     assert_eq!(times, by_the_test, "only the test's own Redis pod shows it");
-    if std::env::var_os("REDYNO_LOCAL_CLUSTER").is_some() {
-        let arguments = run(
-            "sh",
-            &[
-                "-c",
-                "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c redyno-runner.*battery || true",
-            ],
-        );
-        assert_eq!(arguments.output.trim(), "0");
-    }
+}
+
+/// The arguments of every runner on this machine, which is the node of the local cluster.
+fn arguments_of_runners() -> Option<Vec<String>> {
+    std::env::var_os("REDYNO_LOCAL_CLUSTER")?;
+    let processes = std::fs::read_dir("/proc").expect("processes can be listed");
+    let arguments = processes
+        .filter_map(|process| std::fs::read_to_string(process.ok()?.path().join("cmdline")).ok());
+    Some(
+        arguments
+            .filter(|arguments| arguments.contains("redyno-runner"))
+            .collect(),
+    )
 }
