@@ -9,16 +9,12 @@ use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, r
 
 use super::draft::{Draft, later};
 use super::survey::{self, Dyno, Stage};
-use super::waiting::{self, Waited};
+use super::waiting::{self, NODE_LOST_AFTER, Waited};
 use super::{Effect, children, stop};
 use crate::build::names::Child;
 use crate::build::{Run, dyno_job};
 use crate::cluster::{created, job_end};
 use crate::evidence::{Cause, Collected, facts_data};
-
-/// A node that has not been heard of for this long is lost. The control plane itself deletes its
-/// pods after five minutes, and then they are still there.
-const NODE_LOST_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Dynos that run get this long beyond the start timeout to give up by themselves: they know why.
 const OWN_WORDS: SignedDuration = SignedDuration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::ResolvedRedis;
@@ -10,8 +10,8 @@ use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
 
 use super::children::{self, Standing};
 use super::draft::{Draft, later};
-use super::survey::is_condition_true;
-use super::waiting::{self, Waited};
+use super::survey::{self, Dyno, is_condition_true};
+use super::waiting::{self, NODE_LOST_AFTER, Waited};
 use super::{Effect, stop};
 use crate::build::names::Child;
 use crate::build::{Run, redis_pod, redis_service};
@@ -41,7 +41,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
         Effect::CreateService(Child::RedisService, Box::new(redis_service::build(run)))
     })?;
     match state(draft) {
-        Redis::Taken(detail) | Redis::Ended(detail) if !draft.is_true(STARTED) => {
+        Redis::Taken(detail) | Redis::Ended(detail) if !has_started(draft, run, collected) => {
             return stop::give_up(
                 draft,
                 run,
@@ -79,6 +79,14 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
     )
 }
 
+/// Whether the common start has passed; a dyno that ended while nobody looked may tell.
+fn has_started(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
+    draft.is_true(STARTED)
+        || survey::dynos(draft, run, collected)
+            .iter()
+            .any(Dyno::has_started)
+}
+
 fn ensure_pod(
     draft: &mut Draft<'_>,
     run: Run<'_>,
@@ -103,10 +111,10 @@ pub(super) fn state(draft: &mut Draft<'_>) -> Redis {
         .observed
         .redis_pod
         .as_ref()
-        .map_or(Redis::Well, of_pod)
+        .map_or(Redis::Well, |pod| of_pod(pod, draft.now))
 }
 
-fn of_pod(pod: &Pod) -> Redis {
+fn of_pod(pod: &Pod, now: Timestamp) -> Redis {
     let facts = facts_of(pod);
     let circumstances = Circumstances {
         present: true,
@@ -118,13 +126,12 @@ fn of_pod(pod: &Pod) -> Redis {
         Fate::OutOfMemory => Redis::Ended("it was killed for want of memory".to_owned()),
         Fate::Exited { code } => Redis::Ended(format!("it exited with code {code}")),
         Fate::DeadlineExceeded | Fate::NeverSeen => Redis::Well,
-        Fate::Running => {
-            if waiting::is_on_lost_node(pod) {
-                Redis::Taken("its node is not ready".to_owned())
-            } else {
-                Redis::Well
+        Fate::Running => match waiting::lost_node_since(pod) {
+            Some(since) if now >= later(since, NODE_LOST_AFTER) => {
+                Redis::Taken(format!("its node has not been heard of since {since:.0}"))
             }
-        }
+            Some(_) | None => Redis::Well,
+        },
     }
 }
 

@@ -22,6 +22,10 @@ use crate::evidence::{Cause as Lost, Collected};
 /// A cause is named after this long.
 pub const NAMED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
+/// A node that has not been heard of for this long is lost. The control plane itself deletes its
+/// pods after five minutes, and then they are still there.
+pub(super) const NODE_LOST_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
 /// How often events are looked at again while something is waited for.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -137,13 +141,8 @@ pub(super) fn name_cause(draft: &mut Draft<'_>, reason: Reason, message: &str) {
     }
 }
 
-/// Why a pod that was running is as good as lost: the control plane made it NotReady while all its
-/// containers are ready, which it does to the pods of a node that it no longer hears of.
-pub(super) fn is_on_lost_node(pod: &Pod) -> bool {
-    lost_node_since(pod).is_some()
-}
-
-/// Since when a pod's node has not been heard of.
+/// Since when a pod's node has not been heard of: the control plane then makes its pods NotReady
+/// while all their containers are ready.
 pub(super) fn lost_node_since(pod: &Pod) -> Option<Timestamp> {
     let ready = pod_condition(pod, "Ready").filter(|condition| condition.status == "False")?;
     pod_condition(pod, "ContainersReady").filter(|condition| condition.status == "True")?;

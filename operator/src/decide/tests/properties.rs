@@ -249,7 +249,11 @@ fn happen(cluster: &mut Cluster, event: &Happens) {
 }
 
 fn check_passed(cluster: &Cluster) {
-    let collected = Collected::read(cluster.observed.report.as_ref());
+    let mut collected = Collected::read(cluster.observed.report.as_ref());
+    // The reports are deleted, but the pods that left them are still there.
+    for pod in &cluster.observed.pods {
+        collected.add(&collected.additions(pod));
+    }
     for dyno in cluster.plan().dynos() {
         let entry = collected.entry(&dyno.to_string());
         let found = evidence::of_dyno(entry.message.as_deref(), UID, &dyno, None);

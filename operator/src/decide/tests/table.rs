@@ -299,6 +299,39 @@ fn managed_redis() {
             Over("Failed", "TargetLost", &[]),
         ),
         row(
+            "it gave way while the operator was away, which never saw the start",
+            MANAGED,
+            |cluster| {
+                cluster.until_dynos().wait(5);
+                cluster.redis_ended(137, "OOMKilled");
+                for name in ["web.1", "web.2"] {
+                    let detail = "connections did not come back".to_owned();
+                    cluster.dyno_ends(name, 69, Ending::TargetLost { detail });
+                }
+            },
+            Over("Failed", "TargetLost", &[]),
+        ),
+        row(
+            "its node is lost before the start",
+            MANAGED,
+            |cluster| {
+                cluster.until_dynos();
+                let now = Time(cluster.now);
+                let pod = cluster.observed.redis_pod.as_mut().unwrap();
+                let conditions = pod.status.as_mut().unwrap().conditions.as_mut().unwrap();
+                conditions[0].status = "False".to_owned();
+                conditions[0].last_transition_time = Some(now);
+                let mut ready = conditions[0].clone();
+                ready.type_ = "ContainersReady".to_owned();
+                ready.status = "True".to_owned();
+                conditions.push(ready);
+                cluster.wait(59).look();
+                assert_eq!(cluster.status().verdict, None);
+                cluster.wait(1);
+            },
+            Over("Errored", "TargetLost", &["node"]),
+        ),
+        row(
             "gone after the dynos had ended well",
             MANAGED,
             |cluster| {
