@@ -177,7 +177,7 @@ fn refused(
         draft.wake_in(RETRY);
         return ControlFlow::Break(());
     }
-    let (reason, hopeless) = super::waiting::of_refusal(&refused.message);
+    let (reason, hopeless) = super::cause::of_refusal(&refused.message);
     let message = format!(
         "{} cannot be created: {}",
         child.title(draft.name()),

@@ -7,6 +7,7 @@
 
 mod accept;
 mod cancel;
+mod cause;
 mod children;
 mod collect;
 mod draft;
