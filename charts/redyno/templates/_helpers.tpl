@@ -48,7 +48,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, delete]
 - apiGroups: [redyno.dev]
   resources: [loadtests/status]
-  verbs: [get, patch]
+  verbs: [patch]
 # Preflight, dynos, finish: created once, never changed.
 - apiGroups: [batch]
   resources: [jobs]
@@ -64,7 +64,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 # The plan of a run and its report.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 # Say what happens; find out why a pod does not start.
 - apiGroups: ["", events.k8s.io]
   resources: [events]

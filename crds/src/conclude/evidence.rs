@@ -113,8 +113,10 @@ pub(super) fn summary(
         start_skew_microseconds: start_skew_microseconds.map(signed),
         achieved_per_mille: achieved_per_mille.map(i64::from),
         rate: ran.then(|| printable::rate(*achieved_tasks_per_second)),
+        // Nor has one of which nothing completed a latency.
         p99: response
             .as_ref()
+            .filter(|response| response.times.count > 0)
             .map(|response| printable::quantile(response.p99, response.digits)),
         target: Some(text(target)),
     }

@@ -60,6 +60,8 @@ impl Dyno {
                 let own = self.own.sample();
                 let end = sample.snapshot.end.clone();
                 self.shown.totals(|totals| totals.add(*sample, own));
+                // What ended since the last whole second would else be in no line.
+                self.print_progress();
                 end.map(|end| end.ending)
             }
             Err(detail) => {

@@ -1,7 +1,7 @@
 //! Every rule both ways against the real API server, from the table that also tests the twin.
 
 use redyno_crds::cases;
-use redyno_tests::command::run_with_input;
+use redyno_tests::command::{eventually, run_with_input};
 use redyno_tests::installation::shared;
 use redyno_tests::namespace::Namespace;
 use serde_json::Value;
@@ -22,7 +22,11 @@ fn the_api_server_agrees_with_the_table() {
             None => send(&namespace, "create", &["--dry-run=server"], &object),
             Some(old) => {
                 send(&namespace, "create", &[], &old).expect_success(&name);
-                let outcome = send(&namespace, "replace", &["--dry-run=server"], &object);
+                // The operator may write the status at any moment: then the update is tried again.
+                let outcome = eventually("an update without a conflict", 30, || {
+                    let outcome = send(&namespace, "replace", &["--dry-run=server"], &object);
+                    (!outcome.errors.contains("(Conflict)")).then_some(outcome)
+                });
                 let made = old["metadata"]["name"].as_str().expect("a name").to_owned();
                 namespace
                     .kubectl(&["delete", "loadtest", &made, "--wait=false"])
