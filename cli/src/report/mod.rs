@@ -116,6 +116,13 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
     let Some(run) = run else {
         return Ok(());
     };
+    if let Some(judgement) = run.judgement.filter(|_| *verdict != Verdict::Passed) {
+        let bottleneck = judgement
+            .bottleneck
+            .map(|bottleneck| format!(", bottleneck {}", bottleneck.as_str()))
+            .unwrap_or_default();
+        writeln!(out, "Reason {}{bottleneck}.", judgement.reason.as_str())?;
+    }
     writeln!(out)?;
     asked::print(run, colours, out)?;
     let Some(judgement) = run.judgement else {

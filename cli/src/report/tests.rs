@@ -108,6 +108,8 @@ fn errored_with_a_lost_dyno() {
 fn errored_before_a_common_start_shows_the_dynos_alone() {
     let mut judgement = passed(2);
     judgement.verdict = Verdict::Errored;
+    judgement.reason = Reason::StartTimeout;
+    judgement.bottleneck = None;
     judgement.start_microseconds = None;
     judgement.message = "web.1 was not ready in time.".to_owned();
     for row in &mut judgement.dynos {
