@@ -223,7 +223,9 @@ impl Writer<'_> {
 /// Why the API server refused a creation, if that is the user's to know and not a right that we
 /// lack.
 fn refusal(code: u16, message: &str) -> Option<RefusedKind> {
-    if !matches!(code, 400 | 403 | 422) {
+    // An admission webhook that cannot be reached is an internal error to the API server.
+    let webhook_is_down = code == 500 && message.contains("failed calling webhook");
+    if !webhook_is_down && !matches!(code, 400 | 403 | 422) {
         return None;
     }
     if message.contains("because it is being terminated") {
@@ -251,6 +253,12 @@ mod tests {
             (403, quota, Some(RefusedKind::ByPolicy)),
             (403, security, Some(RefusedKind::ByPolicy)),
             (403, rights, None),
+            (
+                500,
+                "Internal error occurred: failed calling webhook \"x\": no endpoints available",
+                Some(RefusedKind::ByPolicy),
+            ),
+            (500, "etcdserver: leader changed", None),
             (403, dying, Some(RefusedKind::NamespaceTerminating)),
             (
                 422,

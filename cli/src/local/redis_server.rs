@@ -114,6 +114,8 @@ impl RedisServer {
                 return Ok(server);
             }
             if Instant::now() > deadline {
+                // Dropping it would kill the guard, and leave its Redis behind.
+                server.end().await;
                 return Err(NoRedis::Silent);
             }
         }

@@ -16,7 +16,8 @@ use crate::status::{
 /// Longest string of the status but for messages; the schema allows no longer one.
 const TEXT_LENGTH: usize = 1024;
 
-pub(super) fn text(text: &str) -> String {
+/// A text as the schema allows it in the status: what comes from outside may be longer.
+pub fn status_text(text: &str) -> String {
     bounded(text, TEXT_LENGTH)
 }
 
@@ -118,7 +119,7 @@ pub(super) fn summary(
             .as_ref()
             .filter(|response| response.times.count > 0)
             .map(|response| printable::quantile(response.p99, response.digits)),
-        target: Some(text(target)),
+        target: Some(status_text(target)),
     }
 }
 
@@ -139,8 +140,8 @@ pub(super) fn threshold(result: &ThresholdResult) -> ThresholdStatus {
             Holding::Unknown => "Unknown",
         }
         .to_owned(),
-        observed: text(observed),
-        limit: text(limit),
+        observed: status_text(observed),
+        limit: status_text(limit),
         over_count: over_count.map(signed),
         allowed_count: allowed_count.map(signed),
     }
@@ -164,8 +165,8 @@ pub(super) fn dyno(result: &DynoResult) -> DynoStatus {
     };
     let row = DynoStatus {
         name: dyno.to_string(),
-        pod_name: pod_name.as_deref().map(text),
-        node_name: node_name.as_deref().map(text),
+        pod_name: pod_name.as_deref().map(status_text),
+        node_name: node_name.as_deref().map(status_text),
         result: match result {
             DynoVerdict::Passed => "Passed",
             DynoVerdict::Failed => "Failed",
@@ -174,7 +175,7 @@ pub(super) fn dyno(result: &DynoResult) -> DynoStatus {
             DynoVerdict::Missing => "Missing",
         }
         .to_owned(),
-        reason: reason.as_deref().map(text),
+        reason: reason.as_deref().map(status_text),
         report: match report {
             ReportState::Complete => "Complete",
             ReportState::Partial => "Partial",
@@ -247,7 +248,7 @@ pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
         (role, &mut status.role),
     ] {
         if !found.is_empty() {
-            *field = Some(text(found));
+            *field = Some(status_text(found));
         }
     }
     status.maxmemory_bytes = Some(signed(*maxmemory_bytes));

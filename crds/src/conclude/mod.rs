@@ -3,6 +3,8 @@
 mod evidence;
 mod settle;
 
+pub use evidence::status_text;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::{Judgement, Reason, Verdict};
@@ -142,7 +144,7 @@ fn write_notes(status: &mut LoadTestStatus, notes: &TargetNotes) {
         (cleanup, &mut target.cleanup),
     ] {
         if let Some(note) = note {
-            *field = Some(evidence::text(note));
+            *field = Some(status_text(note));
         }
     }
 }

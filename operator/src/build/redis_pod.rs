@@ -11,9 +11,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use redyno_crds::ResolvedRedis;
 
 use super::Run;
+use super::dyno_job::deadline_seconds;
 use super::names::Child;
 use super::pod_security;
 use super::redis_service::PORT;
+
+/// How long a managed Redis may outlive its run: the operator ends it long before.
+const AFTER_THE_RUN_SECONDS: i64 = 600;
 
 /// The managed Redis' pod. It is never restarted: a restarted Redis is empty, and a run must not
 /// carry on with it.
@@ -24,6 +28,13 @@ pub fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
             restart_policy: Some("Never".to_owned()),
             // Nothing is worth saving.
             termination_grace_period_seconds: Some(5),
+            // The last line of defence, if no operator is there to end it: beyond every wait and
+            // the dynos' own deadline.
+            active_deadline_seconds: Some(
+                2 * i64::from(run.resolved.plan.start_timeout_seconds)
+                    + deadline_seconds(&run.resolved.plan)
+                    + AFTER_THE_RUN_SECONDS,
+            ),
             image_pull_secrets: image_pull_secrets(run),
             containers: vec![container(run, redis)],
             ..PodSpec::default()

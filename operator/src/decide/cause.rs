@@ -173,6 +173,10 @@ pub(super) fn of_refusal(message: &str) -> (Reason, bool) {
     // Kubernetes adds the namespace's service account a moment after the namespace.
     let may_heal = message.contains("serviceaccount")
         || message.contains("service account")
+        // Admission itself stumbled: it is asked again.
+        || message.contains("failed calling webhook")
+        || message.contains("the object has been modified")
+        || message.contains("Internal error occurred")
         || message.contains("timed out")
         || message.contains("connection refused");
     (Reason::PodRejected, !may_heal)

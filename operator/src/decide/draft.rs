@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::Reason;
 use redyno_crds::conclude::{TargetNotes, conclude_errored};
@@ -13,6 +14,7 @@ use redyno_crds::conditions::{
 use redyno_crds::status::{ChildReference, TargetStatus};
 use redyno_crds::{LoadTest, LoadTestStatus, Resolved};
 
+use super::children::is_controlled_by;
 use super::{Decision, Effect};
 use crate::build::Run;
 use crate::build::names::Child;
@@ -62,12 +64,12 @@ impl<'a> Draft<'a> {
     ) -> Self {
         let mut status = load_test.status.clone().unwrap_or_default();
         let generation = load_test.metadata.generation;
-        if !conditions::is_true(&status.conditions, FINISHED) {
-            if status.conditions.is_empty() {
-                status.conditions = initial_conditions(generation, &Time(now));
-            }
-            status.observed_generation = generation;
+        if status.conditions.is_empty() {
+            status.conditions = initial_conditions(generation, &Time(now));
         }
+        // Of a finished run, too: its retention may be changed, and whoever waits for the change
+        // to be seen waits for this.
+        status.observed_generation = generation;
         Self {
             load_test,
             observed,
@@ -99,6 +101,14 @@ impl<'a> Draft<'a> {
 
     pub(super) fn uid(&self) -> &'a str {
         self.load_test.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The report ConfigMap, if it is this run's and not one that only has its name.
+    pub(super) fn report(&self) -> Option<&'a ConfigMap> {
+        self.observed
+            .report
+            .as_ref()
+            .filter(|found| is_controlled_by(&found.metadata, self.load_test))
     }
 
     // === Conditions ===

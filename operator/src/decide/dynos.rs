@@ -171,7 +171,7 @@ fn keep(
     if let Some(facts) = &dyno.facts
         && is_lost
         && facts.given_up.is_none()
-        && draft.observed.report.is_some()
+        && draft.report().is_some()
     {
         let mut facts = facts.clone();
         facts.given_up = Some(detail.to_owned());

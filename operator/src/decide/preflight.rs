@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use redyno_contract::Reason;
 use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
 use redyno_contract::outcome::Fate;
+use redyno_crds::conclude::status_text;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
 use super::children::{self, Standing};
@@ -80,7 +81,7 @@ fn report_read(
         message,
         target,
     } = report;
-    draft.target().preflight = Some(message.clone());
+    draft.target().preflight = Some(status_text(&message));
     if let Some(found) = target {
         let TargetFound {
             version,
@@ -94,8 +95,8 @@ fn report_read(
             flushed_keys: _,
         } = found;
         let target = draft.target();
-        target.redis_version = Some(version);
-        target.role = Some(role);
+        target.redis_version = Some(status_text(&version));
+        target.role = Some(status_text(&role));
         target.maxmemory_bytes = i64::try_from(maxmemory_bytes).ok();
         target.maxclients = i64::try_from(maxclients).ok();
     }

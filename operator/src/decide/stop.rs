@@ -38,7 +38,7 @@ pub(super) fn give_up(
         cause,
         at: draft.now,
     };
-    if draft.observed.report.is_some() {
+    if draft.report().is_some() {
         draft.store(given_up_data(&given_up));
     }
     if jobs_to_delete(draft, run).next().is_some() {

@@ -389,7 +389,12 @@ pub struct DynoName {
 
 impl fmt::Display for DynoName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.dyno_type, self.index + 1)
+        write!(
+            formatter,
+            "{}.{}",
+            self.dyno_type,
+            u64::from(self.index) + 1
+        )
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use redyno_contract::message::Refusal;
 use redyno_target::{ConnectOptions, Info, Target};
 use tokio::time::Instant;
 
 /// How long the target has to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
 
 /// Asks on a fresh connection, for up to five seconds. None if the same server as at the start
@@ -42,10 +43,12 @@ pub(super) async fn target_lost(
 }
 
 async fn ask(target: &Target, options: &ConnectOptions) -> Result<Option<String>, String> {
-    let mut connection = target
-        .connect(options)
-        .await
-        .map_err(|failure| failure.to_string())?;
+    let mut connection = match target.connect(options).await {
+        Ok(connection) => connection,
+        // It is there, and full.
+        Err(failure) if failure.refusal == Refusal::TooFewConnections => return Ok(None),
+        Err(failure) => return Err(failure.to_string()),
+    };
     let info = Info::read(&mut connection)
         .await
         .map_err(|error| error.to_string())?;

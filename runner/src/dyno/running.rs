@@ -21,6 +21,10 @@ use crate::shard::{Sample, Shard, ShardCommand, ShardEvent};
 /// Seconds between two checkpoints.
 const CHECKPOINT_SECONDS: u64 = 2;
 
+/// Dynos start 3 s after the last one was ready; a start that is further away is a clock that was
+/// set.
+const FURTHEST_START: Duration = Duration::from_secs(6);
+
 /// For the target's numbers of the very end, which judging wants to have.
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
@@ -99,7 +103,7 @@ impl Dyno {
             end.ending = ending.clone();
         }
         // First the report: what comes now may take its time, or the process.
-        self.finish(report)?;
+        let written = self.finish(report);
         if !control.leave(leaving::LEAVE).await {
             self.shown
                 .totals(|totals| totals.coordination_failures += 1);
@@ -107,6 +111,8 @@ impl Dyno {
         if ending == Ending::Terminated {
             leaving::remove_own_data(self).await;
         }
+        // Others wait for this dyno to leave, whatever became of its words.
+        written?;
         Ok(ending)
     }
 
@@ -124,6 +130,13 @@ impl Dyno {
             .ok_or_else(|| Ending::Internal {
                 detail: "the common start is out of this machine's time".to_owned(),
             })?;
+        if start > Instant::now() + FURTHEST_START {
+            return Err(Ending::Internal {
+                detail:
+                    "the common start is further away than it can be: the target's clock was set"
+                        .to_owned(),
+            });
+        }
         shard.tell(ShardCommand::Start { at: start });
         let name = |what| format!("redyno {} {what}", self.identity.dyno);
         let asks_target = self.plan.sampler().as_ref() == Some(&self.identity.dyno);
@@ -174,7 +187,9 @@ impl Dyno {
                         if progress {
                             self.print_progress();
                         }
-                        if checkpoint {
+                        // The one of the end is the last: a checkpoint does not tell of an end,
+                        // and what comes after it is no breach.
+                        if checkpoint && !run.ended {
                             self.checkpoint();
                         }
                     }
@@ -229,17 +244,17 @@ impl Dyno {
     fn started(&mut self, run: &Underway, at: Instant) {
         let there = run.clock.redis_microseconds_at(at);
         let offset = i64::try_from(there.abs_diff(run.at_microseconds)).unwrap_or(i64::MAX);
-        self.shown.totals(|totals| {
-            totals.start = Some(Start {
-                at_microseconds: run.at_microseconds,
-                offset_microseconds: if there < run.at_microseconds {
-                    -offset
-                } else {
-                    offset
-                },
-                error_microseconds: run.error_microseconds,
-            });
-        });
+        let start = Start {
+            at_microseconds: run.at_microseconds,
+            offset_microseconds: if there < run.at_microseconds {
+                -offset
+            } else {
+                offset
+            },
+            error_microseconds: run.error_microseconds,
+        };
+        let own = self.own.sample();
+        self.shown.totals(|totals| totals.began(own, start));
         self.shown.set_started();
         self.events.print(&Event::Started {
             at_microseconds: run.at_microseconds,

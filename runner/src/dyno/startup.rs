@@ -135,7 +135,20 @@ impl Dyno {
         // From here on nothing may stand in the way of the start: without an answer the first
         // mapping is all there is.
         let (clock, drift_microseconds) = match map_clock(control, CLOCK_SAMPLES).await {
-            Ok(after) => (before.better(after), before.drift_microseconds(&after)),
+            Ok(after) => {
+                let drift = before.drift_microseconds(&after);
+                let errors = before
+                    .error_microseconds()
+                    .saturating_add(after.error_microseconds());
+                // More than both errors explain: the clock moved, and only the fresh mapping
+                // tells of now.
+                let clock = if drift <= errors {
+                    before.better(after)
+                } else {
+                    after
+                };
+                (clock, drift)
+            }
             Err(error) => {
                 tracing::warn!(%error, "Redis' clock could not be mapped again");
                 (before, 0)

@@ -61,6 +61,13 @@ impl Totals {
         }
     }
 
+    /// S has come: what was before it belongs to no second of the run.
+    pub(crate) fn began(&mut self, own: OwnSample, start: Start) {
+        self.seconds = Seconds::new(own);
+        self.own = own;
+        self.start = Some(start);
+    }
+
     /// Adds what the load thread recorded, with the own counters of the same moment. Gives back
     /// the interval, empty.
     pub(crate) fn add(&mut self, sample: Sample, own: OwnSample) -> Box<Interval> {

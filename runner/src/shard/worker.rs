@@ -27,6 +27,13 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
     let mut backoff = seed.stream(Purpose::Backoff, u64::from(number));
     loop {
+        // A server may hang up on who is idle: that is no failure of the task that comes next. One
+        // that is not there is.
+        if connection.is_closed()
+            && let Ok(fresh) = settings.target.connect(&connect_options(&settings)).await
+        {
+            connection = fresh;
+        }
         let begun = shared.engine.borrow_mut().begin(number, shared.clock.now());
         let Some(task) = begun else {
             shared.wakes[number as usize].notified().await;

@@ -62,6 +62,20 @@ async fn a_server_that_only_drops_connections_is_not_lost() {
     let mut dyno = run.dyno("web", 0);
     dyno.started().await;
     let mut connection = connect(&server).await;
+    // Every worker has a task under way when its connection goes: an idle one would only
+    // connect again.
+    let _: () = redis::cmd("CLIENT")
+        .arg("PAUSE")
+        .arg(60_000)
+        .arg("WRITE")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    dyno.until(|event| match event {
+        redyno_contract::Event::Progress(progress) => progress.waiting >= 20,
+        _ => false,
+    })
+    .await;
     let killed: u64 = redis::cmd("CLIENT")
         .arg("KILL")
         .arg("TYPE")
@@ -112,4 +126,21 @@ async fn a_report_without_a_start_has_everything_that_a_reader_expects() {
             index: 0
         }
     );
+}
+
+/// A server that hangs up on who is idle makes no task fail: the worker connects again.
+#[tokio::test]
+async fn idle_connections_that_the_server_closes_fail_no_task() {
+    let server = RedisServer::start(&["--timeout", "1"]).await.unwrap();
+    let mut plan = plans::small();
+    plan.duration_seconds = 8;
+    plan.formation[0].rate = redyno_contract::schedule::Rate::per_second(1);
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let ended = run.dyno("web", 0).end().await;
+    ended.check();
+    assert_eq!(ended.code, 0);
+    assert_eq!(*ended.ending(), Ending::Completed);
+    let books = ended.report.books;
+    assert_eq!((books.scheduled, books.completed, books.failed), (8, 8, 0));
 }

@@ -5,14 +5,15 @@ use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::json;
 
-/// One worker that has to wait for a slow target: a tiny backlog limit is reached at once.
+/// One worker on a Redis that runs for 5 ms in every 100: what falls due meanwhile has to wait.
 #[test]
 fn backlog() {
     let Some(_cluster) = quiet() else { return };
     let namespace = Namespace::new("backlog");
-    namespace.redis(None, &[]);
-    let mut dynos = web(2, 400);
+    namespace.slow_redis("50m");
+    let mut dynos = web(2, 200);
     dynos["workers"] = json!(1);
+    dynos["workload"]["objectGraph"]["maxFlats"] = json!(100);
     dynos["maxWorkerBacklog"] = json!(1);
     let finished = namespace.run(
         &with(

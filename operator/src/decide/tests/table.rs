@@ -145,6 +145,28 @@ fn accepting() {
             Over("Passed", "Passed", &[]),
         ),
         row(
+            "what a former LoadTest of the name came to says nothing of this one",
+            MANAGED,
+            |cluster| {
+                cluster.squat(&Child::Report, Some(("LoadTest", "friday", "former")));
+                cluster.look();
+                cluster.wait(20).delete(&Child::Report);
+                cluster.until_ended();
+            },
+            Over("Passed", "Passed", &[]),
+        ),
+        row(
+            "nor is it written to",
+            MANAGED,
+            |cluster| {
+                cluster.squat(&Child::Report, None);
+                let before = cluster.kept();
+                cluster.look();
+                assert_eq!(cluster.kept(), before);
+            },
+            Over("Errored", "NameConflict", &["friday-report"]),
+        ),
+        row(
             "somebody else's object of a child's name is left alone",
             MANAGED,
             |cluster| cluster.squat(&Child::Plan, None),

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub struct Connection {
     inner: MultiplexedConnection,
-    _driver: Arc<Driver>,
+    driver: Arc<Driver>,
 }
 
 /// The task that moves the bytes.
@@ -30,8 +30,13 @@ impl Connection {
     ) -> Self {
         Self {
             inner,
-            _driver: Arc::new(Driver(tokio::spawn(driver))),
+            driver: Arc::new(Driver(tokio::spawn(driver))),
         }
+    }
+
+    /// Whether the server has hung up, so that nothing more can be sent.
+    pub fn is_closed(&self) -> bool {
+        self.driver.0.is_finished()
     }
 
     /// Sends one command; an error reply is an error.

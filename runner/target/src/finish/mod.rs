@@ -87,7 +87,14 @@ async fn wait_and_remove(
     keys: &RunKeys,
     progress: &mut Progress,
 ) -> RedisResult<()> {
-    progress.left_behind = wait_for_dynos(connection, keys).await?;
+    // Who cannot see whether the dynos have left goes on as if they had.
+    progress.left_behind = match wait_for_dynos(connection, keys).await {
+        Ok(left_behind) => left_behind,
+        Err(error) => {
+            tracing::warn!(%error, "cannot see whether the dynos have left");
+            0
+        }
+    };
     let data_goes = matches!(
         plan.target.kind,
         TargetKind::Existing {
@@ -103,7 +110,14 @@ async fn wait_and_remove(
         Ok(())
     };
     // Whatever became of the data: the next run waits for the lock.
-    let released = release(connection, plan, target, keys, progress).await;
+    let mut released = release(connection, plan, target, keys, progress).await;
+    if released.is_err()
+        && let Ok(mut fresh) = target
+            .connect(&ConnectOptions::patient("redyno-finish"))
+            .await
+    {
+        released = release(&mut fresh, plan, target, keys, progress).await;
+    }
     removal.and(released)
 }
 

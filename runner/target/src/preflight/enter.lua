@@ -21,7 +21,9 @@ local function begins(text, prefix)
 end
 local function foreign()
   local marker = redis.pcall('GET', KEYS[3])
-  if marker then
+  -- A marker of another type is one; a marker that may not be read is none.
+  local unreadable = type(marker) == 'table' and not begins(marker.err or '', 'WRONGTYPE')
+  if marker and not unreadable then
     return nil, type(marker) == 'string' and marker or '1'
   end
   local size = redis.call('DBSIZE')
@@ -43,7 +45,10 @@ end
 local flushed = 0
 if ARGV[5] ~= 'none' then
   local clients = string.match(redis.call('INFO', 'clients'), 'connected_clients:(%d+)')
-  if clients and tonumber(clients) > 1 then
+  if not clients then
+    return {'flush denied', 'INFO does not say how many clients are connected'}
+  end
+  if tonumber(clients) > 1 then
     return {'other clients', tonumber(clients) - 1}
   end
   local databases = {ARGV[1]}
