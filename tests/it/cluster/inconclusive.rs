@@ -1,5 +1,6 @@
 //! Inconclusive: it ran to its end, but the evidence does not carry a verdict.
 
+use redyno_tests::command::eventually;
 use redyno_tests::installation::quiet;
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
@@ -74,20 +75,20 @@ fn start_skew() {
         .create(&load_test)
         .expect_success("creating a LoadTest");
     let pod = dyno_pod(&namespace, "skew", 1);
+    let process = eventually("the dyno's process", 60, || {
+        node.process(&namespace, &pod, "runner")
+    });
     // The start is known 3 s before it comes; the dyno is frozen over it for a moment.
-    redyno_tests::command::eventually("the start is known", 60, || {
+    eventually("the start is known", 60, || {
         let keys = namespace.redis_cli(&["--scan", "--pattern", "redyno:*:start"]);
         keys.output.contains(":start").then_some(())
     });
-    let process = node
-        .process(&namespace, &pod, "runner")
-        .expect("the dyno's process");
     node.shell(&format!(
         "sleep 1; kill -STOP {process}; sleep 3; kill -CONT {process}"
     ))
     .expect_success("freezing a dyno");
     let finished = namespace.finished("skew", 90);
-    finished.expect("Inconclusive", "StartSkew");
+    finished.expect_unless_late("Inconclusive", "StartSkew");
     let skew = finished
         .status()
         .summary

@@ -71,7 +71,9 @@ fn between_preflight_and_dynos() {
     let before = made(&namespace, "killed");
     scale_operator(1);
     let finished = namespace.finished("killed", 120);
-    finished.expect("Passed", "Passed").expect_books(50 * 4);
+    finished
+        .expect_unless_late("Passed", "Passed")
+        .expect_books(50 * 4);
     let after = made(&namespace, "killed");
     assert!(
         before.iter().all(|uid| after.contains(uid)),
@@ -105,7 +107,9 @@ fn while_running() {
     let before = made(&namespace, "running");
     kill_operator();
     let finished = namespace.finished("running", 120);
-    finished.expect("Passed", "Passed").expect_books(50 * 10);
+    finished
+        .expect_unless_late("Passed", "Passed")
+        .expect_books(50 * 10);
     let after = made(&namespace, "running");
     assert!(
         before.iter().all(|uid| after.contains(uid)),
