@@ -158,7 +158,7 @@ impl Finished {
     /// Whether the machine was too noisy for a verdict; says so.
     pub fn was_late(&self) -> bool {
         let late = self.status().verdict.as_deref() == Some("Inconclusive")
-            && self.reason() == "ScheduleLag";
+            && ["ScheduleLag", "RateNotDelivered"].contains(&self.reason().as_str());
         if late {
             eprintln!("a noisy machine: {}", self.message());
         }
