@@ -3,6 +3,7 @@
 use redyno_crds::LoadTest;
 use serde_json::{Value, json};
 
+use crate::command::eventually;
 use crate::namespace::Namespace;
 
 /// A small LoadTest on the Redis of [`Namespace::redis`]: one dyno of 4 workers, 50 tasks/s, 4 s.
@@ -84,6 +85,10 @@ impl Namespace {
             }
             self.kubectl(&["delete", "loadtest", name])
                 .expect_success("deleting a LoadTest");
+            let selector = format!("redyno.dev/loadtest={name}");
+            eventually("the pods of the former run are gone", 90, || {
+                self.list("pods", &selector).is_empty().then_some(())
+            });
         }
     }
 

@@ -24,7 +24,8 @@ pub fn build(run: &Run<'_>) -> ConfigMap {
     }
     ConfigMap {
         metadata: run.metadata(&Child::Plan),
-        immutable: Some(true),
+        // Not immutable: a node would go on handing out the plan of a former run of the same name
+        // for as long as a pod of that one is on its way out. Nobody ever changes it.
         data: Some(data),
         binary_data: None,
     }
