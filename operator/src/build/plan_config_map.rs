@@ -14,7 +14,7 @@ pub const PLAN_KEY: &str = "plan.json";
 /// Key of a managed target's URL. An existing target's stands in its Secret, never here.
 pub const URL_KEY: &str = "url";
 
-/// The plan ConfigMap: immutable, so that all pods of the run read the same.
+/// The plan ConfigMap, read by all pods of the run.
 pub fn build(run: &Run<'_>) -> ConfigMap {
     let plan = serde_json::to_string_pretty(&run.resolved.plan)
         .expect("a plan has string keys only and no fallible serializer");
@@ -26,6 +26,7 @@ pub fn build(run: &Run<'_>) -> ConfigMap {
         metadata: run.metadata(&Child::Plan),
         // Not immutable: a node would go on handing out the plan of a former run of the same name
         // for as long as a pod of that one is on its way out. Nobody ever changes it.
+        immutable: None,
         data: Some(data),
         binary_data: None,
     }
