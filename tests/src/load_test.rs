@@ -92,6 +92,23 @@ impl Namespace {
         }
     }
 
+    /// Creates a LoadTest and waits until its dynos have started.
+    ///
+    /// # Panics
+    /// If it is refused, or not started within `seconds`.
+    #[track_caller]
+    pub fn start(&self, load_test: &Value, seconds: u64) {
+        self.create(load_test).expect_success("creating a LoadTest");
+        let name = load_test["metadata"]["name"].as_str().expect("a name");
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Started",
+            &format!("loadtest/{name}"),
+            &format!("--timeout={seconds}s"),
+        ])
+        .expect_success("waiting for Started");
+    }
+
     /// Waits until a LoadTest is finished, as the README says.
     ///
     /// # Panics

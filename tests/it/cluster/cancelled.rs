@@ -32,17 +32,7 @@ fn in_mid_run() {
     let Some(_cluster) = shared() else { return };
     let namespace = Namespace::new("midrun");
     namespace.redis(None, &[]);
-    namespace
-        .create(&with(small("midrun"), "/durationSeconds", 120))
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/midrun",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&with(small("midrun"), "/durationSeconds", 120), 60);
     namespace
         .kubectl(&["patch", "loadtest", "midrun", "--type=merge", "-p", CANCEL])
         .expect_success("kubectl patch");

@@ -34,17 +34,7 @@ fn deleted_in_mid_run() {
         "/formation/0",
         web(2, 20),
     );
-    namespace
-        .create(&load_test)
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/deleted",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&load_test, 60);
     let pod = dyno_pod(&namespace, "deleted", 1);
     namespace
         .kubectl(&["delete", "pod", &pod, "--wait=false"])
@@ -67,17 +57,7 @@ fn a_managed_redis_taken_away() {
         "/target",
         json!({"managed": {"plan": "mini", "scalePercent": 50}}),
     );
-    namespace
-        .create(&load_test)
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/taken",
-            "--timeout=90s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&load_test, 90);
     namespace
         .kubectl(&["delete", "pod", "taken-redis", "--wait=false"])
         .expect_success("deleting the Redis");

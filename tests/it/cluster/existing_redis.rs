@@ -18,17 +18,7 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
         namespace.redis_cli(&all).expect_success("redis-cli")
     };
     authenticated(&["SET", "somebody:else", "keep me"]);
-    namespace
-        .create(&with(small("existing"), "/formation/0", web(2, 50)))
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/existing",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&with(small("existing"), "/formation/0", web(2, 50)), 60);
     // While it runs: the dynos' own metrics.
     let pods = namespace.list("pods", "redyno.dev/dyno-type=web");
     assert_eq!(pods.len(), 2);

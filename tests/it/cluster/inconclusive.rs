@@ -20,17 +20,7 @@ fn a_report_is_missing() {
         "/formation/0",
         web(2, 20),
     );
-    namespace
-        .create(&load_test)
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/wiped",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&load_test, 60);
     let pod = namespace
         .get("pod", &dyno_pod(&namespace, "wiped", 0))
         .expect("the dyno's pod");

@@ -93,17 +93,7 @@ fn while_running() {
     let Some(_cluster) = quiet() else { return };
     let namespace = Namespace::new("running");
     namespace.redis(None, &[]);
-    namespace
-        .create(&with(small("running"), "/durationSeconds", 10))
-        .expect_success("creating a LoadTest");
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Started",
-            "loadtest/running",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for Started");
+    namespace.start(&with(small("running"), "/durationSeconds", 10), 60);
     let before = made(&namespace, "running");
     kill_operator();
     let finished = namespace.finished("running", 120);
