@@ -11,9 +11,19 @@ use super::draft::{Draft, Latch};
 use crate::build::names::Child;
 use crate::build::plan_config_map;
 
+/// What a spec comes to.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// The spec, resolved: by the plan that the run began with, once there is one.
+    pub(super) resolved: Resolved,
+    /// Set if the catalogue has lost something that is still needed to start the run: it cannot go
+    /// on, and what it has done so far has to be undone by its plan.
+    pub(super) lost: Option<String>,
+}
+
 /// The spec, resolved. A run that is under way keeps the plan that it began with, whatever became
 /// of the catalogue since.
-pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Resolved> {
+pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
     let identity = RunIdentity {
         namespace: draft
             .load_test
@@ -47,12 +57,24 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Resolved> {
                 reasons::VALID,
                 "the spec is valid",
             );
-            ControlFlow::Continue(resolved)
+            ControlFlow::Continue(Accepted {
+                resolved,
+                lost: None,
+            })
         }
-        (Err(_), Some(plan)) if is_under_way(draft, &plan) => {
-            ControlFlow::Continue(from_plan(plan))
+        (Err(problems), Some(plan)) => {
+            let lost = (!is_under_way(draft, &plan)).then(|| {
+                format!(
+                    "the spec was valid when the run began, but the administrator's catalogue has changed since: {}",
+                    Invalid::list(&problems)
+                )
+            });
+            ControlFlow::Continue(Accepted {
+                resolved: from_plan(plan),
+                lost,
+            })
         }
-        (Err(problems), _) => {
+        (Err(problems), None) => {
             let message = Invalid::list(&problems);
             draft.condition(
                 ACCEPTED,

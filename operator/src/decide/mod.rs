@@ -28,13 +28,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use redyno_contract::Reason;
 use redyno_crds::conditions::{self, FINISHED};
 use redyno_crds::{LoadTest, LoadTestStatus};
 
 use crate::build::names::Child;
 use crate::cluster::Observed;
 use crate::events::Notice;
+use crate::evidence::Cause;
 use crate::settings::Settings;
+use accept::Accepted;
 use draft::Draft;
 
 /// What to do, in this order.
@@ -102,11 +105,16 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
     if is_finished(draft.load_test) {
         return retention::step(draft);
     }
-    let resolved = accept::step(draft)?;
+    let Accepted { resolved, lost } = accept::step(draft)?;
     let run = draft.run(&resolved);
     let collected = collect::step(draft);
     if let Some(given_up) = &collected.given_up {
         return stop::step(draft, run, &collected, given_up);
+    }
+    if let Some(message) = lost {
+        let reason = Reason::InvalidSpec;
+        let cause = Cause::NotStarted { reason, message };
+        return stop::give_up(draft, run, &collected, cause);
     }
     cancel::step(draft, run, &collected)?;
     children::config_maps(draft, run, &collected)?;

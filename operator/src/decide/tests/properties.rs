@@ -39,6 +39,8 @@ enum Happens {
     JobPastDeadline,
     Refused(usize),
     Cancelled,
+    /// The administrator takes a size out of the catalogue.
+    SizeWithdrawn,
     /// The operator is killed after so many steps of its next decision.
     Killed(usize),
 }
@@ -70,6 +72,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => Just(JobPastDeadline),
         1 => (0..7_usize).prop_map(Refused),
         1 => Just(Cancelled),
+        1 => Just(SizeWithdrawn),
         3 => (0..5_usize).prop_map(Killed),
     ]
 }
@@ -241,6 +244,9 @@ fn happen(cluster: &mut Cluster, event: &Happens) {
         }
         Happens::Cancelled => {
             cluster.cancel();
+        }
+        Happens::SizeWithdrawn => {
+            cluster.load_test.spec.formation[0].size = Some("withdrawn".to_owned());
         }
         Happens::Killed(steps) => {
             let decision = cluster.decide();

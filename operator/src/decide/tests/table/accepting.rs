@@ -1,7 +1,7 @@
 //! Is the spec accepted, and is everything made that it needs?
 
 use redyno_contract::message::PreflightResult;
-use redyno_crds::conditions::PREFLIGHT_PASSED;
+use redyno_crds::conditions::{ACCEPTED, PREFLIGHT_PASSED};
 
 use super::{
     Expect::{Over, Waiting},
@@ -9,6 +9,9 @@ use super::{
 };
 use crate::build::names::Child;
 use crate::fixtures::{EXISTING, MANAGED};
+
+/// What the API server says of a quota that is used up.
+const QUOTA: &str = "pods \"x\" is forbidden: exceeded quota: small";
 
 #[test]
 fn accepting() {
@@ -27,6 +30,43 @@ fn accepting() {
                     "premium-99".to_owned();
             },
             Over("Errored", "InvalidSpec", &["premium-99", "premium-14"]),
+        ),
+        row(
+            "a size that the catalogue loses before the dynos are made: the target is given back",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight().start_pod("preflight");
+                cluster.look();
+                cluster.load_test.spec.formation[0].size = Some("withdrawn".to_owned());
+                cluster.look();
+                assert!(cluster.done.contains(&"-preflight".to_owned()));
+                assert!(!cluster.done.contains(&"+web".to_owned()));
+                finish(cluster);
+                assert_eq!(cluster.condition(ACCEPTED), "False InvalidSpec");
+            },
+            Over(
+                "Errored",
+                "InvalidSpec",
+                &["withdrawn", "catalogue has changed", "performance-2xl"],
+            ),
+        ),
+        row(
+            "between one type's dynos and the other's: those that are there are stopped first",
+            EXISTING,
+            |cluster| {
+                cluster
+                    .refuses
+                    .push((Child::Dynos("worker".to_owned()), QUOTA.to_owned()));
+                cluster.until_dynos();
+                cluster.start_pod("web.1");
+                cluster.load_test.spec.formation[0].size = Some("withdrawn".to_owned());
+                cluster.look();
+                assert!(cluster.done.contains(&"-web".to_owned()));
+                assert_eq!(cluster.done.last().unwrap(), "+finish");
+                assert_eq!(cluster.status().verdict, None);
+                finish(cluster);
+            },
+            Over("Errored", "InvalidSpec", &["withdrawn"]),
         ),
         row(
             "what a former LoadTest of the name left is waited for",
@@ -101,10 +141,7 @@ fn accepting() {
             "a quota is waited for",
             MANAGED,
             |cluster| {
-                cluster.refuses.push((
-                    Child::RedisPod,
-                    "pods \"x\" is forbidden: exceeded quota: small".to_owned(),
-                ));
+                cluster.refuses.push((Child::RedisPod, QUOTA.to_owned()));
             },
             Waiting(PREFLIGHT_PASSED, "False QuotaExceeded"),
         ),
@@ -112,10 +149,7 @@ fn accepting() {
             "until the start timeout",
             MANAGED,
             |cluster| {
-                cluster.refuses.push((
-                    Child::RedisPod,
-                    "pods \"x\" is forbidden: exceeded quota: small".to_owned(),
-                ));
+                cluster.refuses.push((Child::RedisPod, QUOTA.to_owned()));
                 cluster.look();
                 cluster.wait(300);
             },
@@ -125,10 +159,7 @@ fn accepting() {
             "a quota that was raised in time",
             MANAGED,
             |cluster| {
-                cluster.refuses.push((
-                    Child::RedisPod,
-                    "pods \"x\" is forbidden: exceeded quota: small".to_owned(),
-                ));
+                cluster.refuses.push((Child::RedisPod, QUOTA.to_owned()));
                 cluster.look();
                 cluster.wait(100).refuses.clear();
                 cluster.until_ended();
