@@ -114,9 +114,21 @@ fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
     })
 }
 
-/// A missing Secret, and a missing key in one, show only in the events of a pod.
+/// What a node says of a pod once all its volumes are there.
+const AFTER_MOUNTING: [&str; 4] = ["Pulling", "Pulled", "Created", "Started"];
+
+/// A missing Secret, and a missing key in one, show only in the events of a pod; so does that they
+/// have been found since. An image may take minutes after that.
 fn of_mount(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
-    let event = last_event(observed, pod.metadata.uid.as_deref()?, "FailedMount")?;
+    let uid = pod.metadata.uid.as_deref()?;
+    let event = last_event(observed, uid, "FailedMount")?;
+    let has_healed = AFTER_MOUNTING
+        .iter()
+        .filter_map(|reason| last_event(observed, uid, reason))
+        .any(|later| later.at >= event.at);
+    if has_healed {
+        return None;
+    }
     let text = event.message.to_lowercase();
     let secret = secret_of(pod).unwrap_or("of the target");
     let (reason, message) = if text.contains("non-existent secret key") {

@@ -7,10 +7,11 @@ use redyno_contract::Reason;
 use redyno_contract::outcome::Fate;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
+use super::children::{self, Standing};
 use super::draft::{Draft, later};
 use super::survey::{self, Dyno, Stage};
 use super::waiting::{self, NODE_LOST_AFTER, Waited};
-use super::{Effect, children, stop};
+use super::{Effect, reservation, stop};
 use crate::build::names::Child;
 use crate::build::{Run, dyno_job};
 use crate::cluster::{created, job_end};
@@ -39,6 +40,7 @@ const DUPLICATE: i32 = 76;
 pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
     for dynos in &run.resolved.formation {
         let child = Child::Dynos(dynos.dyno_type.clone());
+        still_in_time(draft, run, collected, &child)?;
         children::ensure(draft, run, collected, &child, |run| {
             Effect::CreateJob(child.clone(), Box::new(dyno_job::build(run, dynos)))
         })?;
@@ -65,6 +67,25 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
         watch(draft, run, collected)
     } else {
         wait(draft, run, collected, &dynos)
+    }
+}
+
+/// Gives up if these dynos are still to be made and the preflight is too long ago.
+fn still_in_time(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+    child: &Child,
+) -> ControlFlow<()> {
+    let expired = reservation::of_preflight(draft, run, collected)
+        .and_then(|reservation| reservation.expired(draft.now));
+    match expired {
+        Some(message) if children::standing(draft, child) == Standing::ToCreate => {
+            let reason = Reason::StartTimeout;
+            let cause = Cause::NotStarted { reason, message };
+            stop::give_up(draft, run, collected, cause)
+        }
+        Some(_) | None => ControlFlow::Continue(()),
     }
 }
 
@@ -261,6 +282,7 @@ fn wait(
             .filter_map(|dyno| Some((dyno.name.to_string(), dyno.pod.as_deref()?)))
             .collect(),
         timeout_reason: Reason::StartTimeout,
+        is_partial: observed.dynos.len() < run.resolved.formation.len(),
     };
     waiting::step(draft, run, collected, &waited)
 }

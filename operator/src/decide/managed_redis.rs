@@ -75,6 +75,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
             job: None,
             pods: vec![("the managed Redis".to_owned(), pod)],
             timeout_reason: Reason::ManagedRedisNotReady,
+            is_partial: false,
         },
     )
 }

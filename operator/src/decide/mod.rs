@@ -15,6 +15,7 @@ mod dynos;
 mod finish;
 mod managed_redis;
 mod preflight;
+mod reservation;
 mod retention;
 mod stop;
 mod survey;

@@ -190,7 +190,8 @@ fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFl
         what: "the preflight",
         since,
         until: later(since, timeout),
-        job: Some(job),
+        // Once there is a pod, what kept the Job from making one has healed.
+        job: pods.is_empty().then_some(job),
         pods: draft
             .observed
             .pods
@@ -199,6 +200,7 @@ fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFl
             .map(|pod| ("the preflight".to_owned(), pod.as_ref()))
             .collect(),
         timeout_reason: Reason::StartTimeout,
+        is_partial: false,
     };
     waiting::step(draft, run, collected, &waited)
 }

@@ -8,8 +8,8 @@ use redyno_crds::conclude::conclude_judged;
 
 use super::draft::Draft;
 use super::managed_redis::{self, Redis};
-use super::stop;
 use super::survey::{self, Dyno};
+use super::{reservation, stop};
 use crate::build::Run;
 use crate::evidence::{Cause, Collected};
 
@@ -76,7 +76,13 @@ fn conclude(
             Redis::Ended(detail) => facts.managed_redis_ended = Some(detail),
         }
     }
-    let judgement = judge(&run.resolved.plan, &facts, &outcomes);
+    let mut judgement = judge(&run.resolved.plan, &facts, &outcomes);
+    if judgement.reason == Reason::TargetChanged
+        && let Some(note) = reservation::of_preflight(draft, run, collected)
+            .and_then(|reservation| reservation.late_release(draft))
+    {
+        judgement.message = format!("{} {note}", judgement.message);
+    }
     let notes = draft.notes(cleanup);
     conclude_judged(
         &mut draft.status,

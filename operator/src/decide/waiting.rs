@@ -44,6 +44,9 @@ pub(super) struct Waited<'a> {
     pub(super) pods: Vec<(String, &'a Pod)>,
     /// The verdict's reason if nothing else is known by then.
     pub(super) timeout_reason: Reason,
+    /// Something else of the same step is still to be made, and may be refused: that has its own
+    /// time and is what is named, so that the two do not take turns.
+    pub(super) is_partial: bool,
 }
 
 /// Waits: names the cause after a while, gives up in the end.
@@ -54,7 +57,8 @@ pub(super) fn step(
     waited: &Waited<'_>,
 ) -> ControlFlow<()> {
     let cause = cause(waited, draft.observed);
-    let is_over = draft.now >= waited.until;
+    let is_over = draft.now >= waited.until && !waited.is_partial;
+    let is_named = draft.now >= later(waited.since, NAMED_AFTER) && !waited.is_partial;
     match cause {
         Some(cause) if cause.hopeless || is_over => {
             let message = if is_over {
@@ -92,9 +96,8 @@ pub(super) fn step(
                 },
             );
         }
-        Some(cause) if draft.now >= later(waited.since, NAMED_AFTER) => {
-            name_cause(draft, cause.reason, &cause.message);
-        }
+        Some(cause) if is_named => name_cause(draft, cause.reason, &cause.message),
+        None if is_named => forget_cause(draft, waited.what),
         Some(_) | None => {}
     }
     if draft.now < later(waited.since, NAMED_AFTER) {
@@ -117,13 +120,30 @@ pub(super) fn begin(draft: &mut Draft<'_>, type_: &str, message: &str) {
 
 /// Names a cause in the condition that is waited for. One that is True stays so.
 pub(super) fn name_cause(draft: &mut Draft<'_>, reason: Reason, message: &str) {
-    let type_ = if draft.is_true(PREFLIGHT_PASSED) {
+    let type_ = waited_for(draft);
+    if !draft.is_true(type_) {
+        draft.condition(type_, ConditionStatus::False, reason.as_str(), message);
+    }
+}
+
+/// Takes a cause back that has healed.
+fn forget_cause(draft: &mut Draft<'_>, what: &str) {
+    let type_ = waited_for(draft);
+    let names_one = condition(&draft.status.conditions, type_).is_some_and(|condition| {
+        condition.status == ConditionStatus::False.as_str() && condition.reason != reasons::WAITING
+    });
+    if names_one {
+        let message = format!("waiting for {what}");
+        draft.condition(type_, ConditionStatus::False, reasons::WAITING, &message);
+    }
+}
+
+/// The condition that is waited for.
+fn waited_for(draft: &Draft<'_>) -> &'static str {
+    if draft.is_true(PREFLIGHT_PASSED) {
         DYNOS_READY
     } else {
         PREFLIGHT_PASSED
-    };
-    if !draft.is_true(type_) {
-        draft.condition(type_, ConditionStatus::False, reason.as_str(), message);
     }
 }
 

@@ -112,6 +112,54 @@ fn preflight() {
             Over("Errored", "SecretKeyMissing", &["till", "url"]),
         ),
         row(
+            "a Secret that came in time is not named while the image is still being pulled",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight();
+                cluster.pod_event(
+                    "preflight",
+                    "FailedMount",
+                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
+                );
+                cluster.wait(15).look();
+                assert_eq!(cluster.condition(PREFLIGHT_PASSED), "False SecretNotFound");
+                cluster
+                    .wait(10)
+                    .pod_event("preflight", "Pulling", "Pulling image \"x\"");
+            },
+            Waiting(PREFLIGHT_PASSED, "False Waiting"),
+        ),
+        row(
+            "one that a node cannot find again is",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight();
+                cluster.pod_event("preflight", "Pulled", "Container image already present");
+                cluster.wait(15).pod_event(
+                    "preflight",
+                    "FailedMount",
+                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
+                );
+            },
+            Waiting(PREFLIGHT_PASSED, "False SecretNotFound"),
+        ),
+        row(
+            "a refusal of its pod that has healed is not what it waits for",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight();
+                let job = cluster.observed.preflight.as_ref().unwrap();
+                let uid = job.metadata.uid.clone().unwrap();
+                cluster.event(
+                    &uid,
+                    "FailedCreate",
+                    "Error creating: pods \"x\" is forbidden: violates PodSecurity",
+                );
+                cluster.wait(15);
+            },
+            Waiting(PREFLIGHT_PASSED, "False Waiting"),
+        ),
+        row(
             "an image that cannot be pulled is waited for",
             EXISTING,
             |cluster| {

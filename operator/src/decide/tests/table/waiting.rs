@@ -1,13 +1,15 @@
 //! Dynos that are not ready, and why.
 
+use redyno_contract::message::PreflightResult;
 use redyno_contract::report::Ending;
 use redyno_crds::conditions::DYNOS_READY;
 
 use super::{
     Expect::{Over, Waiting},
-    check, row,
+    check, finish, row,
 };
-use crate::fixtures::{Cluster, MANAGED};
+use crate::build::names::Child;
+use crate::fixtures::{Cluster, EXISTING, MANAGED, preflight_record};
 
 fn quota_event(cluster: &mut Cluster) {
     let uid = cluster.observed.dynos["web"].metadata.uid.clone().unwrap();
@@ -20,6 +22,15 @@ fn quota_event(cluster: &mut Cluster) {
         "FailedCreate",
         "Error creating: pods \"friday-web-0-x\" is forbidden: exceeded quota: tight, requested: cpu=1",
     );
+}
+
+/// The dynos of the one type are there, a quota refuses those of the other.
+fn refuse_worker(cluster: &mut Cluster) {
+    cluster.refuses.push((
+        Child::Dynos("worker".to_owned()),
+        "jobs.batch \"x\" is forbidden: exceeded quota: tight".to_owned(),
+    ));
+    cluster.until_dynos();
 }
 
 #[test]
@@ -70,6 +81,73 @@ fn waiting_for_dynos() {
                 cluster.until_ended();
             },
             Over("Passed", "Passed", &[]),
+        ),
+        row(
+            "a cause that has healed is taken back",
+            MANAGED,
+            |cluster| {
+                cluster.until_dynos();
+                cluster.set_pod_condition("web.1", "PodScheduled", "False", "Unschedulable");
+                cluster.wait(20).look();
+                assert_eq!(cluster.condition(DYNOS_READY), "False Unschedulable");
+                cluster.set_pod_condition("web.1", "PodScheduled", "True", "");
+                cluster.start_pod("web.1");
+                cluster.wait(5);
+            },
+            Waiting(DYNOS_READY, "False Waiting"),
+        ),
+        row(
+            "a type that a quota refuses beside one that does not fit: the refusal is named, and stays",
+            EXISTING,
+            |cluster| {
+                refuse_worker(cluster);
+                cluster.set_pod_condition("web.1", "PodScheduled", "False", "Unschedulable");
+                let mut told = Vec::new();
+                for _ in 0..6 {
+                    cluster.wait(5).look();
+                    told.push(cluster.condition(DYNOS_READY));
+                }
+                assert_eq!(told, ["False QuotaExceeded"; 6]);
+                let writes = cluster.status_writes;
+                cluster.wait(5).look();
+                assert_eq!(cluster.status_writes, writes, "nothing flaps");
+            },
+            Waiting(DYNOS_READY, "False QuotaExceeded"),
+        ),
+        row(
+            "once it is not refused any more, what does not fit is named",
+            EXISTING,
+            |cluster| {
+                refuse_worker(cluster);
+                cluster.set_pod_condition("web.1", "PodScheduled", "False", "Unschedulable");
+                cluster.wait(15).look();
+                cluster.refuses.clear();
+                cluster.wait(10).look();
+                cluster.wait(10);
+            },
+            Waiting(DYNOS_READY, "False Unschedulable"),
+        ),
+        row(
+            "a quota that never gives way is what the run ends by, not the dynos that are there",
+            EXISTING,
+            |cluster| {
+                refuse_worker(cluster);
+                cluster.ready_pod("web.1");
+                cluster.wait(60).look();
+                finish(cluster);
+            },
+            Over("Errored", "QuotaExceeded", &["friday-worker"]),
+        ),
+        row(
+            "what is hopeless with the dynos that are there ends it before that",
+            EXISTING,
+            |cluster| {
+                refuse_worker(cluster);
+                cluster.stick_pod("web.1", "InvalidImageName");
+                cluster.look();
+                finish(cluster);
+            },
+            Over("Errored", "ImagePullFailed", &["web.1"]),
         ),
         row(
             "a quota shows in the Job's events only",
@@ -156,6 +234,74 @@ fn waiting_for_dynos() {
                 assert!(cluster.done.contains(&"-web".to_owned()));
             },
             Over("Errored", "InternalInconsistency", &["web.1"]),
+        ),
+    ]);
+}
+
+#[test]
+fn an_operator_that_was_away() {
+    check(&[
+        row(
+            "for so long that the preflight's reservation is gone: no dyno is released in vain",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight().start_pod("preflight");
+                let record = preflight_record(PreflightResult::Passed, "fine");
+                cluster.end_pod("preflight", 0, Some(record));
+                cluster.wait(120).look();
+                assert!(!cluster.done.contains(&"+web".to_owned()));
+                assert_eq!(cluster.done.last().unwrap(), "+finish");
+                finish(cluster);
+            },
+            Over("Errored", "StartTimeout", &["operator was away", "120 s"]),
+        ),
+        row(
+            "a little less: the dynos are released, and have time",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight().start_pod("preflight");
+                let record = preflight_record(PreflightResult::Passed, "fine");
+                cluster.end_pod("preflight", 0, Some(record));
+                cluster.wait(119).until_ended();
+                finish(cluster);
+            },
+            Over("Passed", "Passed", &[]),
+        ),
+        row(
+            "or have not: then that is said beside what they saw",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight().start_pod("preflight");
+                let record = preflight_record(PreflightResult::Passed, "fine");
+                cluster.end_pod("preflight", 0, Some(record));
+                cluster.wait(110).look();
+                cluster.wait(20);
+                for name in ["web.1", "worker.1"] {
+                    let detail = "no phase".to_owned();
+                    cluster.dyno_ends(name, 65, Ending::TargetChanged { detail });
+                }
+                finish(cluster);
+            },
+            Over(
+                "Errored",
+                "TargetChanged",
+                &["no phase", "released the dynos only 110 s after"],
+            ),
+        ),
+        row(
+            "a target that changed with the operator there is nothing else",
+            EXISTING,
+            |cluster| {
+                cluster.until_dynos().wait(5);
+                for name in ["web.1", "worker.1"] {
+                    let detail = "no phase".to_owned();
+                    cluster.dyno_ends(name, 65, Ending::TargetChanged { detail });
+                }
+                finish(cluster);
+                let message = cluster.status().message.clone().unwrap();
+                assert!(!message.contains("operator"), "{message}");
+            },
+            Over("Errored", "TargetChanged", &["no phase"]),
         ),
     ]);
 }
