@@ -19,57 +19,75 @@ use crate::cluster::{Refused, RefusedKind};
 use crate::decide::{Decision, Effect};
 use crate::error::Error;
 
-/// What came of a decision.
+/// What came of writing a decision down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It was written already.
+    Already,
+    /// It is written now.
+    Now,
+    /// Somebody else has written meanwhile: look again.
+    Conflict,
+}
+
+/// What came of a decision's effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// There was nothing to do.
     Nothing,
     /// The cluster has changed: look again.
     Changed,
-    /// Somebody else has written meanwhile: look again.
-    Conflict,
     /// A creation was refused for a reason that is the user's to know.
     Refused(Refused),
 }
 
-/// Carries a decision out, in its order, up to the first failure: the next look derives the rest.
+/// Writes down what is known and what is about to be done: reports first, then the status. Nothing
+/// else may be done, and nothing told, before that.
 ///
 /// # Errors
 /// If the API server cannot be asked, or says that we may not.
-pub async fn apply(
+pub async fn write(
     client: &Client,
     load_test: &LoadTest,
     decision: &Decision,
-) -> Result<Applied, Error> {
-    let Decision {
-        store: data,
-        status,
-        effects,
-        notices: _,
-        requeue: _,
-    } = decision;
+) -> Result<Written, Error> {
     let namespace = load_test.namespace().unwrap_or_default();
-    let name = load_test.name_any();
-    let mut changed = false;
-    if !data.is_empty() {
-        store(client, &namespace, &Child::Report.name(&name), data)
+    let mut written = Written::Already;
+    if !decision.store.is_empty() {
+        let name = Child::Report.name(&load_test.name_any());
+        store(client, &namespace, &name, &decision.store)
             .await
             .map_err(|source| Error::Store {
                 source: Box::new(source),
             })?;
-        changed = true;
+        written = Written::Now;
     }
-    if load_test.status.as_ref() != Some(status) {
+    if load_test.status.as_ref() != Some(&decision.status) {
         if !write_status(client, load_test, decision).await? {
-            return Ok(Applied::Conflict);
+            return Ok(Written::Conflict);
         }
-        changed = true;
+        written = Written::Now;
     }
+    Ok(written)
+}
+
+/// Creates and deletes what a decision says, in its order, up to the first failure: the next look
+/// derives the rest.
+///
+/// # Errors
+/// If the API server cannot be asked, or says that we may not.
+pub async fn carry_out(
+    client: &Client,
+    load_test: &LoadTest,
+    effects: &[Effect],
+) -> Result<Applied, Error> {
+    let namespace = load_test.namespace().unwrap_or_default();
+    let name = load_test.name_any();
+    let api = Writer {
+        client,
+        namespace: &namespace,
+    };
     for effect in effects {
-        let api = Writer {
-            client,
-            namespace: &namespace,
-        };
         let refused = match effect {
             Effect::CreateConfigMap(child, object) => {
                 api.create::<ConfigMap>(child, object).await?
@@ -95,12 +113,11 @@ pub async fn apply(
         if let Some(refused) = refused {
             return Ok(Applied::Refused(refused));
         }
-        changed = true;
     }
-    Ok(if changed {
-        Applied::Changed
-    } else {
+    Ok(if effects.is_empty() {
         Applied::Nothing
+    } else {
+        Applied::Changed
     })
 }
 

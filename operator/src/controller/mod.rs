@@ -17,7 +17,7 @@ use redyno_crds::LoadTest;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Applied, Written, carry_out, write};
 use crate::backoff::Backoff;
 use crate::build::labels;
 use crate::cluster::Refused;
@@ -225,13 +225,21 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             Box::pin(observe(&context.client, &context.pods, &load_test, now)).await?;
         observed.refused = refused.take();
         let decision = decide(&load_test, &observed, now, &context.settings);
-        let applied = apply(&context.client, &load_test, &decision).await?;
-        if applied != Applied::Conflict {
-            tell(context, &load_test, &decision.notices).await;
+        let written = write(&context.client, &load_test, &decision).await?;
+        if written == Written::Conflict {
+            continue;
         }
-        match applied {
-            Applied::Changed | Applied::Conflict => {}
+        // At the same time: what is written is told even if an effect fails, and no effect waits
+        // for an event.
+        let (applied, ()) = futures::future::join(
+            carry_out(&context.client, &load_test, &decision.effects),
+            tell(context, &load_test, &decision.notices),
+        )
+        .await;
+        match applied? {
+            Applied::Changed => {}
             Applied::Refused(by) => refused = Some(by),
+            Applied::Nothing if written == Written::Now => {}
             Applied::Nothing => {
                 return Ok(decision
                     .requeue

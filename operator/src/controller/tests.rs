@@ -269,6 +269,23 @@ async fn a_right_that_we_lack_is_our_error_and_no_verdict() {
 }
 
 #[tokio::test]
+async fn what_was_written_is_told_even_if_nothing_else_succeeds() {
+    let shell = Shell::new(
+        MANAGED,
+        Box::new(|method, path, _| {
+            (*method == Method::POST && path.ends_with("/configmaps"))
+                .then(|| status(500, "InternalError", "etcd is gone"))
+        }),
+    );
+    let error = shell.look().await.unwrap_err();
+    assert_eq!(error.category(), "server");
+    assert_eq!(shell.told(), ["Accepted"]);
+    assert_eq!(reason(&shell.load_test(), "Accepted"), "Valid");
+    shell.look().await.unwrap_err();
+    assert_eq!(shell.told(), ["Accepted"], "once");
+}
+
+#[tokio::test]
 async fn a_quota_is_the_users_to_know() {
     let shell = Shell::new(
         MANAGED,
