@@ -75,6 +75,15 @@ pub(crate) struct RunArguments {
     )]
     pub(crate) linger_seconds: u32,
 
+    /// Whether dynos are annotated for a Prometheus that finds pods by `prometheus.io/scrape`.
+    #[arg(
+        long,
+        env = "REDYNO_SCRAPE_ANNOTATIONS",
+        default_value_t = false,
+        action = ArgAction::Set
+    )]
+    pub(crate) scrape_annotations: bool,
+
     /// Where to serve /metrics, /healthz and /readyz.
     #[arg(long, env = "REDYNO_HTTP", default_value = "0.0.0.0:8080")]
     pub(crate) http: SocketAddr,
@@ -138,6 +147,7 @@ impl RunArguments {
             image_pull_secrets,
             catalogue,
             linger_seconds,
+            scrape_annotations,
             http: _,
             failed_verdict_is_stalled,
             log_format: _,
@@ -166,6 +176,7 @@ impl RunArguments {
             image_pull_policy: image_pull_policy.clone(),
             image_pull_secrets: secrets,
             linger_seconds: *linger_seconds,
+            scrape_annotations: *scrape_annotations,
             failed_verdict_is_stalled: *failed_verdict_is_stalled,
         })
     }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub image_pull_secrets: Vec<String>,
     /// How long a dyno stays after its report, to be scraped once more.
     pub linger_seconds: u32,
+    /// Whether dynos are annotated for a Prometheus that finds pods by `prometheus.io/scrape`.
+    pub scrape_annotations: bool,
     /// Whether a verdict other than Passed makes the LoadTest `Stalled` for tools that read it.
     pub failed_verdict_is_stalled: bool,
 }

@@ -19,6 +19,8 @@ use super::{Run, labels, pod_security, redis_pod};
 pub const CONTAINER: &str = "runner";
 /// Name of the port of probes and metrics.
 pub const METRICS_PORT: &str = "metrics";
+/// Its number.
+const METRICS_PORT_NUMBER: i32 = 9090;
 /// Where plan and target are mounted.
 const CONFIG_PATH: &str = "/etc/redyno";
 /// Where Kubernetes reads a container's last words from.
@@ -62,7 +64,7 @@ pub fn container(run: &Run<'_>, command: Command) -> Container {
                 "--report",
                 TERMINATION_LOG,
                 "--http",
-                "0.0.0.0:9090",
+                &format!("0.0.0.0:{METRICS_PORT_NUMBER}"),
             ]
             .map(str::to_owned)
             .to_vec(),
@@ -80,7 +82,7 @@ pub fn container(run: &Run<'_>, command: Command) -> Container {
         }]),
         ports: Some(vec![ContainerPort {
             name: Some(METRICS_PORT.to_owned()),
-            container_port: 9090,
+            container_port: METRICS_PORT_NUMBER,
             ..ContainerPort::default()
         }]),
         termination_message_path: Some(TERMINATION_LOG.to_owned()),
@@ -101,6 +103,7 @@ pub fn template(run: &Run<'_>, child: &Child, container: Container) -> PodTempla
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels::of_child(&run.resolved.plan.run, child)),
+            annotations: scrape_annotations(run, child),
             ..ObjectMeta::default()
         }),
         spec: Some(pod_security::restrict(PodSpec {
@@ -112,6 +115,21 @@ pub fn template(run: &Run<'_>, child: &Child, container: Container) -> PodTempla
             ..PodSpec::default()
         })),
     }
+}
+
+/// How a Prometheus without the Prometheus Operator commonly finds pods. Nobody needs the numbers
+/// of a preflight or a finish.
+fn scrape_annotations(run: &Run<'_>, child: &Child) -> Option<BTreeMap<String, String>> {
+    let annotated = run.settings.scrape_annotations && matches!(child, Child::Dynos(_));
+    annotated.then(|| {
+        [
+            ("prometheus.io/scrape", "true".to_owned()),
+            ("prometheus.io/port", METRICS_PORT_NUMBER.to_string()),
+            ("prometheus.io/path", "/metrics".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    })
 }
 
 /// Resources of the pods that put no load on anything.

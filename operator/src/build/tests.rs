@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::*;
 use crate::fixtures::{EXISTING, MANAGED, with_run};
+use crate::settings::Settings;
 
 fn yaml(object: &impl Serialize) -> String {
     serde_saphyr::to_string(object).unwrap()
@@ -158,6 +159,36 @@ fn a_users_labels_do_not_replace_ours() {
     let job = super::dyno_job::build(&run, &dynos);
     let found = job.spec.unwrap().template.metadata.unwrap().labels.unwrap();
     assert_eq!(found[labels::RUN], crate::fixtures::UID);
+}
+
+#[test]
+fn only_dynos_are_annotated_for_a_scrape_and_only_if_so_set() {
+    for (scrape_annotations, load_test) in [(false, MANAGED), (true, MANAGED), (true, EXISTING)] {
+        let load_test = crate::fixtures::load_test(load_test);
+        let resolved = crate::fixtures::resolved(&load_test);
+        let settings = Settings {
+            scrape_annotations,
+            ..crate::fixtures::settings()
+        };
+        let run = Run {
+            load_test: &load_test,
+            resolved: &resolved,
+            settings: &settings,
+        };
+        let annotations = |job: k8s_openapi::api::batch::v1::Job| {
+            let metadata = job.spec.unwrap().template.metadata.unwrap();
+            metadata.annotations.unwrap_or_default()
+        };
+        for dynos in &resolved.formation {
+            let found = annotations(super::dyno_job::build(&run, dynos));
+            let port = found.get("prometheus.io/port").map(String::as_str);
+            assert_eq!(port, scrape_annotations.then_some("9090"));
+            let theirs = dynos.placement.is_some();
+            assert_eq!(found.get("note").is_some(), theirs, "{found:?}");
+        }
+        let preflight = annotations(preflight_job::build(&run));
+        assert!(preflight.is_empty(), "{preflight:?}");
+    }
 }
 
 #[test]
