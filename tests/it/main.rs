@@ -3,5 +3,6 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod chart;
 mod cluster;
 mod repository;
