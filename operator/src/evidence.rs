@@ -219,11 +219,8 @@ pub fn of_dyno(message: Option<&str>, run: &str, dyno: &DynoName, pod: Option<&s
     let Message::Dyno(report) = record.message else {
         return missing("the pod left the report of something that is not a dyno".to_owned());
     };
-    if report.run != run {
-        return missing(format!(
-            "the report is of run {}, this is {run}",
-            report.run
-        ));
+    if let Err(detail) = of_run(&report.run, run) {
+        return missing(detail);
     }
     if report.dyno != *dyno {
         return missing(format!(
@@ -245,16 +242,11 @@ pub fn of_dyno(message: Option<&str>, run: &str, dyno: &DynoName, pod: Option<&s
 /// # Errors
 /// In a sentence, why that cannot be told.
 pub fn of_preflight(message: Option<&str>, run: &str) -> Result<PreflightReport, String> {
-    match read(message)?.message {
-        Message::Preflight(report) if report.run == run => Ok(report),
-        Message::Preflight(report) => Err(format!(
-            "the report is of run {}, this is {run}",
-            report.run
-        )),
-        Message::Dyno(_) | Message::Finish(_) => {
-            Err("the pod left the report of something that is not a preflight".to_owned())
-        }
-    }
+    let Message::Preflight(report) = read(message)?.message else {
+        return Err("the pod left the report of something that is not a preflight".to_owned());
+    };
+    of_run(&report.run, run)?;
+    Ok(report)
 }
 
 /// What the finish says.
@@ -262,15 +254,18 @@ pub fn of_preflight(message: Option<&str>, run: &str) -> Result<PreflightReport,
 /// # Errors
 /// In a sentence, why that cannot be told.
 pub fn of_finish(message: Option<&str>, run: &str) -> Result<FinishReport, String> {
-    match read(message)?.message {
-        Message::Finish(report) if report.run == run => Ok(report),
-        Message::Finish(report) => Err(format!(
-            "the report is of run {}, this is {run}",
-            report.run
-        )),
-        Message::Dyno(_) | Message::Preflight(_) => {
-            Err("the pod left the report of something that is not a finish".to_owned())
-        }
+    let Message::Finish(report) = read(message)?.message else {
+        return Err("the pod left the report of something that is not a finish".to_owned());
+    };
+    of_run(&report.run, run)?;
+    Ok(report)
+}
+
+fn of_run(found: &str, run: &str) -> Result<(), String> {
+    if found == run {
+        Ok(())
+    } else {
+        Err(format!("the report is of run {found}, this is {run}"))
     }
 }
 

@@ -156,6 +156,18 @@ impl Shell {
             .collect()
     }
 
+    /// Somebody changes the LoadTest.
+    fn change(&self, change: impl FnOnce(&mut Value)) {
+        change(
+            self.server
+                .lock()
+                .unwrap()
+                .objects
+                .get_mut(LOAD_TEST)
+                .unwrap(),
+        );
+    }
+
     fn load_test(&self) -> LoadTest {
         let object = self.server.lock().unwrap().objects[LOAD_TEST].clone();
         serde_json::from_value(object).unwrap()
@@ -176,6 +188,13 @@ impl Shell {
 /// No other answer than the server's own.
 fn plainly() -> Answer {
     Box::new(|_, _, _| None)
+}
+
+/// Creations of this kind are answered so.
+fn refusing(kind: &'static str, code: u16, reason: &'static str, message: &'static str) -> Answer {
+    Box::new(move |method, path, _| {
+        (*method == Method::POST && path.ends_with(kind)).then(|| status(code, reason, message))
+    })
 }
 
 fn reason(load_test: &LoadTest, type_: &str) -> String {
@@ -249,15 +268,12 @@ async fn a_write_on_a_status_that_somebody_else_has_written_creates_nothing() {
 async fn a_right_that_we_lack_is_our_error_and_no_verdict() {
     let shell = Shell::new(
         MANAGED,
-        Box::new(|method, path, _| {
-            (*method == Method::POST && path.ends_with("/pods")).then(|| {
-                status(
-                    403,
-                    "Forbidden",
-                    "pods is forbidden: User \"system:serviceaccount:a:b\" cannot create resource \"pods\" in API group \"\" in the namespace \"shop\"",
-                )
-            })
-        }),
+        refusing(
+            "/pods",
+            403,
+            "Forbidden",
+            "pods is forbidden: User \"system:serviceaccount:a:b\" cannot create resource \"pods\" in API group \"\" in the namespace \"shop\"",
+        ),
     );
     let error = shell.look().await.unwrap_err();
     assert_eq!(error.category(), "forbidden");
@@ -272,10 +288,7 @@ async fn a_right_that_we_lack_is_our_error_and_no_verdict() {
 async fn what_was_written_is_told_even_if_nothing_else_succeeds() {
     let shell = Shell::new(
         MANAGED,
-        Box::new(|method, path, _| {
-            (*method == Method::POST && path.ends_with("/configmaps"))
-                .then(|| status(500, "InternalError", "etcd is gone"))
-        }),
+        refusing("/configmaps", 500, "InternalError", "etcd is gone"),
     );
     let error = shell.look().await.unwrap_err();
     assert_eq!(error.category(), "server");
@@ -289,15 +302,12 @@ async fn what_was_written_is_told_even_if_nothing_else_succeeds() {
 async fn a_quota_is_the_users_to_know() {
     let shell = Shell::new(
         MANAGED,
-        Box::new(|method, path, _| {
-            (*method == Method::POST && path.ends_with("/pods")).then(|| {
-                status(
-                    403,
-                    "Forbidden",
-                    "pods \"friday-redis\" is forbidden: exceeded quota: small, requested: cpu=1",
-                )
-            })
-        }),
+        refusing(
+            "/pods",
+            403,
+            "Forbidden",
+            "pods \"friday-redis\" is forbidden: exceeded quota: small, requested: cpu=1",
+        ),
     );
     let action = shell.look().await.unwrap();
     assert_ne!(action, Action::await_change());
@@ -311,15 +321,12 @@ async fn a_quota_is_the_users_to_know() {
 async fn what_admission_refuses_ends_the_run() {
     let shell = Shell::new(
         MANAGED,
-        Box::new(|method, path, _| {
-            (*method == Method::POST && path.ends_with("/pods")).then(|| {
-                status(
-                    403,
-                    "Forbidden",
-                    "pods \"friday-redis\" is forbidden: violates PodSecurity \"restricted:latest\"",
-                )
-            })
-        }),
+        refusing(
+            "/pods",
+            403,
+            "Forbidden",
+            "pods \"friday-redis\" is forbidden: violates PodSecurity \"restricted:latest\"",
+        ),
     );
     shell.look().await.unwrap();
     let load_test = shell.load_test();
@@ -342,13 +349,9 @@ async fn a_loadtest_that_is_gone_is_left_alone() {
 #[tokio::test]
 async fn a_loadtest_that_is_being_deleted_is_left_alone() {
     let shell = Shell::new(MANAGED, plainly());
-    shell
-        .server
-        .lock()
-        .unwrap()
-        .objects
-        .get_mut(LOAD_TEST)
-        .unwrap()["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    shell.change(|load_test| {
+        load_test["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    });
     assert_eq!(shell.look().await.unwrap(), Action::await_change());
     assert_eq!(shell.written(), Vec::<String>::new());
 }
@@ -356,13 +359,7 @@ async fn a_loadtest_that_is_being_deleted_is_left_alone() {
 #[tokio::test]
 async fn a_loadtest_of_another_release_is_reported_and_waited_on() {
     let shell = Shell::new(MANAGED, plainly());
-    shell
-        .server
-        .lock()
-        .unwrap()
-        .objects
-        .get_mut(LOAD_TEST)
-        .unwrap()["spec"]["onDynoFailure"] = json!("Retry");
+    shell.change(|load_test| load_test["spec"]["onDynoFailure"] = json!("Retry"));
     assert_eq!(shell.look().await.unwrap(), Action::await_change());
     assert_eq!(shell.written(), Vec::<String>::new());
     assert_eq!(shell.told(), ["Unreadable"]);

@@ -314,6 +314,13 @@ proptest! {
         prop_assert!(cluster.condition("Finished").starts_with("True "));
         prop_assert!(cluster.condition("Succeeded") != "Unknown Pending");
         prop_assert!(status.message.is_some() && status.completion_time.is_some());
+        let kept = Collected::read(cluster.observed.report.as_ref()).entry("preflight");
+        let entered = evidence::of_preflight(kept.message.as_deref(), UID)
+            .is_ok_and(|report| report.result == PreflightResult::Passed);
+        if entered && !is_managed && cluster.observed.plan.is_some() {
+            let target = status.target.as_ref().unwrap();
+            prop_assert!(target.cleanup.is_some(), "the target was not given back");
+        }
         let verdicts = cluster.notices.iter().filter(|notice| notice.is_verdict()).count();
         prop_assert!(verdicts <= 1, "told {} times", verdicts);
 

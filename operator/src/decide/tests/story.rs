@@ -160,9 +160,7 @@ fn nothing_is_written_when_nothing_happens() {
 fn a_run_too_short_to_be_seen_takes_its_start_from_its_reports() {
     let mut cluster = Cluster::new(MANAGED);
     cluster.until_dynos().wait(4);
-    for name in ["web.1", "web.2"] {
-        cluster.dyno_ends(name, 0, Ending::Completed);
-    }
+    cluster.dynos_end(0, &Ending::Completed);
     cluster.look();
     assert_eq!(cluster.condition(STARTED), "True Started");
     assert_eq!(cluster.condition(DYNOS_READY), "True AllReady");
@@ -248,9 +246,7 @@ fn a_run_under_way_survives_a_catalogue_that_lost_its_size() {
     cluster.until_running();
     cluster.load_test.spec.formation[0].size = Some("of-another-catalogue".to_owned());
     cluster.wait(25);
-    for name in ["web.1", "web.2"] {
-        cluster.dyno_ends(name, 0, Ending::Completed);
-    }
+    cluster.dynos_end(0, &Ending::Completed);
     cluster.look();
     assert_eq!(cluster.condition(SUCCEEDED), "True Passed");
 }

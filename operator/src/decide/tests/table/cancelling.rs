@@ -55,9 +55,7 @@ fn cancelling() {
             MANAGED,
             |cluster| {
                 cluster.until_running().wait(25);
-                for name in ["web.1", "web.2"] {
-                    cluster.dyno_ends(name, 0, Ending::Completed);
-                }
+                cluster.dynos_end(0, &Ending::Completed);
                 cluster.cancel();
             },
             Over("Passed", "Passed", &[]),

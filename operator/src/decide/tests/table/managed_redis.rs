@@ -11,6 +11,13 @@ use super::{
 use crate::build::names::Child;
 use crate::fixtures::MANAGED;
 
+/// What a dyno says of a Redis that went.
+fn target_lost() -> Ending {
+    Ending::TargetLost {
+        detail: "connections did not come back".to_owned(),
+    }
+}
+
 #[test]
 fn managed_redis() {
     check(&[
@@ -58,11 +65,7 @@ fn managed_redis() {
                 cluster.delete(&Child::RedisPod);
                 cluster.look();
                 assert_eq!(cluster.status().verdict, None);
-                let detail = "connections did not come back".to_owned();
-                for name in ["web.1", "web.2"] {
-                    let detail = detail.clone();
-                    cluster.dyno_ends(name, 69, Ending::TargetLost { detail });
-                }
+                cluster.dynos_end(69, &target_lost());
             },
             Over("Errored", "TargetLost", &[]),
         ),
@@ -72,11 +75,7 @@ fn managed_redis() {
             |cluster| {
                 cluster.until_running().wait(5);
                 cluster.redis_ended(137, "OOMKilled");
-                let detail = "connections did not come back".to_owned();
-                for name in ["web.1", "web.2"] {
-                    let detail = detail.clone();
-                    cluster.dyno_ends(name, 69, Ending::TargetLost { detail });
-                }
+                cluster.dynos_end(69, &target_lost());
             },
             Over("Failed", "TargetLost", &[]),
         ),
@@ -86,10 +85,7 @@ fn managed_redis() {
             |cluster| {
                 cluster.until_dynos().wait(5);
                 cluster.redis_ended(137, "OOMKilled");
-                for name in ["web.1", "web.2"] {
-                    let detail = "connections did not come back".to_owned();
-                    cluster.dyno_ends(name, 69, Ending::TargetLost { detail });
-                }
+                cluster.dynos_end(69, &target_lost());
             },
             Over("Failed", "TargetLost", &[]),
         ),
@@ -118,9 +114,7 @@ fn managed_redis() {
             MANAGED,
             |cluster| {
                 cluster.until_running().wait(25);
-                for name in ["web.1", "web.2"] {
-                    cluster.dyno_ends(name, 0, Ending::Completed);
-                }
+                cluster.dynos_end(0, &Ending::Completed);
                 cluster.delete(&Child::RedisPod);
             },
             Over("Passed", "Passed", &[]),

@@ -10,6 +10,10 @@ use super::{
 use crate::build::names::Child;
 use crate::fixtures::{EXISTING, MANAGED};
 
+/// What a node says of a Secret that is not there.
+const NO_SECRET: &str =
+    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found";
+
 #[test]
 fn preflight() {
     check(&[
@@ -57,11 +61,7 @@ fn preflight() {
             EXISTING,
             |cluster| {
                 cluster.until_preflight();
-                cluster.pod_event(
-                    "preflight",
-                    "FailedMount",
-                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
-                );
+                cluster.pod_event("preflight", "FailedMount", NO_SECRET);
                 cluster.look();
                 assert_eq!(cluster.condition(PREFLIGHT_PASSED), "False Waiting");
                 cluster.wait(10);
@@ -73,11 +73,7 @@ fn preflight() {
             EXISTING,
             |cluster| {
                 cluster.until_preflight();
-                cluster.pod_event(
-                    "preflight",
-                    "FailedMount",
-                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
-                );
+                cluster.pod_event("preflight", "FailedMount", NO_SECRET);
                 cluster.wait(60).look();
                 assert!(!cluster.done.contains(&"+finish".to_owned()));
             },
@@ -116,11 +112,7 @@ fn preflight() {
             EXISTING,
             |cluster| {
                 cluster.until_preflight();
-                cluster.pod_event(
-                    "preflight",
-                    "FailedMount",
-                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
-                );
+                cluster.pod_event("preflight", "FailedMount", NO_SECRET);
                 cluster.wait(15).look();
                 assert_eq!(cluster.condition(PREFLIGHT_PASSED), "False SecretNotFound");
                 cluster
@@ -135,11 +127,9 @@ fn preflight() {
             |cluster| {
                 cluster.until_preflight();
                 cluster.pod_event("preflight", "Pulled", "Container image already present");
-                cluster.wait(15).pod_event(
-                    "preflight",
-                    "FailedMount",
-                    "MountVolume.SetUp failed for volume \"config\" : secret \"till\" not found",
-                );
+                cluster
+                    .wait(15)
+                    .pod_event("preflight", "FailedMount", NO_SECRET);
             },
             Waiting(PREFLIGHT_PASSED, "False SecretNotFound"),
         ),

@@ -24,6 +24,13 @@ fn quota_event(cluster: &mut Cluster) {
     );
 }
 
+/// What a dyno says that finds no phase.
+fn target_changed() -> Ending {
+    Ending::TargetChanged {
+        detail: "no phase".to_owned(),
+    }
+}
+
 /// The dynos of the one type are there, a quota refuses those of the other.
 fn refuse_worker(cluster: &mut Cluster) {
     cluster.refuses.push((
@@ -199,11 +206,12 @@ fn waiting_for_dynos() {
                 cluster.start_pod("web.1");
                 cluster.ready_pod("web.2");
                 cluster.wait(301);
-                let detail = "web.1 was not ready".to_owned();
-                for name in ["web.1", "web.2"] {
-                    let detail = detail.clone();
-                    cluster.dyno_ends(name, 75, Ending::StartTimeout { detail });
-                }
+                cluster.dynos_end(
+                    75,
+                    &Ending::StartTimeout {
+                        detail: "web.1 was not ready".to_owned(),
+                    },
+                );
             },
             Over("Errored", "StartTimeout", &["web.1"]),
         ),
@@ -238,6 +246,13 @@ fn waiting_for_dynos() {
     ]);
 }
 
+/// The preflight passes while the operator is away.
+fn preflight_passes_unseen(cluster: &mut Cluster) {
+    cluster.until_preflight().start_pod("preflight");
+    let record = preflight_record(PreflightResult::Passed, "fine");
+    cluster.end_pod("preflight", 0, Some(record));
+}
+
 #[test]
 fn an_operator_that_was_away() {
     check(&[
@@ -245,9 +260,7 @@ fn an_operator_that_was_away() {
             "for so long that the preflight's reservation is gone: no dyno is released in vain",
             EXISTING,
             |cluster| {
-                cluster.until_preflight().start_pod("preflight");
-                let record = preflight_record(PreflightResult::Passed, "fine");
-                cluster.end_pod("preflight", 0, Some(record));
+                preflight_passes_unseen(cluster);
                 cluster.wait(120).look();
                 assert!(!cluster.done.contains(&"+web".to_owned()));
                 assert_eq!(cluster.done.last().unwrap(), "+finish");
@@ -259,9 +272,7 @@ fn an_operator_that_was_away() {
             "a little less: the dynos are released, and have time",
             EXISTING,
             |cluster| {
-                cluster.until_preflight().start_pod("preflight");
-                let record = preflight_record(PreflightResult::Passed, "fine");
-                cluster.end_pod("preflight", 0, Some(record));
+                preflight_passes_unseen(cluster);
                 cluster.wait(119).until_ended();
                 finish(cluster);
             },
@@ -271,15 +282,10 @@ fn an_operator_that_was_away() {
             "or have not: then that is said beside what they saw",
             EXISTING,
             |cluster| {
-                cluster.until_preflight().start_pod("preflight");
-                let record = preflight_record(PreflightResult::Passed, "fine");
-                cluster.end_pod("preflight", 0, Some(record));
+                preflight_passes_unseen(cluster);
                 cluster.wait(110).look();
                 cluster.wait(20);
-                for name in ["web.1", "worker.1"] {
-                    let detail = "no phase".to_owned();
-                    cluster.dyno_ends(name, 65, Ending::TargetChanged { detail });
-                }
+                cluster.dynos_end(65, &target_changed());
                 finish(cluster);
             },
             Over(
@@ -293,10 +299,7 @@ fn an_operator_that_was_away() {
             EXISTING,
             |cluster| {
                 cluster.until_dynos().wait(5);
-                for name in ["web.1", "worker.1"] {
-                    let detail = "no phase".to_owned();
-                    cluster.dyno_ends(name, 65, Ending::TargetChanged { detail });
-                }
+                cluster.dynos_end(65, &target_changed());
                 finish(cluster);
                 let message = cluster.status().message.clone().unwrap();
                 assert!(!message.contains("operator"), "{message}");
