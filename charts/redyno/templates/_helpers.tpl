@@ -1,3 +1,16 @@
+{{/* With --reuse-values Helm takes the former chart's defaults for this one's: what is new is
+     missing. Every template that needs them asks here first, before it fails for it. */}}
+{{- define "redyno.hasItsValues" -}}
+{{- $there := .Values.flush -}}
+{{- range $parent, $keys := dict "networkPolicy" (list "runs" "operator" "dns" "scrapers") "metrics" (list "serviceMonitor" "podMonitor" "rules" "dashboards") -}}
+{{- $values := index $.Values $parent | default dict -}}
+{{- range $keys -}}{{- $there = and $there (index $values .) -}}{{- end -}}
+{{- end -}}
+{{- if not $there -}}
+{{- fail "values of this chart are missing, as after --reuse-values: upgrade with --reset-then-reuse-values" -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The operator's name, and the prefix of everything cluster-wide. */}}
 {{- define "redyno.name" -}}
 {{- if .Values.fullnameOverride -}}

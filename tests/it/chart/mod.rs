@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use redyno_tests::command::{Outcome, run, run_with_input};
 use redyno_tests::installation::{RELEASE, chart};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The oldest Kubernetes that the chart takes.
 const KUBERNETES: &str = "1.33.0";
@@ -36,6 +36,10 @@ fn helm_is_there() -> bool {
 
 /// Runs `helm template` for a cluster with these kinds of the Prometheus Operator.
 fn template(chart: &str, values: &Value, kinds: &[&str]) -> Outcome {
+    template_for(KUBERNETES, chart, values, kinds)
+}
+
+fn template_for(version: &str, chart: &str, values: &Value, kinds: &[&str]) -> Outcome {
     let mut arguments: Vec<String> = [
         "template",
         RELEASE,
@@ -43,7 +47,7 @@ fn template(chart: &str, values: &Value, kinds: &[&str]) -> Outcome {
         "--namespace",
         "redyno-system",
         "--kube-version",
-        KUBERNETES,
+        version,
         "--values",
         "-",
     ]
@@ -117,5 +121,30 @@ fn helm_finds_nothing_wrong() {
     if helm_is_there() {
         let said = run("helm", &["lint", "--strict", &chart()]).expect_success("helm lint");
         assert!(!said.contains("[WARNING]"), "{said}");
+    }
+}
+
+#[test]
+fn an_old_kubernetes_is_refused_with_a_sentence() {
+    if helm_is_there() {
+        let refusal = template_for("1.32.9", &chart(), &json!({}), &[]);
+        let said = refusal.expect_failure("helm template");
+        assert!(said.contains(">=1.33"), "{said}");
+    }
+}
+
+/// `--reuse-values` keeps the former chart's defaults: values that are new are missing then.
+#[test]
+fn an_upgrade_that_lacks_values_is_told_what_to_do() {
+    if helm_is_there() {
+        for gone in [
+            json!({"flush": null}),
+            json!({"networkPolicy": {"runs": null, "operator": null, "dns": null, "scrapers": null}}),
+            json!({"metrics": {"dashboards": null, "podMonitor": null, "rules": null}}),
+        ] {
+            let refusal = template(&chart(), &gone, &[]);
+            let said = refusal.expect_failure("helm template");
+            assert!(said.contains("--reset-then-reuse-values"), "{said}");
+        }
     }
 }

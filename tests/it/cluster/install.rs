@@ -1,15 +1,20 @@
 //! The chart, installed with the real Helm.
 
-use redyno_tests::command::kubectl;
-use redyno_tests::installation::{NAMESPACE, RELEASE, chart, helm, shared, values};
+use std::path::PathBuf;
+
+use redyno_tests::command::{kubectl, run, run_with_input};
+use redyno_tests::installation::{NAMESPACE, RELEASE, chart, helm, quiet, shared, values};
+use redyno_tests::load_test::{small, with};
+use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
+use serde_json::json;
 
 #[test]
 fn the_chart_installs_and_says_what_to_do_next() {
     let Some(_cluster) = shared() else { return };
     let notes =
         helm(&["get", "notes", RELEASE, "--namespace", NAMESPACE]).expect_success("helm get notes");
-    for command in ["kubectl apply -f", "kubectl get loadtests", "kubectl wait"] {
+    for command in ["kubectl apply -f", "kubectl wait", "kubectl describe"] {
         assert!(
             notes.contains(command),
             "{command} is not in the notes:\n{notes}"
@@ -27,22 +32,10 @@ fn the_chart_installs_and_says_what_to_do_next() {
 }
 
 #[test]
-fn the_chart_refuses_an_old_kubernetes_with_a_sentence() {
-    let Some(_cluster) = shared() else { return };
-    let chart = chart();
-    let refusal = helm(&["template", RELEASE, &chart, "--kube-version", "1.32.0"])
-        .expect_failure("helm template");
-    assert!(refusal.contains("1.33"), "{refusal}");
-    helm(&["template", RELEASE, &chart, "--kube-version", "1.33.0"])
-        .expect_success("helm template");
-    helm(&["lint", &chart]).expect_success("helm lint");
-}
-
-#[test]
 fn the_chart_installs_the_generated_crd() {
     let Some(_cluster) = shared() else { return };
     let generated = repository::read("crds/loadtests.redyno.dev.yaml");
-    let same = redyno_tests::command::run_with_input(
+    let same = run_with_input(
         "kubectl",
         &["diff", "--server-side", "--force-conflicts", "-f", "-"],
         &generated,
@@ -93,25 +86,167 @@ fn kubectl_explain_is_documentation() {
     assert!(!text.contains("<no description>"), "{text}");
 }
 
-#[test]
-fn wrong_values_are_refused_by_name() {
-    let chart = chart();
-    if shared().is_none() {
-        return;
+/// The chart as it was before its last change, with the definition of LoadTests of that time. None
+/// where the history does not go back so far.
+fn former_chart() -> Option<String> {
+    let root = repository::root().to_string_lossy().into_owned();
+    let git = |arguments: &[&str]| run("git", &[&["-C", &root], arguments].concat());
+    let last = git(&["rev-list", "--max-count=1", "HEAD", "--", "charts/redyno"]).output;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("former");
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    run("rm", &["-rf", &path("")]).expect_success("rm");
+    run("mkdir", &["-p", &path("")]).expect_success("mkdir");
+    let archive = git(&[
+        "archive",
+        "--output",
+        &path("former.tar"),
+        &format!("{}~1", last.trim()),
+        "charts/redyno",
+        "crds/loadtests.redyno.dev.yaml",
+    ]);
+    if archive.code != Some(0) {
+        eprintln!("no former chart in the history: {}", archive.errors.trim());
+        return None;
     }
-    let refusal = helm(&[
-        "template",
-        RELEASE,
-        &chart,
-        "--kube-version",
-        "1.34.0",
-        "--set",
-        "lingerSeconds=soon",
-    ])
-    .expect_failure("helm template");
-    assert!(refusal.contains("lingerSeconds"), "{refusal}");
-    let mut arguments = vec!["template", RELEASE, &chart, "--kube-version", "1.34.0"];
+    run("tar", &["-xf", &path("former.tar"), "-C", &path("")]).expect_success("tar");
+    Some(path("charts/redyno"))
+}
+
+/// Uids of everything that runs for a LoadTest.
+fn made(namespace: &Namespace, name: &str) -> Vec<String> {
+    let selector = format!("redyno.dev/loadtest={name}");
+    ["jobs", "pods"]
+        .iter()
+        .flat_map(|kind| namespace.list(kind, &selector))
+        .filter_map(|object| object["metadata"]["uid"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// What the former operator started under the former chart the new one finds and judges.
+#[test]
+fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
+    let Some(_cluster) = quiet() else { return };
     let values = values();
-    arguments.extend(values.iter().map(String::as_str));
-    helm(&arguments).expect_success("helm template with the tests' values");
+    let upgrade = |chart: &str, step: &str| {
+        // Its own annotation, so that the operator is replaced even where nothing else differs.
+        let annotation = format!("operator.podAnnotations.step={step}");
+        let mut arguments = vec!["upgrade", RELEASE, chart, "--namespace", NAMESPACE];
+        arguments.extend(["--wait", "--timeout", "120s", "--set-string", &annotation]);
+        arguments.extend(values.iter().map(String::as_str));
+        helm(&arguments).expect_success("helm upgrade");
+    };
+    let former = former_chart();
+    upgrade(former.as_deref().unwrap_or(&chart()), "former");
+
+    let namespace = Namespace::new("upgrade");
+    namespace.redis(None, &[]);
+    namespace.start(&with(small("upgrade"), "/durationSeconds", 12), 60);
+    let before = made(&namespace, "upgrade");
+    upgrade(&chart(), "now");
+    let finished = namespace.finished("upgrade", 120);
+    finished
+        .expect_unless_late("Passed", "Passed")
+        .expect_books(50 * 12);
+    let after = made(&namespace, "upgrade");
+    assert!(
+        before.iter().all(|uid| after.contains(uid)),
+        "what was made before was kept"
+    );
+    assert_eq!(
+        namespace.list("pods", "redyno.dev/dyno-type=web").len(),
+        1,
+        "no dyno was started again"
+    );
+
+    // Back to the former chart, and to this one again: the verdict stays what it is.
+    let rollback = ["--namespace", NAMESPACE, "--wait", "--timeout", "120s"];
+    for _ in ["to the former", "to this"] {
+        helm(&[&["rollback", RELEASE], &rollback[..]].concat()).expect_success("helm rollback");
+        let stays = namespace.load_test("upgrade").status.expect("a status");
+        assert_eq!(Some(&stays), finished.0.status.as_ref());
+    }
+    upgrade(&chart(), "end");
+}
+
+/// Everything that can be switched on without a Prometheus Operator, in a release of its own beside
+/// the one that the other tests use: the API server takes all of it, and nothing stays.
+#[test]
+fn a_release_comes_is_changed_goes_back_and_goes() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("release");
+    let name = namespace.name();
+    let all_values = json!({
+        "watchNamespaces": [name],
+        "commonLabels": {"team": "tests"},
+        // The other release's.
+        "crds": {"install": false},
+        "catalogue": {"sizes": [{"name": "small", "cpu": "500m", "memory": "512Mi", "workers": 2}]},
+        "flush": {"databaseHosts": ["*.example.com"], "allDatabasesHosts": ["redis.test"]},
+        "networkPolicy": {
+            "runs": {"targets": [{
+                "to": [{"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.1.0/24"]}},
+                       {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "redis"}}}],
+                "ports": [6379, 26379],
+            }]},
+            "dns": {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}], "ports": [53]},
+        },
+        "metrics": {"dashboards": {"enabled": true}, "scrapeAnnotations": true},
+        "operator": {
+            "podLabels": {"tier": "tools"},
+            "env": [{"name": "NO_PROXY", "value": "*"}],
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+            "tolerations": [{"key": "tools", "operator": "Exists", "effect": "NoSchedule"}],
+            "affinity": {"podAntiAffinity": {}},
+        },
+    });
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("release-values.json");
+    std::fs::write(&file, all_values.to_string()).expect("a writable folder");
+    let file = file.to_string_lossy();
+    let in_namespace = ["--namespace", name, "--wait", "--timeout", "120s"];
+    let chart = chart();
+    let tests_values = values();
+    let mut install = vec!["install", "second", &chart, "--values", &file];
+    install.extend(tests_values.iter().map(String::as_str));
+    helm(&[&install[..], &in_namespace].concat()).expect_success("helm install");
+    let objects = || {
+        let mut found = String::new();
+        for kinds in [
+            "deployments,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies",
+            "clusterroles,clusterrolebindings",
+        ] {
+            let selector = "--selector=app.kubernetes.io/instance=second,team=tests";
+            found += &namespace
+                .kubectl(&["get", kinds, selector, "--output=name"])
+                .expect_success("kubectl get");
+        }
+        found
+    };
+    let there = objects();
+    for (kind, number) in [
+        ("deployment", 1),
+        ("networkpolicy", 3),
+        ("role.", 1),
+        ("clusterrole.", 3),
+    ] {
+        let found = there.lines().filter(|line| line.starts_with(kind)).count();
+        assert_eq!(found, number, "{kind}\n{there}");
+    }
+    let format = || {
+        let path = "--output=jsonpath={.items[0].spec.template.spec.containers[0].env[?(@.name=='REDYNO_LOG_FORMAT')].value}";
+        let selector = "--selector=app.kubernetes.io/instance=second";
+        namespace
+            .kubectl(&["get", "deployments", selector, path])
+            .expect_success("kubectl get")
+    };
+    let change = ["upgrade", "second", &chart, "--reuse-values"];
+    let json_logs = ["--set", "operator.logFormat=json"];
+    helm(&[&change[..], &json_logs, &in_namespace].concat()).expect_success("helm upgrade");
+    assert_eq!(format(), "json");
+    helm(&[&["rollback", "second"][..], &in_namespace].concat()).expect_success("helm rollback");
+    assert_eq!(format(), "text");
+    assert_eq!(objects(), there);
+    helm(&[&["uninstall", "second"][..], &in_namespace].concat()).expect_success("helm uninstall");
+    assert_eq!(objects(), "");
+    kubectl(&["get", "customresourcedefinition", "loadtests.redyno.dev"])
+        .expect_success("the other release keeps its definition");
 }
