@@ -8,7 +8,10 @@
 )]
 
 pub mod command;
+pub mod dashboards;
+pub mod documented_metrics;
 pub mod installation;
 pub mod load_test;
 pub mod namespace;
+pub mod promql;
 pub mod repository;
