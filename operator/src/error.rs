@@ -49,6 +49,18 @@ pub enum Error {
     Timeout(Duration),
 }
 
+/// Every [`Error::category`].
+pub const CATEGORIES: [&str; 8] = [
+    "timeout",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "throttled",
+    "rejected",
+    "server",
+    "connection",
+];
+
 impl Error {
     /// In a word, for metrics and logs.
     pub fn category(&self) -> &'static str {

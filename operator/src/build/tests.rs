@@ -184,7 +184,7 @@ fn only_dynos_are_annotated_for_a_scrape_and_only_if_so_set() {
             let port = found.get("prometheus.io/port").map(String::as_str);
             assert_eq!(port, scrape_annotations.then_some("9090"));
             let theirs = dynos.placement.is_some();
-            assert_eq!(found.get("note").is_some(), theirs, "{found:?}");
+            assert_eq!(found.contains_key("note"), theirs, "{found:?}");
         }
         let preflight = annotations(preflight_job::build(&run));
         assert!(preflight.is_empty(), "{preflight:?}");

@@ -103,7 +103,7 @@ pub async fn run(
     )
     .graceful_shutdown_on(stopped.cancelled_owned());
     let store = controller.store();
-    metrics.watch(store.clone());
+    metrics.watch(store.clone(), CONCURRENCY);
     let scope = namespace.as_deref().unwrap_or("all namespaces").to_owned();
     let missing = [format!("LoadTests of {scope}"), format!("pods of {scope}")];
     for what in &missing {
@@ -167,7 +167,7 @@ async fn reconcile(
     let span = tracing::info_span!("reconcile", %namespace, %name);
     let key = format!("{namespace}/{name}");
     async {
-        let _reconciling = context.metrics.reconciling();
+        let reconciling = context.metrics.reconciling();
         // Before all pods are known, one that is missing might be there.
         context.pods.synced().await;
         let result =
@@ -177,6 +177,7 @@ async fn reconcile(
         if result.is_ok() {
             context.backoff.forget(&key);
         }
+        reconciling.ended(result.as_ref());
         result
     }
     .instrument(span)
