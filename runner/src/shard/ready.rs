@@ -8,12 +8,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 use redyno_contract::plan::{ObjectGraph, Prefill, Workload};
-use redyno_target::{ConnectOptions, Connection};
+use redyno_target::ConnectOptions;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{ShardEvent, ShardSettings, tell};
 use crate::engine::EngineSettings;
 use crate::random::Seed;
+use crate::workload::exchange::{Connector, TaskConnection};
 use crate::workload::object_graph::{GraphWorker, Mails};
 
 /// Connections that are made at the same time: enough to hide the round trips, few enough for
@@ -32,17 +33,20 @@ pub(super) struct ReadyWorker {
     /// What it does.
     pub(super) graph: GraphWorker,
     /// Its connection.
-    pub(super) connection: Connection,
+    pub(super) connection: TaskConnection,
+    /// How it gets another.
+    pub(super) connector: Rc<Connector>,
 }
 
 /// How every worker connects. No response timeout: the task's own covers it.
-pub(super) fn connect_options(settings: &ShardSettings) -> ConnectOptions {
-    ConnectOptions {
+fn connector(settings: &ShardSettings) -> Connector {
+    let options = ConnectOptions {
         name: format!("redyno {}", settings.dyno),
         connect_timeout: CONNECT_TIMEOUT,
         response_timeout: None,
         counters: Some(Arc::clone(&settings.bytes)),
-    }
+    };
+    Connector::new(settings.target.clone(), options)
 }
 
 /// Gets all workers ready, however often that has to be tried.
@@ -53,6 +57,7 @@ pub(super) async fn all_workers(
     let Workload::ObjectGraph(graph) = &settings.dynos.workload;
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
+    let connector = Rc::new(connector(settings));
     let count = settings.dynos.workers;
     let ready = RefCell::new(0_u32);
     let mut workers: Vec<ReadyWorker> = stream::iter(0..count)
@@ -62,18 +67,20 @@ pub(super) async fn all_workers(
                 &settings.dyno,
                 graph,
                 Rc::clone(&mails),
+                connector.buffers().clone(),
                 number,
             );
-            let ready = &ready;
+            let (ready, connector) = (&ready, &connector);
             async move {
                 loop {
-                    match attempt(settings, graph, &worker).await {
+                    match attempt(settings, graph, &worker, connector).await {
                         Ok(connection) => {
                             *ready.borrow_mut() += 1;
                             return ReadyWorker {
                                 number,
                                 graph: worker,
                                 connection,
+                                connector: Rc::clone(connector),
                             };
                         }
                         Err(detail) => tell(
@@ -100,10 +107,10 @@ async fn attempt(
     settings: &ShardSettings,
     graph: &ObjectGraph,
     worker: &GraphWorker,
-) -> Result<Connection, String> {
-    let mut connection = settings
-        .target
-        .connect(&connect_options(settings))
+    connector: &Connector,
+) -> Result<TaskConnection, String> {
+    let mut connection = connector
+        .connect()
         .await
         .map_err(|failure| failure.to_string())?;
     let prepare = async {

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use redyno_target::Connection;
-
 use super::ShardSettings;
 use super::pacer::Shared;
-use super::ready::{ReadyWorker, connect_options};
+use super::ready::ReadyWorker;
 use crate::engine::{FailureClass, Phase, Task};
 use crate::random::{Purpose, Random, Seed};
+use crate::workload::exchange::{Connector, Exchange, TaskConnection};
 use crate::workload::failure::TaskFailure;
 use crate::workload::object_graph::GraphWorker;
 
@@ -22,6 +21,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
         number,
         graph,
         mut connection,
+        connector,
     } = ready;
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
         // A server may hang up on who is idle: that is no failure of the task that comes next. One
         // that is not there is.
         if connection.is_closed()
-            && let Ok(fresh) = settings.target.connect(&connect_options(&settings)).await
+            && let Ok(fresh) = connector.connect().await
         {
             connection = fresh;
         }
@@ -52,7 +52,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
                 after_task(&shared);
                 tracing::debug!(worker = number, %failure, "task failed");
                 drop(connection);
-                connection = reconnect(&settings, &mut backoff).await;
+                connection = reconnect(&connector, &mut backoff).await;
                 shared.engine.borrow_mut().reconnected(number);
             }
         }
@@ -63,7 +63,7 @@ async fn serve(
     shared: &Shared,
     number: u32,
     graph: &GraphWorker,
-    connection: &mut Connection,
+    connection: &mut TaskConnection,
     random: Random,
     limit: Duration,
 ) -> Result<(), TaskFailure> {
@@ -97,11 +97,10 @@ fn payload(seed: Seed, task: &Task) -> Random {
 }
 
 /// Connects anew, however long it takes: the worker's tasks wait meanwhile.
-async fn reconnect(settings: &ShardSettings, random: &mut Random) -> Connection {
-    let options = connect_options(settings);
+async fn reconnect(connector: &Connector, random: &mut Random) -> TaskConnection {
     let mut backoff = FIRST_BACKOFF;
     loop {
-        match settings.target.connect(&options).await {
+        match connector.connect().await {
             Ok(connection) => return connection,
             Err(failure) => tracing::debug!(%failure, "cannot reconnect"),
         }

@@ -1,8 +1,11 @@
 //! Which class an error of the client library belongs to.
 
-use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+use std::io;
+
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, parse_redis_value};
 
 use crate::engine::FailureClass;
+use crate::workload::exchange::Malformed;
 
 /// Why a task failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +23,35 @@ impl TaskFailure {
         Self {
             class: FailureClass::Other,
             detail: format!("unexpected reply: {what}"),
+        }
+    }
+
+    /// An error reply: its line without the minus sign and the line end. What it means is read by
+    /// the client library in all cases.
+    pub(crate) fn of_error_reply(line: &[u8]) -> Self {
+        let reply = [b"-", line, b"\r\n"].concat();
+        match parse_redis_value(&reply).and_then(redis::Value::extract_error) {
+            Err(error) => error.into(),
+            Ok(_) => Self::unexpected("an error that is none"),
+        }
+    }
+}
+
+impl From<io::Error> for TaskFailure {
+    fn from(error: io::Error) -> Self {
+        Self {
+            class: FailureClass::Connection,
+            detail: error.to_string(),
+        }
+    }
+}
+
+/// As with the client library, for which this is a connection that cannot be used.
+impl From<Malformed> for TaskFailure {
+    fn from(error: Malformed) -> Self {
+        Self {
+            class: FailureClass::Connection,
+            detail: error.to_string(),
         }
     }
 }
@@ -67,18 +99,11 @@ fn of_server(kind: Option<ServerErrorKind>, code: Option<&str>, detail: &str) ->
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
-    use redis::parse_redis_value;
-
     use super::*;
 
     fn class_of(reply: &[u8]) -> FailureClass {
-        let error = parse_redis_value(reply)
-            .unwrap()
-            .extract_error()
-            .unwrap_err();
-        TaskFailure::from(error).class
+        let line = reply.strip_prefix(b"-").unwrap().trim_ascii_end();
+        TaskFailure::of_error_reply(line).class
     }
 
     #[test]

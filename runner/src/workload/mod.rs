@@ -1,4 +1,5 @@
 //! What a task does.
 
+pub(crate) mod exchange;
 pub(crate) mod failure;
 pub(crate) mod object_graph;

@@ -16,6 +16,6 @@ pub mod target;
 mod tls;
 
 pub use address::{Address, Scheme};
-pub use connect::{ByteCounters, ConnectFailure, ConnectOptions, Connection};
+pub use connect::{ByteCounters, ConnectFailure, ConnectOptions, Connection, Stream};
 pub use info::Info;
 pub use target::{InvalidTarget, Target};

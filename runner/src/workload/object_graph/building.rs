@@ -4,7 +4,14 @@
 use redyno_contract::plan::DynoName;
 use redyno_target::keys::{BuildingKeys, flat_id};
 
-use super::flats::Flat;
+/// A new flat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flat {
+    /// Its id, twelve hexadecimal digits.
+    pub(crate) id: String,
+    /// Its JSON document.
+    pub(crate) document: String,
+}
 
 /// The building of one worker.
 #[derive(Clone, Debug)]
@@ -60,8 +67,8 @@ impl Building {
             id = id
         );
         Flat {
-            id: flat.into_bytes(),
-            document: document.into_bytes(),
+            id: flat,
+            document,
         }
     }
 }
@@ -92,11 +99,10 @@ mod tests {
     fn a_flat_has_the_shape_of_the_benchmark() {
         let recorded = r#"{"i":1,"json":{"id":"9bddcc8a8ea1","bedrooms":2,"mail":"building:11512:flats:9bddcc8a8ea1:mail {\"type\":\"list\",\"lazy\":true,\"append\":true}","visitors":"building:11512:flats:9bddcc8a8ea1:visitors {\"type\":\"hash\",\"lazy\":true}"}}"#;
         let flat = building().flat(1);
-        let id = String::from_utf8(flat.id).unwrap();
         assert_eq!(
-            String::from_utf8(flat.document).unwrap(),
+            flat.document,
             recorded
-                .replace("9bddcc8a8ea1", &id)
+                .replace("9bddcc8a8ea1", &flat.id)
                 .replace("11512", "0d3b9c1e:web.1:4")
         );
     }

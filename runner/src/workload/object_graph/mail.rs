@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use crate::random::{Purpose, Random, Seed};
+use crate::workload::exchange::push_word;
 
 /// Segments of the drawing for every 1000 bytes asked, rounded down to whole segments.
 const SEGMENTS_PER_KILOBYTE: u64 = 63;
@@ -33,6 +34,9 @@ struct Template {
 const ID_AT: usize = r#"{"id":""#.len();
 const ID_DIGITS: usize = 12;
 
+/// What stands behind an argument.
+const LINE_END: &[u8] = b"\r\n";
+
 impl Mails {
     /// Mails of about so many bytes.
     pub(crate) fn new(seed: Seed, item_payload_bytes: u32) -> Self {
@@ -45,17 +49,16 @@ impl Mails {
         }
     }
 
-    /// Draws a mail.
-    pub(crate) fn draw(&self, random: &mut Random) -> Vec<u8> {
+    /// Draws a mail and writes it as an argument of a command.
+    pub(crate) fn push_one(&self, request: &mut Vec<u8>, random: &mut Random) {
         let count = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let template = &self.texts[random.below(count) as usize];
-        let mut mail = template.bytes.clone();
-        write_hexadecimal(&mut mail[ID_AT..ID_AT + ID_DIGITS], random.bits());
-        write_hexadecimal(
-            &mut mail[template.guid_at..template.guid_at + ID_DIGITS],
-            random.bits(),
-        );
-        mail
+        let Template { bytes, guid_at } = &self.texts[random.below(count) as usize];
+        push_word(request, bytes);
+        let begin = request.len() - LINE_END.len() - bytes.len();
+        for place in [ID_AT, *guid_at] {
+            let place = begin + place;
+            write_hexadecimal(&mut request[place..place + ID_DIGITS], random.bits());
+        }
     }
 }
 
@@ -136,7 +139,13 @@ mod tests {
     fn draw(plan_seed: u64, bytes: u32, number: u64) -> String {
         let seed = seed(plan_seed);
         let mut random = seed.stream(Purpose::MeasuredPayload, number);
-        String::from_utf8(Mails::new(seed, bytes).draw(&mut random)).unwrap()
+        let mut argument = Vec::new();
+        Mails::new(seed, bytes).push_one(&mut argument, &mut random);
+        let argument = String::from_utf8(argument).unwrap();
+        let (length, mail) = argument.split_once("\r\n").unwrap();
+        let mail = mail.strip_suffix("\r\n").unwrap();
+        assert_eq!(length, format!("${}", mail.len()));
+        mail.to_owned()
     }
 
     /// What stays when every digit and sign of a number is taken out.

@@ -2,6 +2,7 @@
 
 use redis::Value;
 
+use crate::workload::exchange::push_command;
 use crate::workload::failure::TaskFailure;
 
 /// The script of the automap benchmark's data model: HGETALL of every key it is given.
@@ -33,15 +34,18 @@ pub(crate) fn check_loaded(reply: Value) -> Result<(), TaskFailure> {
 }
 
 /// `evalsha` on a building's flats.
-pub(crate) fn call(flats_key: &str) -> redis::Cmd {
-    let mut command = redis::cmd("evalsha");
-    command.arg(SHA1).arg(1).arg(flats_key);
-    command
+pub(crate) fn call(flats_key: &str) -> Vec<u8> {
+    with_script("evalsha", SHA1, flats_key)
 }
 
 /// `eval` on a building's flats: for a server that does not know the script.
-pub(crate) fn send(flats_key: &str) -> redis::Cmd {
-    let mut command = redis::cmd("eval");
-    command.arg(TEXT).arg(1).arg(flats_key);
-    command
+pub(crate) fn send(flats_key: &str) -> Vec<u8> {
+    with_script("eval", TEXT, flats_key)
+}
+
+fn with_script(name: &str, script: &str, flats_key: &str) -> Vec<u8> {
+    let mut request = Vec::new();
+    let words = [name, script, "1", flats_key].map(str::as_bytes);
+    push_command(&mut request, &words);
+    request
 }

@@ -2,34 +2,49 @@
 
 use std::rc::Rc;
 
-use redis::aio::ConnectionLike;
-use redis::{Cmd, Pipeline, Value};
 use redyno_contract::Plan;
-use redyno_contract::plan::{DynoName, ObjectGraph};
-use redyno_target::Connection;
+use redyno_contract::plan::{DynoName, Fetch, ObjectGraph};
 
-use super::building::Building;
-use super::flats::{self, Flat};
+use super::building::{Building, Flat};
+use super::flats::Flats;
 use super::mail::Mails;
 use super::script;
 use crate::engine::FailureClass;
 use crate::random::Random;
+use crate::workload::exchange::{
+    Buffer, Buffers, Exchange, begin_command, push_command, push_word,
+};
 use crate::workload::failure::TaskFailure;
 
 /// Flats that one HSET of the prefill writes: about 250 KB.
 const PREFILL_CHUNK: u32 = 1000;
 
-/// One worker: its building, and the commands that are the same for every task.
+/// MULTI, SET, RPUSH, HSET, EXEC.
+const SAVE_COMMANDS: u64 = 5;
+
+/// What a transaction of three commands is answered with, up to the results of RPUSH and HSET.
+const SAVED: &[u8] = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n";
+
+const PONG: &[u8] = b"+PONG\r\n";
+
+/// One worker: its building, and the requests that are the same for every task.
 pub(crate) struct GraphWorker {
     building: Building,
     max_flats: u32,
+    fetch: Fetch,
     mails: Rc<Mails>,
-    root_document: String,
+    buffers: Buffers,
     flats_key: String,
-    get: Cmd,
-    call_script: Cmd,
-    send_script: Cmd,
-    ping: Cmd,
+    get: Vec<u8>,
+    get_flats: Vec<u8>,
+    /// With the text of the script, for a server that does not know it.
+    send_script: Vec<u8>,
+    set: Vec<u8>,
+    /// MULTI and SET.
+    begin_save: Vec<u8>,
+    /// EXEC.
+    end_save: Vec<u8>,
+    ping: Vec<u8>,
 }
 
 impl GraphWorker {
@@ -39,47 +54,53 @@ impl GraphWorker {
         dyno: &DynoName,
         graph: &ObjectGraph,
         mails: Rc<Mails>,
+        buffers: Buffers,
         worker: u32,
     ) -> Self {
         let building = Building::new(&plan.run.uid, plan.seed, dyno, worker);
         let flats_key = building.keys().flats();
-        let mut get = redis::cmd("get");
-        get.arg(building.keys().root());
+        let root = building.keys().root();
+        let set = request(&["set", root, &building.document()]);
         Self {
             max_flats: graph.max_flats,
+            fetch: graph.fetch,
             mails,
-            root_document: building.document(),
-            call_script: script::call(&flats_key),
+            buffers,
+            get: request(&["get", root]),
+            get_flats: match graph.fetch {
+                Fetch::Lua => script::call(&flats_key),
+            },
             send_script: script::send(&flats_key),
-            get,
-            ping: redis::cmd("ping"),
+            begin_save: [request(&["multi"]), set.clone()].concat(),
+            end_save: request(&["exec"]),
+            ping: request(&["ping"]),
+            set,
             building,
             flats_key,
         }
     }
 
     /// Greets the server, so that no connection is first used by a task.
-    pub(crate) async fn greet(&self, connection: &mut Connection) -> Result<(), TaskFailure> {
+    pub(crate) async fn greet(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         self.ping(connection).await
     }
 
     /// Writes the building with all its flats.
-    pub(crate) async fn prefill(&self, connection: &mut Connection) -> Result<(), TaskFailure> {
+    pub(crate) async fn prefill(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         let mut from = 0;
         while from < self.max_flats {
             let until = self.max_flats.min(from.saturating_add(PREFILL_CHUNK));
-            let mut pipeline = Pipeline::with_capacity(2);
+            let mut request = self.buffers.take();
+            let mut commands = 1;
             if from == 0 {
-                pipeline.add_command(self.set());
+                request.extend_from_slice(&self.set);
+                commands += 1;
             }
-            let flats: Vec<Flat> = (from..until)
-                .map(|position| self.building.flat(position))
-                .collect();
-            pipeline.add_command(self.hset(&flats));
-            let count = pipeline.len();
-            for reply in connection.req_packed_commands(&pipeline, 0, count).await? {
-                reply.extract_error()?;
+            self.begin_hset(&mut request, (until - from) as usize);
+            for position in from..until {
+                push_flat(&mut request, &self.building.flat(position));
             }
+            connection.perform(request, commands).await?;
             from = until;
         }
         Ok(())
@@ -88,159 +109,116 @@ impl GraphWorker {
     /// One task. `step_ended` is called after Fetch and after Save.
     pub(crate) async fn run(
         &self,
-        connection: &mut Connection,
+        connection: &mut impl Exchange,
         mut random: Random,
         mut step_ended: impl FnMut(),
     ) -> Result<(), TaskFailure> {
-        let mut flats = self.fetch(connection).await?;
+        let flats = self.fetch(connection).await?;
         step_ended();
-        // Drawn before the push, so that a new flat never gets the mail of its own task.
-        let count = u32::try_from(flats.len()).unwrap_or(u32::MAX);
-        let chosen = random.below(count) as usize;
-        if count < self.max_flats {
-            flats.push(self.building.flat(count));
-        }
-        let mail = self.mails.draw(&mut random);
-        self.save(connection, &flats, chosen, &mail).await?;
+        let save = self.save(flats, &mut random)?;
+        check_saved(&connection.exchange(save, SAVE_COMMANDS).await?)?;
         step_ended();
         self.ping(connection).await
     }
 
-    /// GET of the building; if it is there, one call of the script for all its flats.
-    async fn fetch(&self, connection: &mut Connection) -> Result<Vec<Flat>, TaskFailure> {
-        match connection.req_packed_command(&self.get).await? {
-            Value::Nil => return Ok(Vec::new()),
-            Value::BulkString(_) => {}
-            Value::ServerError(error) => return Err(error.into()),
+    /// GET of the building; if it is there, one more round trip for all its flats.
+    async fn fetch(&self, connection: &mut impl Exchange) -> Result<Flats, TaskFailure> {
+        match connection.exchange(&self.get, 1).await?.as_slice() {
+            b"$-1\r\n" => return Ok(Flats::default()),
+            [b'$', ..] => {}
             _ => return Err(TaskFailure::unexpected("GET of the building is not text")),
         }
-        match flats::read(connection.req_packed_command(&self.call_script).await?) {
+        let reply = match connection.exchange(&self.get_flats, 1).await {
             Err(failure) if failure.class == FailureClass::NoScript => {
-                flats::read(connection.req_packed_command(&self.send_script).await?)
+                connection.exchange(&self.send_script, 1).await?
             }
-            result => result,
-        }
+            result => result?,
+        };
+        Flats::read(reply, self.fetch)
     }
 
     /// One write: the building, the new mail, and all flats, in a transaction.
-    async fn save(
-        &self,
-        connection: &mut Connection,
-        flats: &[Flat],
-        chosen: usize,
-        mail: &[u8],
-    ) -> Result<(), TaskFailure> {
-        let flat = flats
-            .get(chosen)
-            .and_then(|flat| std::str::from_utf8(&flat.id).ok())
-            .ok_or_else(|| TaskFailure::unexpected("a flat whose id is not text"))?;
-        let mut rpush = redis::cmd("rpush");
-        rpush.arg(self.building.keys().mail(flat)).arg(mail);
-        let mut pipeline = Pipeline::with_capacity(5);
-        pipeline
-            .add_command(redis::cmd("multi"))
-            .add_command(self.set())
-            .add_command(rpush)
-            .add_command(self.hset(flats))
-            .add_command(redis::cmd("exec"));
-        check_transaction(connection.req_packed_commands(&pipeline, 0, 5).await?)
+    fn save(&self, flats: Flats, random: &mut Random) -> Result<Buffer, TaskFailure> {
+        // Drawn before the push, so that a new flat never gets the mail of its own task.
+        let count = u32::try_from(flats.count()).unwrap_or(u32::MAX);
+        let chosen = random.below(count) as usize;
+        let pushed = (count < self.max_flats).then(|| self.building.flat(count));
+        // The first flat of all has nobody but itself.
+        let id = match (flats.id(chosen), &pushed) {
+            (Some(id), _) => std::str::from_utf8(id).ok(),
+            (None, Some(first)) => Some(first.id.as_str()),
+            (None, None) => None,
+        }
+        .ok_or_else(|| TaskFailure::unexpected("a flat whose id is not text"))?;
+        let mut request = self.buffers.take();
+        request.extend_from_slice(&self.begin_save);
+        begin_command(&mut request, 3);
+        push_word(&mut request, b"rpush");
+        push_word(&mut request, self.building.keys().mail(id).as_bytes());
+        self.mails.push_one(&mut request, random);
+        self.begin_hset(&mut request, flats.count() + usize::from(pushed.is_some()));
+        flats.push_to(&mut request);
+        if let Some(flat) = &pushed {
+            push_flat(&mut request, flat);
+        }
+        request.extend_from_slice(&self.end_save);
+        Ok(request)
     }
 
-    async fn ping(&self, connection: &mut Connection) -> Result<(), TaskFailure> {
-        match connection.req_packed_command(&self.ping).await? {
-            Value::SimpleString(pong) if pong == "PONG" => Ok(()),
-            Value::ServerError(error) => Err(error.into()),
-            _ => Err(TaskFailure::unexpected("PING was not answered with PONG")),
+    async fn ping(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+        if connection.exchange(&self.ping, 1).await?.as_slice() == PONG {
+            Ok(())
+        } else {
+            Err(TaskFailure::unexpected("PING was not answered with PONG"))
         }
     }
 
-    fn set(&self) -> Cmd {
-        let mut set = redis::cmd("set");
-        set.arg(self.building.keys().root())
-            .arg(&self.root_document);
-        set
-    }
-
-    fn hset(&self, flats: &[Flat]) -> Cmd {
-        let bytes: usize = flats
-            .iter()
-            .map(|flat| flat.id.len() + flat.document.len())
-            .sum();
-        let mut hset = Cmd::with_capacity(
-            2 + 2 * flats.len(),
-            "hset".len() + self.flats_key.len() + bytes,
-        );
-        hset.arg("hset").arg(&self.flats_key);
-        for Flat { id, document } in flats {
-            hset.arg(id.as_slice()).arg(document.as_slice());
-        }
-        hset
+    /// HSET of so many flats, which must follow.
+    fn begin_hset(&self, request: &mut Vec<u8>, flats: usize) {
+        begin_command(request, 2 + 2 * flats);
+        push_word(request, b"hset");
+        push_word(request, self.flats_key.as_bytes());
     }
 }
 
-/// The replies of MULTI, SET, RPUSH, HSET and EXEC. The first error in their order is the cause:
-/// EXEC of a transaction that could not be queued only says that it was discarded.
-fn check_transaction(replies: Vec<Value>) -> Result<(), TaskFailure> {
-    let mut last = Value::Nil;
-    let count = replies.len();
-    for reply in replies {
-        last = reply.extract_error().map_err(TaskFailure::from)?;
-    }
-    match last {
-        Value::Array(results) if count == 5 && results.len() == 3 => {
-            for result in results {
-                result.extract_error().map_err(TaskFailure::from)?;
-            }
-            Ok(())
-        }
-        Value::Nil => Err(TaskFailure::unexpected("EXEC did nothing")),
-        _ => Err(TaskFailure::unexpected(
-            "EXEC answered with another number of results than commands",
-        )),
+fn request(words: &[&str]) -> Vec<u8> {
+    let mut request = Vec::new();
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    push_command(&mut request, &words);
+    request
+}
+
+fn push_flat(request: &mut Vec<u8>, flat: &Flat) {
+    let Flat { id, document } = flat;
+    push_word(request, id.as_bytes());
+    push_word(request, document.as_bytes());
+}
+
+/// Checks the replies of MULTI, SET, RPUSH, HSET and EXEC, none of which is an error.
+fn check_saved(replies: &[u8]) -> Result<(), TaskFailure> {
+    if replies.starts_with(SAVED) {
+        Ok(())
+    } else if replies.ends_with(b"*-1\r\n") || replies.ends_with(b"$-1\r\n") {
+        Err(TaskFailure::unexpected("EXEC did nothing"))
+    } else {
+        Err(TaskFailure::unexpected(
+            "a transaction was not answered with one result for each of its commands",
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use redis::parse_redis_value;
-
     use super::*;
-
-    fn replies(exec: &str) -> Vec<Value> {
-        ["+OK\r\n", "+QUEUED\r\n", "+QUEUED\r\n", "+QUEUED\r\n", exec]
-            .map(|reply| parse_redis_value(reply.as_bytes()).unwrap())
-            .to_vec()
-    }
 
     #[test]
     fn a_transaction_is_checked_to_its_last_command() {
-        assert_eq!(
-            check_transaction(replies("*3\r\n+OK\r\n:1\r\n:0\r\n")),
-            Ok(())
-        );
-        for (exec, class) in [
-            ("*-1\r\n", FailureClass::Other),
-            ("*2\r\n+OK\r\n:1\r\n", FailureClass::Other),
-            ("+OK\r\n", FailureClass::Other),
-            (
-                "*3\r\n+OK\r\n-WRONGTYPE Operation against a key\r\n:0\r\n",
-                FailureClass::WrongType,
-            ),
-            (
-                "-EXECABORT Transaction discarded because of previous errors.\r\n",
-                FailureClass::Other,
-            ),
-        ] {
-            let failure = check_transaction(replies(exec)).unwrap_err();
-            assert_eq!(failure.class, class, "{exec}");
+        let replies =
+            |exec: &str| format!("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n{exec}").into_bytes();
+        assert_eq!(check_saved(&replies("*3\r\n+OK\r\n:17\r\n:0\r\n")), Ok(()));
+        for exec in ["*-1\r\n", "$-1\r\n", "*2\r\n+OK\r\n:1\r\n", "+OK\r\n"] {
+            let failure = check_saved(&replies(exec)).unwrap_err();
+            assert_eq!(failure.class, FailureClass::Other, "{exec}");
         }
-    }
-
-    #[test]
-    fn the_cause_of_a_discarded_transaction_is_what_could_not_be_queued() {
-        let mut replies = replies("-EXECABORT Transaction discarded\r\n");
-        replies[2] = parse_redis_value(b"-OOM command not allowed\r\n").unwrap();
-        let failure = check_transaction(replies).unwrap_err();
-        assert_eq!(failure.class, FailureClass::OutOfMemory);
     }
 }

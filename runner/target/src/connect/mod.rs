@@ -24,12 +24,12 @@ pub use connection::Connection;
 pub use failure::ConnectFailure;
 pub(crate) use failure::presentable;
 pub use options::ConnectOptions;
-pub use stream::ByteCounters;
+pub use stream::{ByteCounters, Stream};
 
 use crate::target::Target;
 use crate::tls::Tls;
 use greeting::Unwelcome;
-use stream::{Stream, Transport};
+use stream::Transport;
 
 /// After this long without an answer to the TLS handshake it is asked whether anybody there speaks
 /// TLS at all.
@@ -42,6 +42,25 @@ impl Target {
     /// # Errors
     /// [`ConnectFailure`] says which of these failed and why.
     pub async fn connect(&self, options: &ConnectOptions) -> Result<Connection, ConnectFailure> {
+        let stream = self.connect_stream(options).await?;
+        // Authenticated and in its database: the library has nothing left to set up.
+        let nothing_to_set_up = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let config = AsyncConnectionConfig::new().set_response_timeout(options.response_timeout);
+        let (inner, driver) =
+            MultiplexedConnection::new_with_config(&nothing_to_set_up, stream, config)
+                .await
+                .map_err(|error| {
+                    ConnectFailure::new(Refusal::Other, format!("cannot use {self}: {error}"))
+                })?;
+        Ok(Connection::new(inner, driver))
+    }
+
+    /// Connects in the same way, for whoever speaks the protocol itself: every answer so far has
+    /// been read. The response timeout is the caller's to keep.
+    ///
+    /// # Errors
+    /// [`ConnectFailure`] says which of these failed and why.
+    pub async fn connect_stream(&self, options: &ConnectOptions) -> Result<Stream, ConnectFailure> {
         let deadline = Instant::now() + options.connect_timeout;
         let tcp = self.reach(deadline).await?;
         let transport = match self.tls() {
@@ -55,22 +74,17 @@ impl Target {
         )
         .await;
         match greeted {
-            Ok(Ok(())) => {}
-            Ok(Err(Unwelcome::Refused(failure))) => return Err(failure),
-            Ok(Err(Unwelcome::Broken(error))) => return Err(self.hung_up(&error, deadline).await),
-            Ok(Err(Unwelcome::NotRedis)) => return Err(self.not_redis(deadline).await),
-            Err(_) => return Err(self.too_late("did not answer the first command")),
+            Ok(Ok(())) => Ok(stream),
+            Ok(Err(Unwelcome::Refused(failure))) => Err(failure),
+            Ok(Err(Unwelcome::Broken(error))) => Err(self.hung_up(&error, deadline).await),
+            Ok(Err(Unwelcome::NotRedis)) => Err(self.not_redis(deadline).await),
+            Err(_) => Err(self.too_late("did not answer the first command")),
         }
-        // Authenticated and in its database: the library has nothing left to set up.
-        let nothing_to_set_up = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let config = AsyncConnectionConfig::new().set_response_timeout(options.response_timeout);
-        let (inner, driver) =
-            MultiplexedConnection::new_with_config(&nothing_to_set_up, stream, config)
-                .await
-                .map_err(|error| {
-                    ConnectFailure::new(Refusal::Other, format!("cannot use {self}: {error}"))
-                })?;
-        Ok(Connection::new(inner, driver))
+    }
+
+    /// Whether connections to it are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls().is_some()
     }
 
     async fn reach(&self, deadline: Instant) -> Result<TcpStream, ConnectFailure> {

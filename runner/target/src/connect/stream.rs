@@ -24,7 +24,8 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-pub(super) struct Stream {
+/// A connection to the target as bytes, plain or encrypted, which are counted on their way.
+pub struct Stream {
     transport: Transport,
     counters: Option<Arc<ByteCounters>>,
 }
@@ -35,6 +36,12 @@ impl Stream {
             transport,
             counters,
         }
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Stream(..)")
     }
 }
 

@@ -1,0 +1,122 @@
+//! A task's view of its connection: requests out, replies back.
+
+mod buffers;
+mod direct;
+mod library;
+mod request;
+mod scanner;
+
+use redyno_target::{ConnectFailure, ConnectOptions, Stream, Target};
+
+pub(crate) use buffers::{Buffer, Buffers};
+use direct::Direct;
+use library::Library;
+pub(crate) use request::{begin_command, push_command, push_word};
+pub(crate) use scanner::{Malformed, number};
+
+use crate::workload::failure::TaskFailure;
+
+/// A connection that one task at a time uses.
+///
+/// A request holds whole commands, one or more, which leave in one write; every command has one
+/// reply. A reply that is an error, or holds one at any depth, is a failure: the first of several
+/// in the order of the replies. All replies have been read even so, and the connection can be used
+/// on. After any other failure it cannot.
+pub(crate) trait Exchange {
+    /// Sends a request of so many commands and gives their replies: the bytes of the protocol,
+    /// complete, well-formed and without an error among them.
+    async fn exchange(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<Buffer, TaskFailure>;
+
+    /// The same for replies of any length that nobody looks at.
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure>;
+
+    /// Whether the server has hung up, so that nothing can be sent.
+    fn is_closed(&mut self) -> bool;
+}
+
+/// How workers connect: what stays the same for all of them.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    target: Target,
+    options: ConnectOptions,
+    buffers: Buffers,
+}
+
+impl Connector {
+    /// Connects to this target in this way. No response timeout: the task's own covers it.
+    pub(crate) fn new(target: Target, options: ConnectOptions) -> Self {
+        Self {
+            target,
+            options,
+            buffers: Buffers::default(),
+        }
+    }
+
+    /// The memory for requests and replies.
+    pub(crate) const fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
+    /// Connects once.
+    ///
+    /// # Errors
+    /// Why that is not possible.
+    pub(crate) async fn connect(&self) -> Result<TaskConnection, ConnectFailure> {
+        let buffers = self.buffers.clone();
+        if self.target.is_encrypted() {
+            let connection = self.target.connect(&self.options).await?;
+            Ok(TaskConnection::Library(Library::new(connection, buffers)))
+        } else {
+            let stream = self.target.connect_stream(&self.options).await?;
+            Ok(TaskConnection::Direct(Direct::new(stream, buffers)))
+        }
+    }
+}
+
+/// The connection of a worker.
+#[derive(Debug)]
+pub(crate) enum TaskConnection {
+    /// Without encryption.
+    Direct(Direct<Stream>),
+    /// With TLS.
+    Library(Library),
+}
+
+impl Exchange for TaskConnection {
+    async fn exchange(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<Buffer, TaskFailure> {
+        match self {
+            Self::Direct(direct) => direct.exchange(request, commands).await,
+            Self::Library(library) => library.exchange(request, commands).await,
+        }
+    }
+
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure> {
+        match self {
+            Self::Direct(direct) => direct.perform(request, commands).await,
+            Self::Library(library) => library.perform(request, commands).await,
+        }
+    }
+
+    fn is_closed(&mut self) -> bool {
+        match self {
+            Self::Direct(direct) => direct.is_closed(),
+            Self::Library(library) => library.is_closed(),
+        }
+    }
+}
