@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use redyno_contract::judgement::{Distribution, DynoResult, Quantile};
 use redyno_contract::outcome::{DynoOutcome, Evidence, RunFacts};
-use redyno_contract::plan::{DynoName, Percentile, Plan, Step};
+use redyno_contract::plan::{DynoName, Percentile, Plan};
 use redyno_contract::{Histogram, Judgement, Report, judge};
 
 use crate::report::StepDistribution;
@@ -83,14 +83,23 @@ fn steps(
     outcomes: &[DynoOutcome],
     full: &FullReports,
 ) -> Vec<StepDistribution> {
-    [Step::Fetch, Step::Save, Step::Ping]
-        .into_iter()
+    judgement
+        .summary
+        .steps
+        .iter()
+        .map(|times| times.step.clone())
         .enumerate()
         .filter_map(|(position, step)| {
             let mut merged: Option<Histogram> = None;
             for outcome in outcomes {
                 let report = full.get(&outcome.dyno)?;
-                let histogram = report.histograms.steps.as_ref()?[position].decode().ok()?;
+                let histogram = report
+                    .histograms
+                    .steps
+                    .as_ref()?
+                    .get(position)?
+                    .decode()
+                    .ok()?;
                 match &mut merged {
                     Some(merged) => merged.add(&histogram),
                     None => merged = Some(histogram),

@@ -12,7 +12,6 @@ mod exit;
 mod http;
 mod observe;
 mod output;
-mod random;
 mod shard;
 mod termination;
 mod workload;
@@ -20,6 +19,7 @@ mod workload;
 use std::process::ExitCode;
 
 use arguments::RunnerArguments;
+pub(crate) use redyno_contract::random;
 
 /// Does one part of a run on this thread, with a runtime of its own. Must not be called within
 /// another.

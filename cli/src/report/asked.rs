@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::{
-    Arrivals, Assignment, DynoTypePlan, Fetch, Prefill, QueueOrder, TargetKind, Workload,
+    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, ObjectGraph, Prefill,
+    QueueOrder, TargetKind, Workload,
 };
 use redyno_contract::report::TargetVitals;
 use redyno_crds::printable;
@@ -79,33 +80,87 @@ fn line(name: &str, text: &str, colours: Colours, out: &mut dyn Write) -> io::Re
 fn pattern(dynos: &DynoTypePlan) -> String {
     let arrivals = match dynos.arrivals {
         Arrivals::Constant => "constant",
+        Arrivals::Poisson => "Poisson",
     };
     let assignment = match dynos.assignment {
         Assignment::Random => "random",
+        Assignment::RoundRobin => "round robin",
     };
     // The order that nobody would remark upon is not remarked upon.
     let order = match dynos.queue_order {
         QueueOrder::OldestFirst => "",
+        QueueOrder::NewestFirst => ", newest first",
     };
     format!("{arrivals}, {assignment}{order}")
 }
 
 fn workload(judgement: Option<&Judgement>, dynos: &DynoTypePlan) -> String {
-    let Workload::ObjectGraph(graph) = &dynos.workload;
-    let prefill = match graph.prefill {
-        Prefill::Full => "prefilled",
-        Prefill::Empty => "empty at first",
-    };
-    let fetch = match graph.fetch {
-        Fetch::Lua => "Lua: 4 round trips",
-    };
     let traffic = judgement
         .and_then(|judgement| traffic(judgement, &dynos.dyno_type))
         .unwrap_or_default();
+    let application = match dynos.application_cpu_microseconds {
+        0 => String::new(),
+        microseconds => format!(
+            ", {} us of the app's CPU",
+            number::count(u64::from(microseconds))
+        ),
+    };
+    let what = match &dynos.workload {
+        Workload::ObjectGraph(graph) => object_graph(graph),
+        Workload::Commands(commands) => self::commands(commands),
+    };
+    format!("{what}{application}{traffic} per task")
+}
+
+const fn prefill(prefill: Prefill) -> &'static str {
+    match prefill {
+        Prefill::Full => "prefilled",
+        Prefill::Empty => "empty at first",
+    }
+}
+
+fn object_graph(graph: &ObjectGraph) -> String {
+    let fetch = match graph.fetch {
+        Fetch::Lua => "Lua",
+        Fetch::Hgetall => "HGETALL",
+    };
     format!(
-        "objectGraph {} flats ({prefill}), {} B, {fetch}{traffic} per task",
+        "objectGraph {} flats ({}), {} B, {fetch}: 4 round trips",
         number::count(u64::from(graph.max_flats)),
+        prefill(graph.prefill),
         number::count(u64::from(graph.item_payload_bytes)),
+    )
+}
+
+fn commands(commands: &Commands) -> String {
+    let all: u64 = commands
+        .mix
+        .iter()
+        .map(|entry| u64::from(entry.weight))
+        .sum();
+    let mix: Vec<String> = commands
+        .mix
+        .iter()
+        .map(|entry| {
+            let per_mille = u64::from(entry.weight) * 1000 / all.max(1);
+            let per_mille = u32::try_from(per_mille).unwrap_or(1000);
+            format!("{} {}", number::percent(per_mille), entry.name)
+        })
+        .collect();
+    let distribution = match commands.keyspace.distribution {
+        Distribution::Uniform => "uniform".to_owned(),
+        Distribution::Zipf { exponent_percent } => format!(
+            "Zipf {}.{:02}",
+            exponent_percent / 100,
+            exponent_percent % 100
+        ),
+    };
+    format!(
+        "commands {}; {} keys ({distribution}, {}), {} B",
+        mix.join(", "),
+        number::count(u64::from(commands.keyspace.keys)),
+        prefill(commands.prefill),
+        number::count(u64::from(commands.value_bytes)),
     )
 }
 
@@ -191,7 +246,14 @@ fn vitals<'a>(run: &PlannedRun<'a>) -> Option<&'a TargetVitals> {
 }
 
 fn not_simulated(run: &PlannedRun<'_>) -> String {
-    let mut missing = vec!["the app's own CPU (0 us/task)"];
+    let mut missing = Vec::new();
+    let formation = &run.plan.formation;
+    if formation
+        .iter()
+        .all(|dynos| dynos.application_cpu_microseconds == 0)
+    {
+        missing.push("the app's own CPU (0 us/task)");
+    }
     if run.enforcement == Enforcement::NotEnforced {
         missing.push("the dynos' sizes");
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
-use redyno_contract::plan::Plan;
+use redyno_contract::plan::{Plan, Step};
 use redyno_contract::report::{BusyWorker, TargetVitals, Times};
 use redyno_crds::printable;
 
@@ -69,17 +69,22 @@ fn busiest(
     }
     workers.sort_by_key(|(_, worker)| std::cmp::Reverse(worker.peak_backlog));
     let (shown, hidden) = workers.split_at(workers.len().min(WORKERS));
-    let mut table = Table::new([
-        ("BUSIEST WORKERS", Align::Left),
-        ("tasks", Align::Right),
-        ("peak backlog (at)", Align::Left),
-        ("busy", Align::Right),
-        ("response mean/max", Align::Left),
-        ("fetch", Align::Point),
-        ("save", Align::Point),
-        ("ping", Align::Point),
-        ("ms", Align::Left),
-    ]);
+    let steps = common_steps(plan);
+    let columns = [
+        ("BUSIEST WORKERS".to_owned(), Align::Left),
+        ("tasks".to_owned(), Align::Right),
+        ("peak backlog (at)".to_owned(), Align::Left),
+        ("busy".to_owned(), Align::Right),
+        ("response mean/max".to_owned(), Align::Left),
+    ]
+    .into_iter()
+    .chain(
+        steps
+            .iter()
+            .map(|step| (step.as_str().to_lowercase(), Align::Point)),
+    )
+    .chain([("ms".to_owned(), Align::Left)]);
+    let mut table = Table::new(columns);
     for (row, worker) in shown {
         let mut cells: Vec<Cell> = vec![
             format!("{}/{}", row.dyno, worker.worker).into(),
@@ -93,8 +98,14 @@ fn busiest(
             number::percent(worker.busy_per_mille).into(),
             mean_and_maximum(worker.response).into(),
         ];
-        for mean in worker.step_means_microseconds {
-            cells.push(number::milliseconds(mean, Precision::Exact).into());
+        for position in 0..steps.len() {
+            let mean = worker.step_means_microseconds.get(position);
+            cells.push(
+                mean.map_or_else(String::new, |mean| {
+                    number::milliseconds(*mean, Precision::Exact)
+                })
+                .into(),
+            );
         }
         table.row(cells);
     }
@@ -133,6 +144,17 @@ fn busiest(
         }
     }
     Ok(())
+}
+
+/// The steps, if all types have the same: workers of different workloads have no columns in common.
+fn common_steps(plan: &Plan) -> Vec<Step> {
+    let mut all = plan.formation.iter().map(|dynos| dynos.workload.steps());
+    let first = all.next().unwrap_or_default();
+    if all.all(|steps| steps == first) && first.len() <= 4 {
+        first
+    } else {
+        Vec::new()
+    }
 }
 
 fn mean_and_maximum(times: Times) -> String {

@@ -60,6 +60,7 @@ pub(crate) fn plan(quantity: u32) -> Plan {
                 fetch: Fetch::Lua,
                 prefill: Prefill::Full,
             }),
+            application_cpu_microseconds: 0,
             cpu_millis: Some(16_000),
             memory_bytes: Some(126 * GIBIBYTE),
         }],
@@ -115,7 +116,7 @@ fn worker(worker: u32, peak_backlog: u32) -> BusyWorker {
         peak_at_milliseconds: 131_404,
         busy_per_mille: 11,
         response: times(3_871, 1_310, 31_204),
-        step_means_microseconds: [440, 310, 100],
+        step_means_microseconds: vec![440, 310, 100],
     }
 }
 
@@ -129,6 +130,8 @@ pub(crate) fn numbers(books: Books, offset: i64) -> DynoNumbers {
             schedule_lag_p99_microseconds: 96,
             schedule_lag: times(240_000, 31, 4_100),
             loop_lag: times(24_000, 50, 1_900),
+            load_threads: 1,
+            load_thread_busy_per_mille: 150,
             cpu_microseconds: 48_000_000,
             throttled_per_mille: 0,
             memory_bytes: 38 << 20,
@@ -287,6 +290,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             connections_max: 130,
             ..TargetVitals::default()
         }),
+        timeline: None,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
-use redyno_contract::plan::Step;
 use redyno_contract::report::Times;
 
 use super::StepDistribution;
@@ -98,13 +97,8 @@ fn one(
     }
     for step in &totals.steps {
         let full = steps.iter().find(|full| full.step == step.step);
-        let name = match step.step {
-            Step::Fetch => "    fetch",
-            Step::Save => "    save",
-            Step::Ping => "    ping",
-            Step::Task => continue,
-        };
-        row(name, step.service, full.map(|full| &full.service), "");
+        let name = format!("    {}", step.step.as_str().to_lowercase());
+        row(&name, step.service, full.map(|full| &full.service), "");
     }
     writeln!(out)?;
     table.print(out, colours)?;

@@ -76,7 +76,7 @@ pub enum Enforcement {
 }
 
 /// The distribution of one step's service time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepDistribution {
     /// Which step.
     pub step: Step,

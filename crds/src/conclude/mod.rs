@@ -50,6 +50,8 @@ pub fn conclude_judged(
         thresholds,
         dynos,
         target,
+        // The report's readers show it; the status stays small.
+        timeline: _,
     } = judgement;
     let message = match resolved.scale_note() {
         Some(note) => sentences(message, &note),

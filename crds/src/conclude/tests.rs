@@ -138,6 +138,7 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
             memory_at_end_bytes: 900,
             ..TargetVitals::default()
         }),
+        timeline: None,
     }
 }
 

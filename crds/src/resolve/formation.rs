@@ -133,6 +133,7 @@ fn one(
         },
         max_worker_backlog,
         workload,
+        application_cpu_microseconds: 0,
         cpu_millis: Some(resolved.cpu_limit_millis),
         memory_bytes: Some(resolved.memory_bytes),
     };

@@ -101,7 +101,7 @@ fn thresholds() {
     .unwrap();
     let threshold = &resolved.plan.thresholds[0];
     assert_eq!(threshold.dyno_type.as_deref(), Some("web"));
-    let Limit::Latency(limit) = threshold.limit else {
+    let Limit::Latency(limit) = threshold.limit.clone() else {
         panic!("{threshold:?}")
     };
     assert_eq!(limit.percentile, Percentile::P999);

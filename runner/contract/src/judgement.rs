@@ -4,6 +4,7 @@ use crate::limit::Holding;
 use crate::outcome::Fate;
 use crate::plan::{DynoName, Latency};
 use crate::report::{Books, BusyWorker, End, OwnVitals, StepTimes, TargetVitals, Times};
+use crate::timeline::Timeline;
 use crate::verdict::{Bottleneck, Reason, Verdict};
 
 /// A verdict with its evidence.
@@ -33,6 +34,8 @@ pub struct Judgement {
     pub dynos: Vec<DynoResult>,
     /// What the target said of itself, from the dyno that sampled it.
     pub target: Option<TargetVitals>,
+    /// The course of the run, merged over the dynos that told of theirs.
+    pub timeline: Option<Timeline>,
 }
 
 /// Totals of one type.
@@ -61,7 +64,7 @@ pub struct Totals {
     pub wait: Option<Distribution>,
     /// end - start.
     pub service: Option<Distribution>,
-    /// Means and maxima of the steps Fetch, Save, Ping.
+    /// Means and maxima of the steps.
     pub steps: Vec<StepTimes>,
 }
 

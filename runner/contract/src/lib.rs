@@ -5,7 +5,8 @@
 //! that both sides must compute alike: the [`schedule`], the counting of [`limit`]s, the
 //! [`Histogram`], and [`judge`], which turns a plan and what became of every dyno into a verdict.
 //!
-//! Nothing in this crate does IO, reads a clock or draws a random number.
+//! Nothing in this crate does IO or reads a clock, and its only random numbers are functions of the
+//! plan's seed.
 
 pub mod event;
 pub mod figures;
@@ -15,13 +16,17 @@ pub mod judgement;
 pub mod limit;
 pub mod message;
 pub mod outcome;
+mod percentile;
 pub mod plan;
+pub mod random;
 pub mod record;
 pub mod report;
 #[cfg(test)]
 mod samples;
 pub mod schedule;
+pub mod timeline;
 pub mod verdict;
+mod workload;
 
 pub use event::{Event, Progress};
 pub use histogram::{EncodedHistogram, Histogram};

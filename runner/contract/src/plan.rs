@@ -8,7 +8,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::{Rate, Schedule};
+use crate::random::Seed;
+use crate::schedule::{Rate, Schedule, Spacing, Window};
+
+pub use crate::percentile::{InvalidPercentile, Percentile};
+pub use crate::workload::{
+    Commands, Distribution, Fetch, InvalidStep, Keyspace, MOST_COMMANDS, MOST_STEPS_OF_A_TASK,
+    MixedCommand, ObjectGraph, Prefill, Step, Workload,
+};
 
 /// The version of the plan format that this code writes and the only one it reads.
 pub const PLAN_VERSION: u32 = 1;
@@ -145,6 +152,9 @@ pub struct DynoTypePlan {
     pub max_worker_backlog: u32,
     /// What a task does.
     pub workload: Workload,
+    /// CPU time that every task uses as the application would, on its worker's load thread, in
+    /// microseconds; part of the service time, of no step.
+    pub application_cpu_microseconds: u32,
     /// The CPU that the dyno has, in thousandths of a core; None where sizes are not enforced.
     pub cpu_millis: Option<u32>,
     /// The memory that the dyno has, in bytes; None where sizes are not enforced.
@@ -156,6 +166,8 @@ pub struct DynoTypePlan {
 pub enum Arrivals {
     /// Evenly, by the exact due times of [`Schedule`].
     Constant,
+    /// At random, by seeded exponential gaps; see [`Spacing::Poisson`].
+    Poisson,
 }
 
 /// How a task finds its worker.
@@ -163,6 +175,8 @@ pub enum Arrivals {
 pub enum Assignment {
     /// Uniformly at random, drawn from the seed.
     Random,
+    /// One worker after the other, by the task's number.
+    RoundRobin,
 }
 
 /// Which waiting task a worker takes next.
@@ -170,44 +184,8 @@ pub enum Assignment {
 pub enum QueueOrder {
     /// First in, first out.
     OldestFirst,
-}
-
-/// What a task does. Exactly one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Workload {
-    /// Fetch, change and save the worker's own object graph, then ping.
-    ObjectGraph(ObjectGraph),
-}
-
-/// The object-graph workload: one building per worker, whose flats each hold a list of mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ObjectGraph {
-    /// Flats of a full building, 1 or more.
-    pub max_flats: u32,
-    /// Size of the mail that every task adds, in bytes (about 1000 per KB of the automap benchmark).
-    pub item_payload_bytes: u32,
-    /// How a building's flats are read.
-    pub fetch: Fetch,
-    /// What the building holds at the start.
-    pub prefill: Prefill,
-}
-
-/// How a building's flats are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Fetch {
-    /// EVALSHA of a script that calls HGETALL, as the automap benchmark does.
-    Lua,
-}
-
-/// What a building holds at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Prefill {
-    /// All its flats, so that every task costs the same.
-    Full,
-    /// Nothing: the building fills, and tasks grow, during the run.
-    Empty,
+    /// Last in, first out.
+    NewestFirst,
 }
 
 /// One threshold.
@@ -246,7 +224,7 @@ pub enum Limit {
 }
 
 /// A limit on a percentile of a latency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LatencyLimit {
     /// Which latency.
@@ -271,108 +249,6 @@ pub enum Latency {
     /// end - start: what other tools show.
     Service,
 }
-
-/// The whole task, or one step of it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum Step {
-    /// The whole task.
-    Task,
-    /// Reading the building.
-    Fetch,
-    /// Writing it.
-    Save,
-    /// PING.
-    Ping,
-}
-
-/// A percentile in thousandths of a percent, above 0 and below 100,000: 99.9 % is 99,900.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "u32", into = "u32")]
-pub struct Percentile(u32);
-
-impl Percentile {
-    /// The median.
-    pub const P50: Self = Self(50_000);
-    /// The 90th percentile.
-    pub const P90: Self = Self(90_000);
-    /// The 99th percentile.
-    pub const P99: Self = Self(99_000);
-    /// The 99.9th percentile.
-    pub const P999: Self = Self(99_900);
-
-    /// Thousandths of a percent.
-    pub const fn thousandths(self) -> u32 {
-        self.0
-    }
-
-    /// As a fraction of 1, for histogram look-ups.
-    pub fn fraction(self) -> f64 {
-        f64::from(self.0) / 100_000.0
-    }
-
-    /// Reads `99`, `99.9`, `0.5`: one or two digits, up to three decimals, above 0.
-    ///
-    /// # Errors
-    /// [`InvalidPercentile`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, InvalidPercentile> {
-        let invalid = || InvalidPercentile(text.chars().take(20).collect());
-        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if !(1..=2).contains(&whole.len())
-            || !digits(whole)
-            || (text.contains('.') && decimals.is_empty())
-            || decimals.len() > 3
-            || !digits(decimals)
-        {
-            return Err(invalid());
-        }
-        let number: u32 = format!("{whole}{decimals:0<3}")
-            .parse()
-            .map_err(|_| invalid())?;
-        Self::try_from(number).map_err(|_| invalid())
-    }
-}
-
-impl TryFrom<u32> for Percentile {
-    type Error = InvalidPercentile;
-
-    fn try_from(thousandths: u32) -> Result<Self, Self::Error> {
-        if (1..100_000).contains(&thousandths) {
-            Ok(Self(thousandths))
-        } else {
-            Err(InvalidPercentile(format!("{thousandths} thousandths")))
-        }
-    }
-}
-
-impl From<Percentile> for u32 {
-    fn from(percentile: Percentile) -> Self {
-        percentile.0
-    }
-}
-
-impl fmt::Display for Percentile {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0 / 1000, self.0 % 1000);
-        if rest == 0 {
-            write!(formatter, "{whole}")
-        } else {
-            let decimals = format!("{rest:03}");
-            write!(formatter, "{whole}.{}", decimals.trim_end_matches('0'))
-        }
-    }
-}
-
-/// Not a percentile.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a percentile: it must be above 0 and below 100 with at most three decimals, such as \"99\" or \"99.9\""
-)]
-pub struct InvalidPercentile(String);
 
 /// A dyno's name: type and number from 1, `web.2`.
 #[derive(
@@ -481,10 +357,8 @@ impl Plan {
                     return fail(&field(name), &0, "1 or more");
                 }
             }
-            let Workload::ObjectGraph(graph) = &dynos.workload;
-            if graph.max_flats == 0 {
-                return fail(&field("workload.objectGraph.maxFlats"), &0, "1 or more");
-            }
+            check_workload(&dynos.workload)
+                .or_else(|(name, found, allowed)| fail(&field(name), &found, allowed))?;
         }
         for (position, threshold) in self.thresholds.iter().enumerate() {
             let field = |name: &str| format!("thresholds[{position}].{name}");
@@ -539,6 +413,7 @@ impl Plan {
     /// The measured schedule of a dyno of `dynos`: due times as offsets from t0.
     pub fn schedule(&self, dynos: &DynoTypePlan, index: u32) -> Schedule {
         Schedule::new(dynos.rate, index, dynos.quantity, self.duration_seconds)
+            .spaced(self.spacing(dynos, index, Window::Measured))
     }
 
     /// The warm-up schedule of a dyno of `dynos`: due times as offsets from S.
@@ -549,6 +424,23 @@ impl Plan {
             dynos.quantity,
             self.warmup_seconds,
         )
+        .spaced(self.spacing(dynos, index, Window::Warmup))
+    }
+
+    fn spacing(&self, dynos: &DynoTypePlan, index: u32, window: Window) -> Spacing {
+        match dynos.arrivals {
+            Arrivals::Constant => Spacing::Constant,
+            Arrivals::Poisson => {
+                let name = DynoName {
+                    dyno_type: dynos.dyno_type.clone(),
+                    index,
+                };
+                Spacing::Poisson {
+                    seed: Seed::of(self.seed, &name),
+                    window,
+                }
+            }
+        }
     }
 
     /// Tasks due in the window of all dynos that a threshold of this type applies to.
@@ -565,11 +457,11 @@ impl Plan {
     pub fn latency_limits<'a>(
         &'a self,
         dyno_type: &'a str,
-    ) -> impl Iterator<Item = (usize, LatencyLimit)> + 'a {
+    ) -> impl Iterator<Item = (usize, &'a LatencyLimit)> + 'a {
         self.thresholds
             .iter()
             .enumerate()
-            .filter_map(move |(position, threshold)| match threshold.limit {
+            .filter_map(move |(position, threshold)| match &threshold.limit {
                 Limit::Latency(limit)
                     if threshold
                         .dyno_type
@@ -581,6 +473,73 @@ impl Plan {
                 Limit::Latency(_) | Limit::Errors { .. } | Limit::Rate { .. } => None,
             })
     }
+}
+
+/// The first field of a workload that cannot be, what was found there and what is allowed.
+fn check_workload(workload: &Workload) -> Result<(), (&'static str, String, &'static str)> {
+    match workload {
+        Workload::ObjectGraph(graph) => {
+            if graph.max_flats == 0 {
+                return Err(("workload.objectGraph.maxFlats", "0".to_owned(), "1 or more"));
+            }
+        }
+        Workload::Commands(Commands {
+            keyspace: Keyspace { keys, distribution },
+            value_bytes,
+            prefill: _,
+            mix,
+        }) => {
+            let zero_exponent = Distribution::Zipf {
+                exponent_percent: 0,
+            };
+            for (name, is_zero) in [
+                ("workload.commands.keyspace.keys", *keys == 0),
+                (
+                    "workload.commands.keyspace.distribution.zipf.exponentPercent",
+                    *distribution == zero_exponent,
+                ),
+                ("workload.commands.valueBytes", *value_bytes == 0),
+            ] {
+                if is_zero {
+                    return Err((name, "0".to_owned(), "1 or more"));
+                }
+            }
+            if mix.is_empty() || mix.len() > MOST_COMMANDS {
+                return Err((
+                    "workload.commands.mix",
+                    format!("of {} commands", mix.len()),
+                    "of 1 to 16",
+                ));
+            }
+            for (position, entry) in mix.iter().enumerate() {
+                let MixedCommand {
+                    name,
+                    weight,
+                    command,
+                } = entry;
+                if !matches!(name.parse(), Ok(Step::Command(_)))
+                    || mix[..position].iter().any(|other| other.name == *name)
+                {
+                    return Err((
+                        "workload.commands.mix.name",
+                        format!("{name:?}"),
+                        "unique, of lower-case letters, digits and dashes",
+                    ));
+                }
+                if *weight == 0 {
+                    return Err(("workload.commands.mix.weight", "0".to_owned(), "1 or more"));
+                }
+                if command.first().is_none_or(String::is_empty) {
+                    return Err((
+                        "workload.commands.mix.command",
+                        "empty".to_owned(),
+                        "a command and its arguments",
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What can be read of a plan of any version.

@@ -64,8 +64,8 @@ fn refusals_name_the_field_what_was_found_and_what_is_allowed() {
             "formation[0].rate.seconds: invalid value: integer `0`, expected a nonzero u32",
         ),
         (
-            with("/formation/0/arrivals", json!("Poisson")),
-            "formation[0].arrivals: unknown variant `Poisson`, expected `Constant`",
+            with("/formation/0/arrivals", json!("Bursty")),
+            "formation[0].arrivals: unknown variant `Bursty`, expected `Constant`",
         ),
         (
             with("/thresholds/0/limit/latency/percentile", json!(100_000)),
@@ -184,7 +184,7 @@ fn dynos_and_their_limits_are_in_the_order_of_the_plan() {
     assert_eq!(plan.sampler().unwrap().to_string(), "web.1");
     let limits = |name: &str| {
         plan.latency_limits(name)
-            .map(|(position, limit)| (position, limit.step))
+            .map(|(position, limit)| (position, limit.step.clone()))
             .collect::<Vec<_>>()
     };
     assert_eq!(limits("web"), [(2, Step::Save)]);

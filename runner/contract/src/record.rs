@@ -320,8 +320,8 @@ fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
 /// Where a histogram goes.
 type Place = fn(&mut Histograms) -> &mut Option<EncodedHistogram>;
 
-/// Writes a dyno's report as precisely as fits: response at 2 digits (else 1), then wait and
-/// service at 1 digit, as long as there is room. `report` carries histograms at full precision.
+/// Writes a dyno's report as precisely as fits: the timeline, then response at 2 digits (else 1),
+/// then wait and service at 1 digit, as long as there is room. `report` carries histograms at full precision.
 ///
 /// Free texts are cut to a bound. Should even the bare numbers not fit, the least busy of the
 /// busiest workers are left out first.
@@ -331,6 +331,7 @@ type Place = fn(&mut Histograms) -> &mut Option<EncodedHistogram>;
 pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<Vec<u8>, TooLong> {
     let mut bare = report.clone();
     bare.histograms = Histograms::default();
+    bare.timeline = None;
     let write_dyno = |report: &Report| {
         let message = Message::Dyno(Box::new(report.clone()));
         write(sequence, kind, &message)
@@ -354,13 +355,18 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
     let mut best = written?;
 
     // What is tried first has the room; what does not fit leaves it to the next.
+    let mut richest = bare;
+    let mut with_timeline = richest.clone();
+    with_timeline.timeline.clone_from(&report.timeline);
+    if let Ok(record) = write_dyno(&with_timeline) {
+        (best, richest) = (record, with_timeline);
+    }
     let places: [(Place, &[Digits]); 3] = [
         (|all| &mut all.response, &[Digits::Two, Digits::One]),
         (|all| &mut all.wait, &[Digits::One]),
         (|all| &mut all.service, &[Digits::One]),
     ];
     let mut full = report.histograms.clone();
-    let mut richest = bare;
     for (place, precisions) in places {
         let Some(histogram) = place(&mut full).take() else {
             continue;

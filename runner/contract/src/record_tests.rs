@@ -56,6 +56,7 @@ fn every_message_survives_the_way() {
     let plan = samples::plan();
     let messages = [
         Message::Dyno(Box::new(Report {
+            timeline: None,
             histograms: Histograms::default(),
             ..samples::held(&plan, &web_1())
         })),
@@ -262,7 +263,7 @@ fn a_wide_distribution_is_coarsened() {
         response: Some(wide()),
         wait: Some(wide()),
         service: Some(wide()),
-        steps: Some([wide(), wide(), wide()]),
+        steps: Some(vec![wide(), wide(), wide()]),
         schedule_lag: Some(wide()),
     };
     let read = read_report(&write_report(1, RecordKind::Final, &report).unwrap());
@@ -354,7 +355,7 @@ fn largest() -> Report {
             peak_at_milliseconds: 0,
             busy_per_mille: 0,
             response: times(),
-            step_means_microseconds: [0; 3],
+            step_means_microseconds: vec![0; 3],
         })
         .collect();
     for busy in &mut report.busiest {
@@ -363,7 +364,7 @@ fn largest() -> Report {
         busy.peak_backlog = u32::try_from(large(1_000_000)).unwrap();
         busy.peak_at_milliseconds = large(TIME);
         busy.busy_per_mille = u32::try_from(large(1000)).unwrap();
-        busy.step_means_microseconds = [large(TIME), large(TIME), large(TIME)];
+        busy.step_means_microseconds = vec![large(TIME), large(TIME), large(TIME)];
     }
     report.own.cpu_microseconds = large(TIME * 1000);
     report.own.bytes_in = large(BYTES);

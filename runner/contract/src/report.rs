@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::histogram::EncodedHistogram;
 use crate::limit::LimitCount;
 use crate::plan::{DynoName, Step};
+use crate::timeline::Timeline;
 
 /// The version of the report format that this code writes and the only one it reads.
 pub const REPORT_VERSION: u32 = 1;
@@ -37,7 +38,7 @@ pub struct Report {
     /// Counts of every latency limit that applies to this dyno's type, in the order of
     /// [`crate::Plan::latency_limits`].
     pub over: Vec<LimitCount>,
-    /// What the steps took, in the order Fetch, Save, Ping.
+    /// What the steps took, in the order of [`crate::plan::Workload::steps`].
     pub steps: Vec<StepTimes>,
     /// The task's mean and true maximum latencies: response, wait, service.
     pub latencies: Latencies,
@@ -51,6 +52,8 @@ pub struct Report {
     pub last: LastSeconds,
     /// What the target said of itself; only from the dyno that samples it.
     pub target: Option<TargetVitals>,
+    /// The course of the run; None before the start, and where the record had no room.
+    pub timeline: Option<Timeline>,
     /// Latency distributions, as precise as fits.
     pub histograms: Histograms,
 }
@@ -215,7 +218,7 @@ impl Books {
 }
 
 /// What one step took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepTimes {
     /// Which step.
@@ -276,7 +279,7 @@ impl Times {
 }
 
 /// One of the busiest workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BusyWorker {
     /// The worker, from 0.
@@ -291,8 +294,9 @@ pub struct BusyWorker {
     pub busy_per_mille: u32,
     /// Its response times.
     pub response: Times,
-    /// Mean service time of its steps Fetch, Save and Ping, in microseconds.
-    pub step_means_microseconds: [u64; 3],
+    /// Mean service time of each step, in microseconds, in the order of the report's; 0 for a step
+    /// that it never took.
+    pub step_means_microseconds: Vec<u64>,
 }
 
 /// A dyno seen by itself, over the measured window.
@@ -303,8 +307,13 @@ pub struct OwnVitals {
     pub schedule_lag_p99_microseconds: u64,
     /// Schedule lag: mean and maximum.
     pub schedule_lag: Times,
-    /// How late a 10 ms timer of the workers' loop was.
+    /// How late a 10 ms timer of the workers' loops was.
     pub loop_lag: Times,
+    /// Load threads, which the workers are spread over.
+    pub load_threads: u32,
+    /// Share of the window in which the busiest load thread was not waiting for anything, in
+    /// thousandths.
+    pub load_thread_busy_per_mille: u32,
     /// CPU time used, in microseconds.
     pub cpu_microseconds: u64,
     /// Scheduling periods in which the CPU quota ended the dyno's turn, in thousandths of all.
@@ -333,6 +342,8 @@ pub struct LastSeconds {
     pub response_p99_microseconds: u64,
     /// CPU that this dyno used, in thousandths of one core.
     pub cpu_per_mille: u32,
+    /// The busiest load thread, in thousandths of the time.
+    pub load_thread_busy_per_mille: u32,
     /// The target's main thread, in thousandths of its core; None if this dyno does not sample it.
     pub redis_main_thread_per_mille: Option<u32>,
 }
@@ -381,8 +392,8 @@ pub struct Histograms {
     pub wait: Option<EncodedHistogram>,
     /// end - start.
     pub service: Option<EncodedHistogram>,
-    /// Service times of the steps Fetch, Save, Ping; only at full precision.
-    pub steps: Option<[EncodedHistogram; 3]>,
+    /// Service times of the steps, in the order of the report's; only at full precision.
+    pub steps: Option<Vec<EncodedHistogram>>,
     /// Schedule lag; only at full precision.
     pub schedule_lag: Option<EncodedHistogram>,
 }

@@ -12,6 +12,7 @@ use crate::report::{
     Report, Start, StepTimes, TargetVitals, Times,
 };
 use crate::schedule::Rate;
+use crate::timeline::Timeline;
 
 /// The run of every sample.
 pub(crate) const RUN: &str = "7f3c2b1a-0000-4000-8000-000000000001";
@@ -82,6 +83,7 @@ pub(crate) fn dyno_type(name: &str, quantity: u32) -> DynoTypePlan {
             fetch: Fetch::Lua,
             prefill: Prefill::Full,
         }),
+        application_cpu_microseconds: 0,
         cpu_millis: Some(16_000),
         memory_bytes: Some(126 << 30),
     }
@@ -163,13 +165,15 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             peak_at_milliseconds: 131_400,
             busy_per_mille: 10,
             response: times(1000),
-            step_means_microseconds: [300; 3],
+            step_means_microseconds: vec![300; 3],
         }],
         other_workers_backlog: 5,
         own: OwnVitals {
             schedule_lag_p99_microseconds: 100,
             schedule_lag: times(10),
             loop_lag: times(10),
+            load_threads: 1,
+            load_thread_busy_per_mille: 150,
             cpu_microseconds: u64::from(plan.duration_seconds) * 200_000,
             throttled_per_mille: 0,
             memory_bytes: 38 << 20,
@@ -183,6 +187,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             schedule_lag_p99_microseconds: 100,
             response_p99_microseconds: 1000,
             cpu_per_mille: 200,
+            load_thread_busy_per_mille: 150,
             redis_main_thread_per_mille: sampler.then_some(410),
         },
         target: sampler.then(|| TargetVitals {
@@ -198,6 +203,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             connections_max: 130,
             ..TargetVitals::default()
         }),
+        timeline: None,
         histograms: Histograms {
             response: histogram(1000),
             wait: histogram(100),
@@ -318,7 +324,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
                 peak_at_milliseconds: next(),
                 busy_per_mille: short(next),
                 response: times(next),
-                step_means_microseconds: [next(), next(), next()],
+                step_means_microseconds: (0..next() % 4).map(|_| next()).collect(),
             })
             .collect(),
         other_workers_backlog: short(next),
@@ -326,6 +332,8 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             schedule_lag_p99_microseconds: next(),
             schedule_lag: times(next),
             loop_lag: times(next),
+            load_threads: short(next),
+            load_thread_busy_per_mille: short(next),
             cpu_microseconds: next(),
             throttled_per_mille: short(next),
             memory_bytes: next(),
@@ -339,6 +347,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             schedule_lag_p99_microseconds: next(),
             response_p99_microseconds: next(),
             cpu_per_mille: short(next),
+            load_thread_busy_per_mille: short(next),
             redis_main_thread_per_mille: next().is_multiple_of(2).then(|| short(next)),
         },
         target: next().is_multiple_of(2).then(|| TargetVitals {
@@ -356,6 +365,13 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             rejected_connections: next(),
             append_only_file: next().is_multiple_of(2),
             replicas: next(),
+        }),
+        timeline: next().is_multiple_of(2).then(|| Timeline {
+            slot_seconds: short(next),
+            completed: (0..next() % 25).map(|_| next()).collect(),
+            response_p99_microseconds: (0..next() % 25).map(|_| next()).collect(),
+            peak_backlog: (0..next() % 25).map(|_| short(next)).collect(),
+            redis_main_thread_per_mille: (0..next() % 25).map(|_| short(next)).collect(),
         }),
         histograms: Histograms {
             response: histogram(next, Digits::Three),

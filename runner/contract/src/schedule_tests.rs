@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::DynoName;
 
 fn dynos(rate: Rate, quantity: u32, window_seconds: u32) -> Vec<Schedule> {
     (0..quantity)
@@ -150,5 +151,86 @@ proptest! {
         let one = Schedule::new(Rate::per_second(tasks * quantity), 0, 1, seconds);
         let even: Vec<u64> = (0..one.count()).map(|number| one.due(number).unwrap()).collect();
         prop_assert_eq!(all, even);
+    }
+}
+
+fn poisson(seed: u64, rate: u32, quantity: u32, seconds: u32) -> Vec<Schedule> {
+    (0..quantity)
+        .map(|index| {
+            let name = DynoName {
+                dyno_type: "web".to_owned(),
+                index,
+            };
+            Schedule::new(Rate::per_second(rate), index, quantity, seconds).spaced(
+                Spacing::Poisson {
+                    seed: Seed::of(seed, &name),
+                    window: Window::Measured,
+                },
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn poisson_gaps_are_exponential() {
+    let schedule = poisson(1, 1000, 1, 100)[0];
+    let due: Vec<u64> = schedule.due_times().collect();
+    let gaps: Vec<f64> = due
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) as f64 / 1e6)
+        .collect();
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    // Mean 1 ms and variance 1 ms^2; with 100,000 gaps 2 % are six standard deviations and more.
+    assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    assert!((variance - 1.0).abs() < 0.05, "{variance}");
+    // P(gap > x) = exp(-x).
+    for at in [0.1, 0.5, 1.0, 2.0, 4.0] {
+        let share = gaps.iter().filter(|gap| **gap > at).count() as f64 / gaps.len() as f64;
+        assert!((share - (-at).exp()).abs() < 0.01, "{at}: {share}");
+    }
+    // What arrives in 10 ms is Poisson distributed with mean 10: its variance is 10, too.
+    let mut counts = vec![0_f64; 10_000];
+    for due in &due {
+        counts[usize::try_from(due / 10_000_000).unwrap()] += 1.0;
+    }
+    let spread = counts
+        .iter()
+        .map(|count| (count - 10.0).powi(2))
+        .sum::<f64>()
+        / 10_000.0;
+    assert!((9.0..11.0).contains(&spread), "{spread}");
+}
+
+#[test]
+fn poisson_dynos_differ_and_repeat() {
+    let all = |seed| -> Vec<Vec<u64>> {
+        poisson(seed, 50, 2, 10)
+            .into_iter()
+            .map(|schedule| schedule.due_times().collect())
+            .collect()
+    };
+    assert_eq!(all(1), all(1));
+    assert_ne!(all(1), all(2));
+    assert_ne!(all(1)[0], all(1)[1]);
+}
+
+proptest! {
+    #[test]
+    fn random_times_keep_the_count_the_order_and_the_window(
+        seed: u64, rate in 1_u32..1500, quantity in 1_u32..3, seconds in 1_u32..4,
+    ) {
+        for schedule in poisson(seed, rate, quantity, seconds) {
+            let due: Vec<u64> = schedule.due_times().collect();
+            prop_assert_eq!(due.len() as u64, u64::from(rate) * u64::from(seconds));
+            prop_assert!(due.is_sorted());
+            prop_assert!(due.last().is_none_or(|last| *last < schedule.window_nanoseconds()));
+            for number in [0, 1, due.len() / 2, due.len() - 1] {
+                prop_assert_eq!(schedule.due(number as u64), due.get(number).copied());
+            }
+            let middle = schedule.window_nanoseconds() / 2;
+            let until = due.iter().filter(|due| **due <= middle).count() as u64;
+            prop_assert_eq!(schedule.due_until(middle), until);
+        }
     }
 }

@@ -76,7 +76,12 @@ pub(crate) async fn run(
     let bytes = Arc::new(ByteCounters::default());
     let own = OwnProcess::new(Arc::clone(&bytes));
     let asks_target = plan.sampler().as_ref() == Some(&identity.dyno);
-    let shown = Arc::new(Shown::new(Totals::new(own.sample(), asks_target)));
+    let shown = Arc::new(Shown::new(Totals::new(
+        &plan,
+        &dynos,
+        own.sample(),
+        asks_target,
+    )));
     let metrics = Metrics::new(&plan, &identity, Arc::clone(&shown))?;
     let server = tokio::spawn(http::serve(listener, Arc::clone(&shown), Arc::new(metrics)));
     let mut events = Events::default();

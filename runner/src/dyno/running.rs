@@ -160,7 +160,7 @@ impl Dyno {
                 .error_microseconds()
                 .saturating_add(drift_microseconds),
             run_id,
-            spare: Some(Box::new(Interval::new())),
+            spare: Some(Box::new(Interval::new(self.dynos.workload.steps().len()))),
             target_at_end: !asks_target,
             ended: false,
             terminated: false,
@@ -283,11 +283,8 @@ impl Dyno {
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
         );
         let in_window = since >= Duration::from_secs(u64::from(self.plan.warmup_seconds));
-        self.shown.totals(|totals| {
-            if let Some(target) = &mut totals.target {
-                target.add(moment, in_window, info);
-            }
-        });
+        self.shown
+            .totals(|totals| totals.asked(moment, in_window, info));
     }
 
     /// Waits a little for what the target says of the end.

@@ -1,14 +1,16 @@
 //! Everything that is known of the run so far: for the record, for progress and for metrics.
 
+use redyno_contract::Histogram;
 use redyno_contract::event::Progress;
 use redyno_contract::histogram::Digits;
-use redyno_contract::plan::{DynoName, Percentile, Plan};
+use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan};
 use redyno_contract::report::{
     End, Histograms, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start, StepTimes, Times,
 };
-use redyno_contract::{EncodedHistogram, Histogram};
+use redyno_target::Info;
 
-use crate::engine::{Distributions, Interval, STEPS, Snapshot};
+use crate::engine::{Distributions, Interval, Moment, Snapshot};
+use crate::observe::course::Course;
 use crate::observe::own::{OwnSample, peak_memory_bytes};
 use crate::observe::seconds::Seconds;
 use crate::observe::target::TargetSamples;
@@ -20,6 +22,7 @@ pub(crate) struct Totals {
     measured: Distributions,
     since_progress: [Histogram; 2],
     seconds: Seconds,
+    course: Course,
     snapshot: Option<Snapshot>,
     loop_lag: Times,
     own_at_start: Option<OwnSample>,
@@ -27,7 +30,7 @@ pub(crate) struct Totals {
     /// Of the end, once it came: the drain must not blur it.
     at_end: Option<LastSeconds>,
     /// What the target said, if this dyno asks it.
-    pub(crate) target: Option<TargetSamples>,
+    target: Option<TargetSamples>,
     /// The common start, once it is known.
     pub(crate) start: Option<Start>,
     /// Coordination writes that failed after it.
@@ -44,12 +47,18 @@ pub(crate) struct Identity {
 }
 
 impl Totals {
-    /// Nothing yet.
-    pub(crate) fn new(own: OwnSample, asks_target: bool) -> Self {
+    /// Nothing yet, of a dyno of this type.
+    pub(crate) fn new(
+        plan: &Plan,
+        dynos: &DynoTypePlan,
+        own: OwnSample,
+        asks_target: bool,
+    ) -> Self {
         Self {
-            measured: Distributions::new(),
+            measured: Distributions::new(dynos.workload.steps().len()),
             since_progress: [Histogram::new(Digits::Three), Histogram::new(Digits::Three)],
             seconds: Seconds::new(own),
+            course: Course::new(plan.warmup_seconds, plan.duration_seconds),
             snapshot: None,
             loop_lag: Times::default(),
             own_at_start: None,
@@ -84,6 +93,8 @@ impl Totals {
         }
         if self.at_end.is_none() {
             self.seconds.add(snapshot.at, own, &interval);
+            self.course
+                .add(snapshot.at, snapshot.measured.in_time, &interval);
             self.own = own;
             if snapshot.in_window && self.own_at_start.is_none() {
                 self.own_at_start = Some(own);
@@ -96,6 +107,20 @@ impl Totals {
         self.snapshot = Some(snapshot);
         interval.clear();
         interval
+    }
+
+    /// Adds what INFO said of the target at `at`.
+    pub(crate) fn asked(&mut self, at: Moment, in_window: bool, info: Info) {
+        let Some(target) = &mut self.target else {
+            return;
+        };
+        target.add(at, in_window, info);
+        if let Some(per_mille) = target.latest_per_mille()
+            && in_window
+            && self.at_end.is_none()
+        {
+            self.course.add_redis(at, per_mille);
+        }
     }
 
     /// The latest numbers; None before the start.
@@ -159,11 +184,7 @@ impl Totals {
                 .unwrap_or_default(),
             warmup: snapshot.map(|snapshot| snapshot.warmup).unwrap_or_default(),
             over: snapshot.map_or_else(no_counts, |snapshot| snapshot.over.clone()),
-            steps: STEPS
-                .into_iter()
-                .zip(snapshot.map(|snapshot| snapshot.steps).unwrap_or_default())
-                .map(|(step, service)| StepTimes { step, service })
-                .collect(),
+            steps: self.steps(plan, identity),
             latencies: snapshot
                 .map(|snapshot| snapshot.latencies)
                 .unwrap_or_default(),
@@ -176,8 +197,26 @@ impl Totals {
             own: self.own_vitals(),
             last,
             target: self.target.as_ref().and_then(TargetSamples::vitals),
+            timeline: snapshot.map(|_| self.course.timeline()),
             histograms: self.histograms(),
         }
+    }
+
+    fn steps(&self, plan: &Plan, identity: &Identity) -> Vec<StepTimes> {
+        let steps = plan
+            .dyno_type(&identity.dyno.dyno_type)
+            .map(|dynos| dynos.workload.steps())
+            .unwrap_or_default();
+        let taken = self.snapshot.as_ref().map(|snapshot| &snapshot.steps);
+        (0..)
+            .zip(steps)
+            .map(|(position, step)| StepTimes {
+                step,
+                service: taken
+                    .and_then(|taken| taken.get::<usize>(position).copied())
+                    .unwrap_or_default(),
+            })
+            .collect()
     }
 
     fn own_vitals(&self) -> OwnVitals {
@@ -189,6 +228,8 @@ impl Totals {
                 .map(|snapshot| snapshot.schedule_lag)
                 .unwrap_or_default(),
             loop_lag: self.loop_lag,
+            load_threads: 1,
+            load_thread_busy_per_mille: 0,
             cpu_microseconds: to.cpu_microseconds.saturating_sub(from.cpu_microseconds),
             throttled_per_mille: to.throttling.per_mille_since(from.throttling),
             memory_bytes: peak_memory_bytes(),
@@ -213,11 +254,7 @@ impl Totals {
             response: Some(response.encode()),
             wait: Some(wait.encode()),
             service: Some(service.encode()),
-            steps: Some(
-                steps
-                    .each_ref()
-                    .map(|step| -> EncodedHistogram { step.encode() }),
-            ),
+            steps: Some(steps.iter().map(Histogram::encode).collect()),
             schedule_lag: Some(schedule_lag.encode()),
         }
     }

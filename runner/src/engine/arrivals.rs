@@ -1,6 +1,6 @@
 //! Which task is due next: first those of the warm-up, then those of the measured window.
 
-use redyno_contract::schedule::Schedule;
+use redyno_contract::schedule::{DueTimes, Schedule};
 
 use super::moment::Moment;
 
@@ -29,6 +29,8 @@ pub(crate) struct Task {
 pub(crate) struct Arrivals {
     warmup: Schedule,
     measured: Schedule,
+    warmup_due: DueTimes,
+    measured_due: DueTimes,
     measured_from: Moment,
     next: Option<Task>,
 }
@@ -39,6 +41,8 @@ impl Arrivals {
         let mut arrivals = Self {
             warmup,
             measured,
+            warmup_due: warmup.due_times(),
+            measured_due: measured.due_times(),
             measured_from: Moment::from_nanoseconds(warmup.window_nanoseconds()),
             next: None,
         };
@@ -48,10 +52,11 @@ impl Arrivals {
         arrivals
     }
 
-    fn task(&self, phase: Phase, number: u64) -> Option<Task> {
+    /// The next task of a phase, which has this number.
+    fn task(&mut self, phase: Phase, number: u64) -> Option<Task> {
         let due = match phase {
-            Phase::Warmup => Moment::from_nanoseconds(self.warmup.due(number)?),
-            Phase::Measured => self.measured_from.plus(self.measured.due(number)?),
+            Phase::Warmup => Moment::from_nanoseconds(self.warmup_due.next()?),
+            Phase::Measured => self.measured_from.plus(self.measured_due.next()?),
         };
         Some(Task { phase, number, due })
     }

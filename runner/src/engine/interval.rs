@@ -15,21 +15,21 @@ pub(crate) struct Distributions {
     pub(crate) wait: Histogram,
     /// end - start.
     pub(crate) service: Histogram,
-    /// Service times of Fetch, Save, Ping.
-    pub(crate) steps: [Histogram; 3],
+    /// Service times of the workload's steps.
+    pub(crate) steps: Vec<Histogram>,
     /// Handed over - due.
     pub(crate) schedule_lag: Histogram,
 }
 
 impl Distributions {
-    /// Empty ones.
-    pub(crate) fn new() -> Self {
+    /// Empty ones, of a workload with so many steps.
+    pub(crate) fn new(steps: usize) -> Self {
         let empty = || Histogram::new(Digits::Three);
         Self {
             response: empty(),
             wait: empty(),
             service: empty(),
-            steps: [empty(), empty(), empty()],
+            steps: (0..steps).map(|_| empty()).collect(),
             schedule_lag: empty(),
         }
     }
@@ -45,8 +45,10 @@ impl Distributions {
         self.response.record(response);
         self.wait.record(wait);
         self.service.record(service);
-        for (histogram, microseconds) in self.steps.iter_mut().zip(steps) {
-            histogram.record(microseconds);
+        for (step, microseconds) in steps.iter() {
+            if let Some(histogram) = self.steps.get_mut(step) {
+                histogram.record(microseconds);
+            }
         }
     }
 
@@ -105,14 +107,17 @@ pub(crate) struct Interval {
     pub(crate) warmup: Distributions,
     /// Of measured tasks.
     pub(crate) measured: Distributions,
+    /// The longest queue of any worker.
+    pub(crate) peak_backlog: u32,
 }
 
 impl Interval {
-    /// An empty one.
-    pub(crate) fn new() -> Self {
+    /// An empty one, of a workload with so many steps.
+    pub(crate) fn new(steps: usize) -> Self {
         Self {
-            warmup: Distributions::new(),
-            measured: Distributions::new(),
+            warmup: Distributions::new(steps),
+            measured: Distributions::new(steps),
+            peak_backlog: 0,
         }
     }
 
@@ -126,7 +131,13 @@ impl Interval {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.warmup.clear();
-        self.measured.clear();
+        let Self {
+            warmup,
+            measured,
+            peak_backlog,
+        } = self;
+        warmup.clear();
+        measured.clear();
+        *peak_backlog = 0;
     }
 }

@@ -1,15 +1,12 @@
 //! Counting against the limits of the plan: exact to the microsecond, no histogram involved.
 
 use redyno_contract::limit::LimitCount;
-use redyno_contract::plan::{Latency, LatencyLimit, Step};
+use redyno_contract::plan::{Latency, MOST_STEPS_OF_A_TASK};
 use redyno_contract::report::Ending;
 
 use super::arrivals::Phase;
 use super::failure::{FailureClass, FailureCounts};
-use super::settings::{PlannedErrorLimit, PlannedLatencyLimit};
-
-/// The steps of a task, in their order.
-pub(crate) const STEPS: [Step; 3] = [Step::Fetch, Step::Save, Step::Ping];
+use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, Scope};
 
 /// The latencies of a completed task, in whole microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,20 +17,47 @@ pub(crate) struct TaskTimes {
     pub(crate) wait: u64,
     /// end - start.
     pub(crate) service: u64,
-    /// Service times of the steps.
-    pub(crate) steps: [u64; 3],
+    /// Service times of its steps.
+    pub(crate) steps: StepTimes,
+}
+
+/// What the steps of one task took, in the order in which it took them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StepTimes {
+    steps: [(usize, u64); MOST_STEPS_OF_A_TASK],
+    count: usize,
+}
+
+impl StepTimes {
+    /// Adds the step at this position of the workload. No task takes more steps than there is
+    /// room for.
+    pub(crate) const fn push(&mut self, step: usize, microseconds: u64) {
+        if self.count < MOST_STEPS_OF_A_TASK {
+            self.steps[self.count] = (step, microseconds);
+            self.count += 1;
+        }
+    }
+
+    /// Each step with its time in microseconds.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.steps[..self.count].iter().copied()
+    }
+
+    fn of(&self, step: usize) -> Option<u64> {
+        self.iter()
+            .find_map(|(own, microseconds)| (own == step).then_some(microseconds))
+    }
 }
 
 impl TaskTimes {
-    /// The time that a limit is about.
-    const fn of(&self, limit: &LatencyLimit) -> u64 {
-        match (limit.step, limit.of) {
-            (Step::Task, Latency::Response) => self.response,
-            (Step::Task, Latency::Wait) => self.wait,
-            (Step::Task, Latency::Service) => self.service,
-            (Step::Fetch, _) => self.steps[0],
-            (Step::Save, _) => self.steps[1],
-            (Step::Ping, _) => self.steps[2],
+    /// The time that a limit is about; None if the task has no such step.
+    fn of(&self, scope: Scope) -> Option<u64> {
+        match scope {
+            Scope::Task(Latency::Response) => Some(self.response),
+            Scope::Task(Latency::Wait) => Some(self.wait),
+            Scope::Task(Latency::Service) => Some(self.service),
+            Scope::Step(step) => self.steps.of(step),
+            Scope::Nothing => None,
         }
     }
 }
@@ -48,8 +72,8 @@ pub(crate) struct Unfinished {
     pub(crate) wait: Option<u64>,
     /// Since it started.
     pub(crate) since_start: Option<u64>,
-    /// Time in each step that began.
-    pub(crate) steps: [Option<StepAge>; 3],
+    /// Time in each step that began, by its position in the workload.
+    pub(crate) steps: [Option<(usize, StepAge)>; MOST_STEPS_OF_A_TASK],
 }
 
 /// Time spent in a step that began.
@@ -71,7 +95,7 @@ enum Standing {
 }
 
 impl Unfinished {
-    fn standing(&self, limit: &LatencyLimit) -> Standing {
+    fn standing(&self, limit: &PlannedLatencyLimit) -> Standing {
         let growing = |age: u64| {
             if age > limit.max_microseconds {
                 Standing::Over
@@ -86,28 +110,26 @@ impl Unfinished {
                 Standing::Within
             }
         };
-        match (limit.step, limit.of) {
-            (Step::Task, Latency::Response) => growing(self.since_due),
-            (Step::Task, Latency::Wait) => {
+        match limit.scope {
+            Scope::Task(Latency::Response) => growing(self.since_due),
+            Scope::Task(Latency::Wait) => {
                 self.wait.map_or_else(|| growing(self.since_due), settled)
             }
-            (Step::Task, Latency::Service) => self.since_start.map_or(Standing::Unknown, growing),
-            (Step::Fetch, _) => step_standing(self.steps[0], growing, settled),
-            (Step::Save, _) => step_standing(self.steps[1], growing, settled),
-            (Step::Ping, _) => step_standing(self.steps[2], growing, settled),
+            Scope::Task(Latency::Service) => self.since_start.map_or(Standing::Unknown, growing),
+            Scope::Step(step) => {
+                let age = self
+                    .steps
+                    .iter()
+                    .flatten()
+                    .find_map(|(own, age)| (*own == step).then_some(*age));
+                match age {
+                    None => Standing::NotCounted,
+                    Some(StepAge::Ended(time)) => settled(time),
+                    Some(StepAge::GoingOn(age)) => growing(age),
+                }
+            }
+            Scope::Nothing => Standing::NotCounted,
         }
-    }
-}
-
-fn step_standing(
-    age: Option<StepAge>,
-    growing: impl Fn(u64) -> Standing,
-    settled: impl Fn(u64) -> Standing,
-) -> Standing {
-    match age {
-        None => Standing::NotCounted,
-        Some(StepAge::Ended(time)) => settled(time),
-        Some(StepAge::GoingOn(age)) => growing(age),
     }
 }
 
@@ -128,7 +150,7 @@ pub(crate) struct Limits {
     errors: Vec<PlannedErrorLimit>,
     failures: FailureCounts,
     warmup_failures: FailureCounts,
-    steps_begun: [u64; 3],
+    steps_begun: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -140,8 +162,12 @@ struct LatencyCounter {
 }
 
 impl Limits {
-    /// Nothing counted yet.
-    pub(crate) fn new(latencies: Vec<PlannedLatencyLimit>, errors: Vec<PlannedErrorLimit>) -> Self {
+    /// Nothing counted yet, of a workload with so many steps.
+    pub(crate) fn new(
+        latencies: Vec<PlannedLatencyLimit>,
+        errors: Vec<PlannedErrorLimit>,
+        steps: usize,
+    ) -> Self {
         Self {
             latencies: latencies
                 .into_iter()
@@ -155,20 +181,23 @@ impl Limits {
             errors,
             failures: FailureCounts::default(),
             warmup_failures: FailureCounts::default(),
-            steps_begun: [0; 3],
+            steps_begun: vec![0; steps],
         }
     }
 
     /// A measured task begins a step.
-    pub(crate) const fn begin_step(&mut self, step: usize) {
-        self.steps_begun[step] += 1;
+    pub(crate) fn begin_step(&mut self, step: usize) {
+        if let Some(begun) = self.steps_begun.get_mut(step) {
+            *begun += 1;
+        }
     }
 
     /// A measured task completed. The first limit that this breaks, in the order of the plan.
     pub(crate) fn completed(&mut self, times: &TaskTimes) -> Option<Breach> {
         let mut breach = None;
         for counter in &mut self.latencies {
-            if times.of(&counter.planned.limit) > counter.planned.limit.max_microseconds {
+            let time = times.of(counter.planned.scope);
+            if time.is_some_and(|time| time > counter.planned.max_microseconds) {
                 counter.over += 1;
                 breach = breach.or_else(|| counter.breach());
             }
@@ -176,13 +205,13 @@ impl Limits {
         breach
     }
 
-    /// A task failed, after so many steps had begun. The first limit that this breaks: errors
+    /// A task failed, after these steps had begun. The first limit that this breaks: errors
     /// before latencies, for they are the nearer cause.
     pub(crate) fn failed(
         &mut self,
         phase: Phase,
         class: FailureClass,
-        steps_begun: usize,
+        steps_begun: &[usize],
     ) -> Option<Breach> {
         match phase {
             Phase::Warmup => {
@@ -195,10 +224,11 @@ impl Limits {
                 self.failures.count(class);
                 let mut breach = error_breach(&self.errors, &self.failures, |limit| limit.allowed);
                 for counter in &mut self.latencies {
-                    let counts = STEPS
-                        .iter()
-                        .position(|step| *step == counter.planned.limit.step)
-                        .is_none_or(|step| step < steps_begun);
+                    let counts = match counter.planned.scope {
+                        Scope::Task(_) => true,
+                        Scope::Step(step) => steps_begun.contains(&step),
+                        Scope::Nothing => false,
+                    };
                     if counts {
                         counter.over += 1;
                         if class == FailureClass::Connection {
@@ -215,7 +245,7 @@ impl Limits {
     /// At the end: a measured task that did not complete.
     pub(crate) fn unfinished(&mut self, task: &Unfinished) {
         for counter in &mut self.latencies {
-            match task.standing(&counter.planned.limit) {
+            match task.standing(&counter.planned) {
                 Standing::Over => counter.over += 1,
                 Standing::Unknown => counter.unknown += 1,
                 Standing::Within | Standing::NotCounted => {}
@@ -233,13 +263,18 @@ impl Limits {
     pub(crate) fn counts(&self, scheduled: u64, unsettled: u64) -> Vec<LimitCount> {
         self.latencies
             .iter()
-            .map(|counter| LimitCount {
-                over: counter.over,
-                unknown: counter.unknown + unsettled,
-                total: STEPS
-                    .iter()
-                    .position(|step| *step == counter.planned.limit.step)
-                    .map_or(scheduled, |step| self.steps_begun[step]),
+            .map(|counter| {
+                let total = match counter.planned.scope {
+                    Scope::Task(_) => scheduled,
+                    Scope::Step(step) => self.steps_begun.get(step).copied().unwrap_or(0),
+                    Scope::Nothing => 0,
+                };
+                LimitCount {
+                    over: counter.over,
+                    // Of a step, no more can be unknown than began.
+                    unknown: (counter.unknown + unsettled).min(total - counter.over.min(total)),
+                    total,
+                }
             })
             .collect()
     }
@@ -275,19 +310,13 @@ fn error_breach(
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::Percentile;
-
     use super::*;
 
-    fn limit(of: Latency, step: Step, max_microseconds: u64, allowed: u64) -> PlannedLatencyLimit {
+    fn limit(scope: Scope, max_microseconds: u64, allowed: u64) -> PlannedLatencyLimit {
         PlannedLatencyLimit {
-            threshold: format!("{of:?} {step:?}"),
-            limit: LatencyLimit {
-                of,
-                step,
-                percentile: Percentile::P99,
-                max_microseconds,
-            },
+            threshold: format!("{scope:?}"),
+            scope,
+            max_microseconds,
             allowed,
         }
     }
@@ -303,8 +332,9 @@ mod tests {
     #[test]
     fn a_time_equal_to_the_limit_is_within_it_and_a_microsecond_more_is_over() {
         let mut limits = Limits::new(
-            vec![limit(Latency::Response, Step::Task, 250_000, 1)],
+            vec![limit(Scope::Task(Latency::Response), 250_000, 1)],
             vec![],
+            3,
         );
         let times = |response| TaskTimes {
             response,
@@ -319,7 +349,7 @@ mod tests {
             breach,
             Some(Breach {
                 ending: Ending::LatencyLimit {
-                    threshold: "Response Task".to_owned()
+                    threshold: "Task(Response)".to_owned()
                 },
                 by_lost_connections: false
             })
@@ -330,16 +360,17 @@ mod tests {
     fn a_failed_task_is_over_every_limit_whose_step_began() {
         let mut limits = Limits::new(
             vec![
-                limit(Latency::Wait, Step::Task, 1, 10),
-                limit(Latency::Service, Step::Fetch, 1, 10),
-                limit(Latency::Service, Step::Save, 1, 10),
-                limit(Latency::Service, Step::Ping, 1, 10),
+                limit(Scope::Task(Latency::Wait), 1, 10),
+                limit(Scope::Step(0), 1, 10),
+                limit(Scope::Step(1), 1, 10),
+                limit(Scope::Step(2), 1, 10),
             ],
             vec![],
+            3,
         );
         limits.begin_step(0);
         limits.begin_step(1);
-        limits.failed(Phase::Measured, FailureClass::OutOfMemory, 2);
+        limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0, 1]);
         let counts: Vec<_> = limits
             .counts(1, 0)
             .iter()
@@ -352,11 +383,11 @@ mod tests {
     fn unfinished_tasks_are_over_by_age_or_unknown() {
         let all = || {
             vec![
-                limit(Latency::Response, Step::Task, 100, 10),
-                limit(Latency::Wait, Step::Task, 100, 10),
-                limit(Latency::Service, Step::Task, 100, 10),
-                limit(Latency::Service, Step::Fetch, 100, 10),
-                limit(Latency::Service, Step::Save, 100, 10),
+                limit(Scope::Task(Latency::Response), 100, 10),
+                limit(Scope::Task(Latency::Wait), 100, 10),
+                limit(Scope::Task(Latency::Service), 100, 10),
+                limit(Scope::Step(0), 100, 10),
+                limit(Scope::Step(1), 100, 10),
             ]
         };
         let never_started = |since_due| Unfinished {
@@ -367,14 +398,18 @@ mod tests {
             since_due: 500,
             wait: Some(100),
             since_start: Some(400),
-            steps: [Some(StepAge::Ended(100)), Some(StepAge::GoingOn(300)), None],
+            steps: [
+                Some((0, StepAge::Ended(100))),
+                Some((1, StepAge::GoingOn(300))),
+                None,
+            ],
         };
         for (task, expected) in [
             (never_started(100), [(0, 1), (0, 1), (0, 1), (0, 0), (0, 0)]),
             (never_started(101), [(1, 0), (1, 0), (0, 1), (0, 0), (0, 0)]),
             (running, [(1, 0), (0, 0), (1, 0), (0, 0), (1, 0)]),
         ] {
-            let mut limits = Limits::new(all(), vec![]);
+            let mut limits = Limits::new(all(), vec![], 3);
             limits.unfinished(&task);
             let counts: Vec<_> = limits
                 .counts(1, 0)
@@ -387,17 +422,17 @@ mod tests {
 
     #[test]
     fn only_connection_errors_make_a_breach_that_may_be_a_lost_target() {
-        let mut limits = Limits::new(vec![], vec![errors(1)]);
+        let mut limits = Limits::new(vec![], vec![errors(1)], 3);
         assert_eq!(
-            limits.failed(Phase::Measured, FailureClass::OutOfMemory, 1),
+            limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0]),
             None
         );
         let breach = limits
-            .failed(Phase::Measured, FailureClass::Connection, 1)
+            .failed(Phase::Measured, FailureClass::Connection, &[0])
             .unwrap();
         assert!(breach.by_lost_connections);
         let breach = limits
-            .failed(Phase::Measured, FailureClass::OutOfMemory, 1)
+            .failed(Phase::Measured, FailureClass::OutOfMemory, &[0])
             .unwrap();
         assert!(!breach.by_lost_connections);
         assert_eq!(
@@ -411,10 +446,10 @@ mod tests {
 
     #[test]
     fn the_warmup_has_an_allowance_of_its_own() {
-        let mut limits = Limits::new(vec![], vec![errors(5)]);
+        let mut limits = Limits::new(vec![], vec![errors(5)], 3);
         assert!(
             limits
-                .failed(Phase::Warmup, FailureClass::Other, 1)
+                .failed(Phase::Warmup, FailureClass::Other, &[0])
                 .is_some()
         );
         assert_eq!(limits.failures().total(), 0);

@@ -19,12 +19,12 @@ mod snapshot;
 mod tests;
 mod worker;
 
+use redyno_contract::plan::{Assignment, QueueOrder};
 use redyno_contract::report::{Books, Ending, Latencies, Times};
 
 pub(crate) use arrivals::{Phase, Task};
 pub(crate) use failure::{FailureClass, FailureCounts};
 pub(crate) use interval::{Distributions, Interval};
-pub(crate) use limits::STEPS;
 pub(crate) use moment::Moment;
 pub(crate) use settings::EngineSettings;
 pub(crate) use snapshot::Snapshot;
@@ -76,6 +76,8 @@ pub(crate) enum Arrival {
 #[derive(Debug)]
 pub(crate) struct Engine {
     seed: Seed,
+    assignment: Assignment,
+    queue_order: QueueOrder,
     max_worker_backlog: u32,
     drain_nanoseconds: u64,
     arrivals: Arrivals,
@@ -86,7 +88,7 @@ pub(crate) struct Engine {
     rejected: Vec<Task>,
     limits: Limits,
     latencies: Latencies,
-    steps: [Times; 3],
+    steps: Vec<Times>,
     schedule_lag: Times,
     reconnects: u64,
     interval: Box<Interval>,
@@ -98,6 +100,9 @@ impl Engine {
         let EngineSettings {
             seed,
             workers,
+            assignment,
+            queue_order,
+            steps,
             max_worker_backlog,
             warmup,
             measured,
@@ -107,20 +112,22 @@ impl Engine {
         } = settings;
         Self {
             seed,
+            assignment,
+            queue_order,
             max_worker_backlog,
             drain_nanoseconds: u64::from(drain_seconds) * 1_000_000_000,
             arrivals: Arrivals::new(warmup, measured),
-            workers: (0..workers).map(|_| Worker::new()).collect(),
+            workers: (0..workers).map(|_| Worker::new(steps)).collect(),
             stage: Stage::Running,
             warmup: Books::default(),
             measured: Books::default(),
             rejected: Vec::new(),
-            limits: Limits::new(latency_limits, error_limits),
+            limits: Limits::new(latency_limits, error_limits, steps),
             latencies: Latencies::default(),
-            steps: [Times::default(); 3],
+            steps: vec![Times::default(); steps],
             schedule_lag: Times::default(),
             reconnects: 0,
-            interval: Box::new(Interval::new()),
+            interval: Box::new(Interval::new(steps)),
         }
     }
 
@@ -178,6 +185,8 @@ impl Engine {
         }
         let idle = worker.is_connected() && !worker.is_running();
         worker.give(task, now);
+        let waiting = worker.waiting();
+        self.interval.peak_backlog = self.interval.peak_backlog.max(waiting);
         self.books(task.phase).delivered += 1;
         let lag = now.microseconds_since(task.due);
         self.interval.phase(task.phase).schedule_lag.record(lag);
@@ -248,20 +257,23 @@ impl Engine {
 
     /// The worker's loop asks for its next task, and begins it.
     pub(crate) fn begin(&mut self, worker: u32, now: Moment) -> Option<Task> {
-        let task = self.workers[worker as usize].begin(now)?;
-        if task.phase == Phase::Measured {
-            self.limits.begin_step(0);
-        }
-        Some(task)
+        self.workers[worker as usize].begin(self.queue_order, now)
     }
 
-    /// The worker's task is through with Fetch, or with Save.
-    pub(crate) fn end_step(&mut self, worker: u32, now: Moment) {
-        if let Some((task, ended)) = self.workers[worker as usize].end_step(now)
+    /// The worker's task begins the step at this position of the workload; the one before it, if
+    /// it is still going on, ends.
+    pub(crate) fn begin_step(&mut self, worker: u32, step: usize, now: Moment) {
+        if let Some(task) = self.workers[worker as usize].begin_step(step, now)
             && task.phase == Phase::Measured
         {
-            self.limits.begin_step(ended);
+            self.limits.begin_step(step);
         }
+    }
+
+    /// The worker's task is through with the step that was going on. Only needed where something
+    /// that belongs to no step comes before the next: the end of a task ends its last one.
+    pub(crate) fn end_step(&mut self, worker: u32, now: Moment) {
+        self.workers[worker as usize].end_step(now);
     }
 
     /// The worker's task ended without error.
@@ -301,7 +313,7 @@ impl Engine {
         books.timed_out += u64::from(class == FailureClass::Timeout);
         if let Some(breach) = self
             .limits
-            .failed(failed.task.phase, class, failed.steps_begun)
+            .failed(failed.task.phase, class, &failed.steps_begun)
         {
             self.broken(breach, now);
         }
@@ -315,12 +327,25 @@ impl Engine {
 
     /// The worker that a task goes to: a function of seed, dyno and number alone.
     fn worker_of(&self, task: &Task) -> u32 {
-        let purpose = match task.phase {
-            Phase::Warmup => Purpose::WarmupWorker,
-            Phase::Measured => Purpose::MeasuredWorker,
-        };
         let workers = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        self.seed.stream(purpose, task.number).below(workers)
+        match self.assignment {
+            Assignment::RoundRobin => {
+                let worker = task.number % u64::from(workers.max(1));
+                u32::try_from(worker).unwrap_or_default()
+            }
+            Assignment::Random => {
+                let purpose = match task.phase {
+                    Phase::Warmup => Purpose::WarmupWorker,
+                    Phase::Measured => Purpose::MeasuredWorker,
+                };
+                self.seed.stream(purpose, task.number).below(workers)
+            }
+        }
+    }
+
+    /// Steps of the workload.
+    pub(crate) const fn steps(&self) -> usize {
+        self.steps.len()
     }
 
     fn broken(&mut self, breach: Breach, now: Moment) {
@@ -347,8 +372,10 @@ impl Engine {
         self.latencies.response.record(response);
         self.latencies.wait.record(wait);
         self.latencies.service.record(service);
-        for (sum, microseconds) in self.steps.iter_mut().zip(steps) {
-            sum.record(microseconds);
+        for (step, microseconds) in steps.iter() {
+            if let Some(times) = self.steps.get_mut(step) {
+                times.record(microseconds);
+            }
         }
     }
 

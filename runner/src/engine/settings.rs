@@ -2,7 +2,9 @@
 
 use redyno_contract::Plan;
 use redyno_contract::limit::{allowed_errors, allowed_over};
-use redyno_contract::plan::{DynoName, DynoTypePlan, LatencyLimit, Limit};
+use redyno_contract::plan::{
+    Assignment, DynoName, DynoTypePlan, Latency, Limit, QueueOrder, Step, Workload,
+};
 use redyno_contract::schedule::Schedule;
 
 use crate::random::Seed;
@@ -14,6 +16,12 @@ pub(crate) struct EngineSettings {
     pub(crate) seed: Seed,
     /// Workers, 1 or more.
     pub(crate) workers: u32,
+    /// How a task finds its worker.
+    pub(crate) assignment: Assignment,
+    /// Which waiting task a worker takes next.
+    pub(crate) queue_order: QueueOrder,
+    /// Steps of the workload.
+    pub(crate) steps: usize,
     /// A task that finds this many waiting is rejected.
     pub(crate) max_worker_backlog: u32,
     /// Due times of the warm-up, from S.
@@ -33,11 +41,33 @@ pub(crate) struct EngineSettings {
 pub(crate) struct PlannedLatencyLimit {
     /// The threshold's name.
     pub(crate) threshold: String,
-    /// The limit.
-    pub(crate) limit: LatencyLimit,
+    /// Which time it limits.
+    pub(crate) scope: Scope,
+    /// At most this long, in microseconds.
+    pub(crate) max_microseconds: u64,
     /// So many tasks of the whole run may be over it: one more, and the breach is final. For a
     /// step this is an upper bound, for not every planned task needs to reach it.
     pub(crate) allowed: u64,
+}
+
+/// Which time of a task is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A latency of the whole task.
+    Task(Latency),
+    /// The service time of the step at this position of the workload.
+    Step(usize),
+    /// A step that this workload does not have.
+    Nothing,
+}
+
+impl Scope {
+    fn of(workload: &Workload, step: &Step, latency: Latency) -> Self {
+        match step {
+            Step::Task => Self::Task(latency),
+            step => workload.position(step).map_or(Self::Nothing, Self::Step),
+        }
+    }
 }
 
 /// An errors limit with what the whole run's plan allows.
@@ -61,7 +91,8 @@ impl EngineSettings {
                 let planned = plan.scheduled(threshold.dyno_type.as_deref());
                 PlannedLatencyLimit {
                     threshold: threshold.name.clone(),
-                    limit,
+                    scope: Scope::of(&dynos.workload, &limit.step, limit.of),
+                    max_microseconds: limit.max_microseconds,
                     allowed: allowed_over(limit.percentile, planned),
                 }
             })
@@ -93,6 +124,9 @@ impl EngineSettings {
         Self {
             seed: Seed::of(plan.seed, name),
             workers: dynos.workers,
+            assignment: dynos.assignment,
+            queue_order: dynos.queue_order,
+            steps: dynos.workload.steps().len(),
             max_worker_backlog: dynos.max_worker_backlog,
             warmup: plan.warmup_schedule(dynos, name.index),
             measured: plan.schedule(dynos, name.index),

@@ -25,8 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) over: Vec<LimitCount>,
     /// Mean and maximum latencies.
     pub(crate) latencies: Latencies,
-    /// Service times of Fetch, Save, Ping.
-    pub(crate) steps: [Times; 3],
+    /// Service times of the workload's steps.
+    pub(crate) steps: Vec<Times>,
     /// Handed over - due.
     pub(crate) schedule_lag: Times,
     /// Failures of measured tasks by class.
@@ -82,7 +82,7 @@ impl Engine {
             measured,
             over,
             latencies: self.latencies,
-            steps: self.steps,
+            steps: self.steps.clone(),
             schedule_lag: self.schedule_lag,
             failures: *self.limits.failures(),
             waiting: self

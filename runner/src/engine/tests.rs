@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use redyno_contract::plan::{DynoName, Latency, LatencyLimit, Percentile, Step};
+use redyno_contract::limit::LimitCount;
+use redyno_contract::plan::{DynoName, Latency, Percentile};
 use redyno_contract::report::Ending;
 use redyno_contract::schedule::{Rate, Schedule};
 
-use super::settings::{PlannedErrorLimit, PlannedLatencyLimit};
+use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, Scope};
 use super::*;
 
 fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings {
@@ -20,6 +21,9 @@ fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings {
             },
         ),
         workers,
+        assignment: Assignment::Random,
+        queue_order: QueueOrder::OldestFirst,
+        steps: 3,
         max_worker_backlog: 100,
         warmup: Schedule::new(Rate::per_second(rate).percent(10), 0, 1, 2),
         measured: Schedule::new(Rate::per_second(rate), 0, 1, seconds),
@@ -32,12 +36,8 @@ fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings {
 fn limit_on(of: Latency, max_microseconds: u64, allowed: u64) -> PlannedLatencyLimit {
     PlannedLatencyLimit {
         threshold: "limit".to_owned(),
-        limit: LatencyLimit {
-            of,
-            step: Step::Task,
-            percentile: Percentile::P99,
-            max_microseconds,
-        },
+        scope: Scope::Task(of),
+        max_microseconds,
         allowed,
     }
 }
@@ -57,6 +57,7 @@ fn simulate(
     let mut running: BTreeSet<(Moment, u32)> = BTreeSet::new();
     let begin = |engine: &mut Engine, running: &mut BTreeSet<_>, worker, now| {
         if engine.begin(worker, now).is_some() {
+            engine.begin_step(worker, 0, now);
             running.insert((end_of(now), worker));
         }
     };
@@ -73,8 +74,8 @@ fn simulate(
             && at == now
         {
             running.pop_first();
-            engine.end_step(worker, now);
-            engine.end_step(worker, now);
+            engine.begin_step(worker, 1, now);
+            engine.begin_step(worker, 2, now);
             engine.complete(worker, now);
             begin(&mut engine, &mut running, worker, now);
         } else {
@@ -108,7 +109,7 @@ fn a_run_that_keeps_up_completes_everything_in_time() {
     assert_eq!(end.ending, Ending::Completed);
     assert_eq!(end.after_milliseconds, 12_000);
     assert!(!end.during_warmup);
-    let interval = engine.take_interval(Box::new(Interval::new()));
+    let interval = engine.take_interval(Box::new(Interval::new(3)));
     assert_eq!(interval.measured.response.count(), 3330);
     assert_eq!(interval.warmup.response.count(), 67);
     assert_eq!(snapshot.latencies.service.max_microseconds, 1000);
@@ -146,7 +147,7 @@ fn a_stalled_second_shows_in_the_response_and_not_in_the_service() {
         },
         |due| due,
     );
-    let measured = engine.take_interval(Box::new(Interval::new())).measured;
+    let measured = engine.take_interval(Box::new(Interval::new(3))).measured;
     assert!(measured.response.percentile(Percentile::P99) >= 200_000);
     assert!(measured.service.percentile(Percentile::P99) < 20_000);
     assert!(measured.schedule_lag.max_microseconds() <= 1);
@@ -167,7 +168,7 @@ fn a_late_generator_hands_over_everything_with_its_own_due_time() {
             }
         },
     );
-    let measured = engine.take_interval(Box::new(Interval::new())).measured;
+    let measured = engine.take_interval(Box::new(Interval::new(3))).measured;
     assert_eq!(snapshot.measured.delivered, 6000);
     assert_eq!(snapshot.schedule_lag.max_microseconds, 1_000_000);
     assert!(measured.schedule_lag.percentile(Percentile::P99) > 700_000);
@@ -405,7 +406,8 @@ enum Event {
     Pass { milliseconds: u16 },
     HandOver { at_most: u8 },
     Begin { worker: u8 },
-    Step { worker: u8 },
+    Step { worker: u8, step: u8 },
+    StepEnd { worker: u8 },
     Complete { worker: u8 },
     Fail { worker: u8, class: u8 },
     Reconnect { worker: u8 },
@@ -418,7 +420,8 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (0..200_u16).prop_map(|milliseconds| Event::Pass { milliseconds }),
         8 => (1..20_u8).prop_map(|at_most| Event::HandOver { at_most }),
         8 => (0..4_u8).prop_map(|worker| Event::Begin { worker }),
-        4 => (0..4_u8).prop_map(|worker| Event::Step { worker }),
+        4 => (0..4_u8, 0..4_u8).prop_map(|(worker, step)| Event::Step { worker, step }),
+        1 => (0..4_u8).prop_map(|worker| Event::StepEnd { worker }),
         6 => (0..4_u8).prop_map(|worker| Event::Complete { worker }),
         2 => (0..4_u8, 0..11_u8).prop_map(|(worker, class)| Event::Fail { worker, class }),
         3 => (0..4_u8).prop_map(|worker| Event::Reconnect { worker }),
@@ -463,7 +466,10 @@ proptest! {
                     let begun = engine.begin(worker.into(), now);
                     prop_assert!(begun.is_none_or(|task| task.due <= now));
                 }
-                Event::Step { worker } => engine.end_step(worker.into(), now),
+                Event::Step { worker, step } => {
+                    engine.begin_step(worker.into(), step.into(), now);
+                }
+                Event::StepEnd { worker } => engine.end_step(worker.into(), now),
                 Event::Complete { worker } => engine.complete(worker.into(), now),
                 Event::Fail { worker, class } => {
                     connected[usize::from(worker)] = false;
@@ -522,4 +528,84 @@ proptest! {
         prop_assert_eq!(snapshot.over[0].over, above);
         prop_assert_eq!(snapshot.over[1].over, at_least);
     }
+}
+
+#[test]
+fn round_robin_takes_one_worker_after_the_other() {
+    let mut engine = Engine::new(EngineSettings {
+        assignment: Assignment::RoundRobin,
+        ..settings(10, 1, 4)
+    });
+    let mut woken = Vec::new();
+    while let Some(arrival) = engine.arrive(seconds(3)) {
+        if let Arrival::Wake(worker) = arrival {
+            woken.push(worker);
+        }
+    }
+    assert_eq!(woken, [0, 1, 2, 3]);
+    // Two of the warm-up go to the first two workers, and so do two more of the ten measured ones
+    // than to the others. The first of each is in its hands.
+    let mut peaks: Vec<_> = engine
+        .snapshot(seconds(3))
+        .busiest
+        .iter()
+        .map(|worker| (worker.worker, worker.peak_backlog))
+        .collect();
+    peaks.sort_unstable();
+    assert_eq!(peaks, [(0, 3), (1, 3), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn the_newest_task_comes_first_where_that_is_asked_for() {
+    let order = |queue_order| {
+        let mut engine = Engine::new(EngineSettings {
+            queue_order,
+            ..settings(5, 1, 1)
+        });
+        while engine.arrive(seconds(3)).is_some() {}
+        let mut numbers = Vec::new();
+        while let Some(task) = engine.begin(0, seconds(3)) {
+            numbers.push((task.phase, task.number));
+            engine.complete(0, seconds(3));
+        }
+        numbers
+    };
+    let measured = |numbers: [u64; 4]| numbers.map(|number| (Phase::Measured, number));
+    // The first is in the worker's hands before any other waits.
+    let first = (Phase::Warmup, 0);
+    assert_eq!(order(QueueOrder::OldestFirst)[0], first);
+    assert_eq!(order(QueueOrder::NewestFirst)[0], first);
+    assert_eq!(order(QueueOrder::OldestFirst)[2..], measured([1, 2, 3, 4]));
+    assert_eq!(order(QueueOrder::NewestFirst)[1..5], measured([4, 3, 2, 1]));
+}
+
+#[test]
+fn steps_count_where_they_belong() {
+    let mut engine = Engine::new(EngineSettings {
+        latency_limits: vec![PlannedLatencyLimit {
+            scope: Scope::Step(2),
+            ..limit_on(Latency::Service, 1_000_000, 100)
+        }],
+        ..settings(1, 2, 1)
+    });
+    // The warm-up's only task.
+    assert!(engine.arrive(seconds(0)).is_some());
+    engine.begin(0, seconds(0)).unwrap();
+    engine.complete(0, seconds(0));
+    // One task of a mix takes its third step alone, after a second of the application.
+    assert!(engine.arrive(seconds(2)).is_some());
+    engine.begin(0, seconds(2)).unwrap();
+    engine.begin_step(0, 2, seconds(3));
+    engine.end_step(0, seconds(5));
+    engine.complete(0, seconds(6));
+    let snapshot = engine.snapshot(seconds(6));
+    assert_eq!(snapshot.steps[2].max_microseconds, 2_000_000);
+    assert_eq!(snapshot.steps[0].count, 0);
+    assert_eq!(snapshot.latencies.service.max_microseconds, 4_000_000);
+    let LimitCount { over, total, .. } = snapshot.over[0];
+    assert_eq!((over, total), (1, 1));
+    assert_eq!(
+        snapshot.busiest[0].step_means_microseconds,
+        [0, 0, 2_000_000]
+    );
 }

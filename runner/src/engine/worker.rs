@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use redyno_contract::plan::{MOST_STEPS_OF_A_TASK, QueueOrder};
 use redyno_contract::report::{BusyWorker, Times};
 
 use super::arrivals::Task;
-use super::limits::{StepAge, TaskTimes, Unfinished};
+use super::limits::{StepAge, StepTimes, TaskTimes, Unfinished};
 use super::moment::Moment;
 
 /// One worker.
@@ -19,7 +20,14 @@ pub(crate) struct Worker {
     completed: u64,
     busy_nanoseconds: u64,
     response: Times,
-    step_sums: [u64; 3],
+    steps: Box<[StepSum]>,
+}
+
+/// What a worker's tasks took in one step.
+#[derive(Clone, Copy, Debug, Default)]
+struct StepSum {
+    count: u64,
+    microseconds: u64,
 }
 
 /// The task in a worker's hands. It no longer waits, but it has begun only once the worker's loop
@@ -34,8 +42,25 @@ struct Current {
 #[derive(Clone, Copy, Debug)]
 struct Progress {
     started: Moment,
-    ended_steps: [Moment; 2],
-    ended: usize,
+    steps: [Option<Span>; MOST_STEPS_OF_A_TASK],
+}
+
+/// A step that has begun.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    /// Its position in the workload.
+    step: usize,
+    begun: Moment,
+    ended: Option<Moment>,
+}
+
+impl Progress {
+    /// Ends the step that is going on, if any.
+    fn end_step(&mut self, now: Moment) {
+        if let Some(span) = self.steps.iter_mut().flatten().last() {
+            span.ended.get_or_insert(now);
+        }
+    }
 }
 
 /// A task that ended without error.
@@ -48,17 +73,17 @@ pub(crate) struct Completed {
 }
 
 /// A task that ended in an error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failed {
     /// Which.
     pub(crate) task: Task,
-    /// How many of its steps had begun, 1 to 3.
-    pub(crate) steps_begun: usize,
+    /// The steps of it that had begun, by their position in the workload.
+    pub(crate) steps_begun: Vec<usize>,
 }
 
 impl Worker {
-    /// Connected and idle.
-    pub(crate) const fn new() -> Self {
+    /// Connected and idle, with a workload of so many steps.
+    pub(crate) fn new(steps: usize) -> Self {
         Self {
             connected: true,
             current: None,
@@ -72,7 +97,7 @@ impl Worker {
                 sum_microseconds: 0,
                 max_microseconds: 0,
             },
-            step_sums: [0; 3],
+            steps: vec![StepSum::default(); steps].into_boxed_slice(),
         }
     }
 
@@ -107,8 +132,8 @@ impl Worker {
         }
     }
 
-    /// Begins the task in its hands, or else the oldest in its queue.
-    pub(crate) fn begin(&mut self, now: Moment) -> Option<Task> {
+    /// Begins the task in its hands, or else the next of its queue.
+    pub(crate) fn begin(&mut self, order: QueueOrder, now: Moment) -> Option<Task> {
         if !self.connected {
             return None;
         }
@@ -120,26 +145,40 @@ impl Worker {
                 task,
                 progress: None,
             }) => task,
-            None => self.queue.pop_front()?,
+            None => match order {
+                QueueOrder::OldestFirst => self.queue.pop_front()?,
+                QueueOrder::NewestFirst => self.queue.pop_back()?,
+            },
         };
         self.current = Some(Current {
             task,
             progress: Some(Progress {
                 started: now,
-                ended_steps: [now; 2],
-                ended: 0,
+                steps: [None; MOST_STEPS_OF_A_TASK],
             }),
         });
         Some(task)
     }
 
-    /// The first or second step of its task ended: the task, and how many steps have.
-    pub(crate) fn end_step(&mut self, now: Moment) -> Option<(Task, usize)> {
+    /// The step of its task that was going on ended, and this one begins: the task.
+    pub(crate) fn begin_step(&mut self, step: usize, now: Moment) -> Option<Task> {
         let current = self.current.as_mut()?;
         let progress = current.progress.as_mut()?;
-        *progress.ended_steps.get_mut(progress.ended)? = now;
-        progress.ended += 1;
-        Some((current.task, progress.ended))
+        progress.end_step(now);
+        let place = progress.steps.iter_mut().find(|place| place.is_none())?;
+        *place = Some(Span {
+            step,
+            begun: now,
+            ended: None,
+        });
+        Some(current.task)
+    }
+
+    /// The step of its task that was going on ended.
+    pub(crate) fn end_step(&mut self, now: Moment) {
+        if let Some(progress) = self.current.as_mut().and_then(|it| it.progress.as_mut()) {
+            progress.end_step(now);
+        }
     }
 
     /// Its task ended without error; `window` is the measured one, as far as it is run.
@@ -148,18 +187,18 @@ impl Worker {
         let progress = current.progress?;
         self.current = None;
         self.was_busy(progress.started, now, window);
-        let [fetched, saved] = progress.ended_steps;
+        let mut steps = StepTimes::default();
+        for span in progress.steps.iter().flatten() {
+            let ended = span.ended.unwrap_or(now);
+            steps.push(span.step, ended.microseconds_since(span.begun));
+        }
         Some(Completed {
             task: current.task,
             times: TaskTimes {
                 response: now.microseconds_since(current.task.due),
                 wait: progress.started.microseconds_since(current.task.due),
                 service: now.microseconds_since(progress.started),
-                steps: [
-                    fetched.microseconds_since(progress.started),
-                    saved.microseconds_since(fetched),
-                    now.microseconds_since(saved),
-                ],
+                steps,
             },
         })
     }
@@ -173,7 +212,12 @@ impl Worker {
         self.was_busy(progress.started, now, window);
         Some(Failed {
             task: current.task,
-            steps_begun: progress.ended + 1,
+            steps_begun: progress
+                .steps
+                .iter()
+                .flatten()
+                .map(|span| span.step)
+                .collect(),
         })
     }
 
@@ -186,8 +230,11 @@ impl Worker {
     pub(crate) fn record(&mut self, times: &TaskTimes) {
         self.completed += 1;
         self.response.record(times.response);
-        for (sum, microseconds) in self.step_sums.iter_mut().zip(times.steps) {
-            *sum = sum.saturating_add(microseconds);
+        for (step, microseconds) in times.steps.iter() {
+            if let Some(sum) = self.steps.get_mut(step) {
+                sum.count += 1;
+                sum.microseconds = sum.microseconds.saturating_add(microseconds);
+            }
         }
     }
 
@@ -203,16 +250,14 @@ impl Worker {
             if let Some(progress) = current.progress {
                 unfinished.wait = Some(progress.started.microseconds_since(current.task.due));
                 unfinished.since_start = Some(now.microseconds_since(progress.started));
-                let mut begun = progress.started;
-                for (step, age) in unfinished.steps.iter_mut().enumerate() {
-                    if step < progress.ended {
-                        let ended = progress.ended_steps[step];
-                        *age = Some(StepAge::Ended(ended.microseconds_since(begun)));
-                        begun = ended;
-                    } else if step == progress.ended {
-                        *age = Some(StepAge::GoingOn(now.microseconds_since(begun)));
-                    }
-                }
+                unfinished.steps = progress.steps.map(|span| {
+                    let span = span?;
+                    let age = match span.ended {
+                        Some(ended) => StepAge::Ended(ended.microseconds_since(span.begun)),
+                        None => StepAge::GoingOn(now.microseconds_since(span.begun)),
+                    };
+                    Some((span.step, age))
+                });
             }
             (current.task, unfinished)
         });
@@ -232,10 +277,10 @@ impl Worker {
         }
         let length = end.min(now.max(start)).nanoseconds_since(start);
         let per_mille = (busy.saturating_mul(1000)).checked_div(length).unwrap_or(0);
-        let mean = |sum: u64| {
+        let mean = |sum: &StepSum| {
             Times {
-                count: self.completed,
-                sum_microseconds: sum,
+                count: sum.count,
+                sum_microseconds: sum.microseconds,
                 max_microseconds: 0,
             }
             .mean_microseconds()
@@ -248,7 +293,7 @@ impl Worker {
             peak_at_milliseconds: self.peak_at.milliseconds(),
             busy_per_mille: u32::try_from(per_mille.min(1000)).unwrap_or(1000),
             response: self.response,
-            step_means_microseconds: self.step_sums.map(mean),
+            step_means_microseconds: self.steps.iter().map(mean).collect(),
         }
     }
 

@@ -48,7 +48,11 @@ impl Seconds {
             merged.add(measured);
             merged
         };
-        let Interval { warmup, measured } = interval;
+        let Interval {
+            warmup,
+            measured,
+            peak_backlog: _,
+        } = interval;
         self.seconds.push_back(Second {
             at,
             own,
@@ -84,6 +88,7 @@ impl Seconds {
             schedule_lag_p99_microseconds: schedule_lag.percentile(Percentile::P99),
             response_p99_microseconds: response.percentile(Percentile::P99),
             cpu_per_mille: per_mille(cpu, newest.at.microseconds_since(before_at)),
+            load_thread_busy_per_mille: 0,
             redis_main_thread_per_mille: None,
         }
     }
@@ -115,7 +120,7 @@ mod tests {
         let mut seconds = Seconds::new(own(0));
         assert_eq!(seconds.summary(), LastSeconds::default());
         for second in 1..=15_u32 {
-            let mut interval = Interval::new();
+            let mut interval = Interval::new(3);
             let microseconds = if second <= 10 { 90_000 } else { 1000 };
             interval.measured.response.record(microseconds);
             interval.warmup.schedule_lag.record(microseconds / 10);

@@ -8,6 +8,7 @@
 //!
 //! [`Engine`]: crate::engine::Engine
 
+mod application;
 mod clock;
 mod pacer;
 mod probe;

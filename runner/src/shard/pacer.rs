@@ -157,7 +157,10 @@ fn close(shared: &Shared, now: Moment) -> Sample {
     Sample {
         snapshot: engine.close(now),
         loop_lag: shared.loop_lag.get(),
-        interval: engine.take_interval(Box::new(Interval::new())),
+        interval: {
+            let fresh = Interval::new(engine.steps());
+            engine.take_interval(Box::new(fresh))
+        },
     }
 }
 
@@ -185,7 +188,8 @@ impl Told {
             Self::Nothing | Self::Started => {}
             Self::Held => tell(events, ShardEvent::Held),
             Self::Ended => {
-                let sample = sample(shared, now, Box::new(Interval::new()));
+                let fresh = Interval::new(shared.engine.borrow().steps());
+                let sample = sample(shared, now, Box::new(fresh));
                 tell(events, ShardEvent::Ended(Box::new(sample)));
             }
         }

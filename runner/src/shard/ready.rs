@@ -54,7 +54,10 @@ pub(super) async fn all_workers(
     settings: &ShardSettings,
     events: &UnboundedSender<ShardEvent>,
 ) -> Vec<ReadyWorker> {
-    let Workload::ObjectGraph(graph) = &settings.dynos.workload;
+    let Workload::ObjectGraph(graph) = &settings.dynos.workload else {
+        // No LoadTest can ask for it yet.
+        return std::future::pending().await;
+    };
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
     let connector = Rc::new(connector(settings));

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::ShardSettings;
+use super::application;
 use super::pacer::Shared;
 use super::ready::ReadyWorker;
 use crate::engine::{FailureClass, Phase, Task};
@@ -40,7 +41,17 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
             continue;
         };
         let random = payload(seed, &task);
-        match serve(&shared, number, &graph, &mut connection, random, limit).await {
+        let application_cpu = settings.dynos.application_cpu_microseconds;
+        let served = serve(
+            &shared,
+            number,
+            &graph,
+            &mut connection,
+            random,
+            limit,
+            application_cpu,
+        );
+        match served.await {
             Ok(()) => {
                 let now = shared.clock.now();
                 shared.engine.borrow_mut().complete(number, now);
@@ -66,10 +77,23 @@ async fn serve(
     connection: &mut TaskConnection,
     random: Random,
     limit: Duration,
+    application_cpu_microseconds: u32,
 ) -> Result<(), TaskFailure> {
-    let step_ended = || {
+    let mut step = 0;
+    let begin_step = |step| {
         let now = shared.clock.now();
-        shared.engine.borrow_mut().end_step(number, now);
+        shared.engine.borrow_mut().begin_step(number, step, now);
+    };
+    begin_step(step);
+    let step_ended = || {
+        if step == 0 && application_cpu_microseconds > 0 {
+            // What was fetched is worked on before it is saved.
+            let now = shared.clock.now();
+            shared.engine.borrow_mut().end_step(number, now);
+            application::burn(application_cpu_microseconds);
+        }
+        step += 1;
+        begin_step(step);
     };
     tokio::time::timeout(limit, graph.run(connection, random, step_ended))
         .await

@@ -5,7 +5,7 @@
 //! ours.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{DynoName, Workload};
+use redyno_contract::plan::{DynoName, DynoTypePlan, Workload};
 
 /// The lock: one run at a time on one server. In database 0 whatever the URL says.
 pub const LOCK: &str = "redyno:lock";
@@ -127,18 +127,21 @@ pub fn flat_id(seed: u64, dyno: &DynoName, worker: u32, position: u32) -> String
     format!("{:012x}", scramble_48(place))
 }
 
-/// Every key that a worker can have made, in the order in which it is best removed: the mail
-/// before the building. None if the plan has no such type.
+/// Every key that a worker alone can have made, in the order in which it is best removed: the mail
+/// before the building. None if the plan has no such type, or one whose keys are shared.
 pub fn data_keys<'a>(
     plan: &'a Plan,
     dyno: &'a DynoName,
     worker: u32,
 ) -> impl Iterator<Item = String> + 'a {
     let keys = BuildingKeys::new(&plan.run.uid, dyno, worker);
-    let flats = plan.dyno_type(&dyno.dyno_type).map(|dynos| {
-        let Workload::ObjectGraph(graph) = &dynos.workload;
-        graph.max_flats
-    });
+    let flats = plan
+        .dyno_type(&dyno.dyno_type)
+        .and_then(|dynos| match &dynos.workload {
+            Workload::ObjectGraph(graph) => Some(graph.max_flats),
+            // Its keys belong to all dynos of the type together.
+            Workload::Commands(_) => None,
+        });
     let own = flats
         .is_some()
         .then(|| [keys.flats(), keys.root().to_owned()]);
@@ -147,18 +150,38 @@ pub fn data_keys<'a>(
         .chain(own.into_iter().flatten())
 }
 
+/// Key number `number` of the keyspace that all dynos of a type share.
+pub fn keyspace_key(uid: &str, dyno_type: &str, number: u32) -> String {
+    // A dyno's name has a dot and a type's has none, so no worker's building is called so.
+    format!("{}{dyno_type}:{number}", data_prefix(uid))
+}
+
+/// Every key of the keyspace that all dynos of a type share; none if they share none.
+pub fn shared_keys<'a>(
+    plan: &'a Plan,
+    dynos: &'a DynoTypePlan,
+) -> impl Iterator<Item = String> + 'a {
+    let count = match &dynos.workload {
+        Workload::ObjectGraph(_) => 0,
+        Workload::Commands(commands) => commands.keyspace.keys,
+    };
+    (0..count).map(move |number| keyspace_key(&plan.run.uid, &dynos.dyno_type, number))
+}
+
 /// Every data key that the run can have made.
 pub fn all_data_keys(plan: &Plan) -> impl Iterator<Item = String> + '_ {
     plan.formation.iter().flat_map(move |dynos| {
-        (0..dynos.quantity).flat_map(move |index| {
-            (0..dynos.workers).flat_map(move |worker| {
-                let dyno = DynoName {
-                    dyno_type: dynos.dyno_type.clone(),
-                    index,
-                };
-                data_keys(plan, &dyno, worker).collect::<Vec<_>>()
+        (0..dynos.quantity)
+            .flat_map(move |index| {
+                (0..dynos.workers).flat_map(move |worker| {
+                    let dyno = DynoName {
+                        dyno_type: dynos.dyno_type.clone(),
+                        index,
+                    };
+                    data_keys(plan, &dyno, worker).collect::<Vec<_>>()
+                })
             })
-        })
+            .chain(shared_keys(plan, dynos))
     })
 }
 

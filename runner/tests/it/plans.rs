@@ -56,6 +56,7 @@ pub(crate) fn web() -> DynoTypePlan {
             fetch: Fetch::Lua,
             prefill: Prefill::Full,
         }),
+        application_cpu_microseconds: 0,
         cpu_millis: None,
         memory_bytes: None,
     }
@@ -86,6 +87,8 @@ pub(crate) fn response(name: &str, max_microseconds: u64) -> ThresholdPlan {
 
 /// The workload of the small plan's type, to be changed.
 pub(crate) fn graph(plan: &mut Plan) -> &mut ObjectGraph {
-    let Workload::ObjectGraph(graph) = &mut plan.formation[0].workload;
+    let Workload::ObjectGraph(graph) = &mut plan.formation[0].workload else {
+        unreachable!("these plans are of object graphs")
+    };
     graph
 }

@@ -56,6 +56,7 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         schedule_lag_p99_microseconds: lag,
         response_p99_microseconds,
         cpu_per_mille,
+        load_thread_busy_per_mille: _,
         redis_main_thread_per_mille: own_sample,
     } = last;
     let most_lag = trust::most_lag(Some(response_p99_microseconds));

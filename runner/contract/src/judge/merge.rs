@@ -118,18 +118,31 @@ pub(super) fn window_seconds(run: &Run<'_>, dyno: &Dyno<'_>) -> f64 {
 }
 
 fn steps<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone) -> Vec<StepTimes> {
-    [Step::Fetch, Step::Save, Step::Ping]
+    let Some(first) = dynos.clone().next() else {
+        return Vec::new();
+    };
+    first
+        .plan
+        .workload
+        .steps()
         .into_iter()
         .map(|step| StepTimes {
+            service: step_times(dynos.clone(), &step),
             step,
-            service: dynos
-                .clone()
-                .filter_map(Dyno::report)
-                .flat_map(|report| &report.steps)
-                .filter(|times| times.step == step)
-                .fold(Times::default(), |sum, times| sum.plus(times.service)),
         })
         .collect()
+}
+
+/// What a step took in some dynos.
+pub(super) fn step_times<'b, 'a: 'b>(
+    dynos: impl Iterator<Item = &'b Dyno<'a>>,
+    step: &Step,
+) -> Times {
+    dynos
+        .filter_map(Dyno::report)
+        .flat_map(|report| &report.steps)
+        .filter(|times| times.step == *step)
+        .fold(Times::default(), |sum, times| sum.plus(times.service))
 }
 
 /// A latency over all scheduled tasks of some dynos; None unless every histogram is there.

@@ -40,7 +40,7 @@ pub(super) struct Decoded {
     pub(super) response: Option<Histogram>,
     pub(super) wait: Option<Histogram>,
     pub(super) service: Option<Histogram>,
-    pub(super) steps: Option<[Histogram; 3]>,
+    pub(super) steps: Option<Vec<Histogram>>,
 }
 
 static NEVER_SEEN: Fate = Fate::NeverSeen;
@@ -252,13 +252,9 @@ impl Decoded {
             response: read(response),
             wait: read(wait),
             service: read(service),
-            steps: steps.as_ref().and_then(|[fetch, save, ping]| {
-                Some([
-                    fetch.decode().ok()?,
-                    save.decode().ok()?,
-                    ping.decode().ok()?,
-                ])
-            }),
+            steps: steps
+                .as_ref()
+                .and_then(|steps| steps.iter().map(|step| step.decode().ok()).collect()),
         }
     }
 }

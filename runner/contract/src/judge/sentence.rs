@@ -92,8 +92,8 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                 .as_ref()
                 .map(|name| format!(" of {name}"))
                 .unwrap_or_default();
-            let (what, phase) = match threshold.limit {
-                Limit::Latency(limit) => (format!("over {}", shown_limit(&limit)), ""),
+            let (what, phase) = match &threshold.limit {
+                Limit::Latency(limit) => (format!("over {}", shown_limit(limit)), ""),
                 Limit::Errors { .. } if excess.during_warmup => {
                     ("failed".to_owned(), " of the warm-up")
                 }
@@ -299,7 +299,7 @@ fn response(run: &Run<'_>, summary: &Totals, thresholds: &[ThresholdResult]) -> 
         .thresholds
         .iter()
         .zip(thresholds)
-        .find_map(|(threshold, result)| match threshold.limit {
+        .find_map(|(threshold, result)| match &threshold.limit {
             Limit::Latency(limit)
                 if limit.of == Latency::Response
                     && limit.step == Step::Task

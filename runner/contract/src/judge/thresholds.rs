@@ -6,7 +6,7 @@ use crate::figures;
 use crate::judgement::{Quantile, ThresholdResult};
 use crate::limit::{Holding, LimitCount, allowed_errors, allowed_over, holding};
 use crate::plan::{Latency, LatencyLimit, Limit, Step, ThresholdPlan};
-use crate::report::{Ending, Times};
+use crate::report::Ending;
 
 /// One row per threshold, in the order of the plan.
 pub(super) fn results(run: &Run<'_>) -> Vec<ThresholdResult> {
@@ -21,12 +21,12 @@ fn result(run: &Run<'_>, position: usize) -> ThresholdResult {
     // What a dyno found broken is broken: it counted against what the whole plan allows.
     let broken =
         run.dynos.iter().any(|dyno| broke(dyno, threshold)) || excess(run, position).is_some();
-    let mut result = match threshold.limit {
+    let mut result = match &threshold.limit {
         Limit::Latency(limit) => latency(run, position, limit, broken),
-        Limit::Errors { max_per_million } => errors(run, position, max_per_million, broken),
+        Limit::Errors { max_per_million } => errors(run, position, *max_per_million, broken),
         Limit::Rate {
             min_tasks_per_second,
-        } => rate(run, of, min_tasks_per_second),
+        } => rate(run, of, *min_tasks_per_second),
     };
     result.name.clone_from(&threshold.name);
     if let Some(dyno_type) = of {
@@ -69,13 +69,14 @@ pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
             during_warmup,
         })
     };
-    match threshold.limit {
+    match &threshold.limit {
         Limit::Latency(limit) => {
             let count = count(run, firm(), position);
             let allowed = allowed_over(limit.percentile, run.plan.scheduled(of));
             found(count.over, allowed, false)
         }
         Limit::Errors { max_per_million } => {
+            let max_per_million = *max_per_million;
             let warmup = firm().filter_map(Dyno::report).fold(0_u64, |sum, report| {
                 sum.saturating_add(report.warmup.failed)
             });
@@ -113,7 +114,7 @@ fn count<'b, 'a: 'b>(
         .fold(LimitCount::default(), LimitCount::plus)
 }
 
-fn latency(run: &Run<'_>, position: usize, limit: LatencyLimit, broken: bool) -> ThresholdResult {
+fn latency(run: &Run<'_>, position: usize, limit: &LatencyLimit, broken: bool) -> ThresholdResult {
     let of = run.plan.thresholds[position].dyno_type.as_deref();
     let count = count(run, run.of_type(of), position);
     let allowed = allowed_over(limit.percentile, count.total);
@@ -124,48 +125,42 @@ fn latency(run: &Run<'_>, position: usize, limit: LatencyLimit, broken: bool) ->
     } else {
         Holding::Unknown
     };
-    let merged = match limit.step {
+    let merged = match &limit.step {
         Step::Task => Merged::new(run.of_type(of), limit.of),
         step => merged_step(run, of, step, count),
     };
     ThresholdResult {
         name: String::new(),
         holding,
-        observed: observed_latency(&limit, merged.as_ref(), holding, count),
-        limit: shown_limit(&limit),
+        observed: observed_latency(limit, merged.as_ref(), holding, count),
+        limit: shown_limit(limit),
         over_count: Some(count.over),
         allowed_count: Some(allowed),
     }
 }
 
 /// A step's latency, where full precision is at hand.
-fn merged_step(run: &Run<'_>, of: Option<&str>, step: Step, count: LimitCount) -> Option<Merged> {
-    let place = match step {
-        Step::Task => return None,
-        Step::Fetch => 0,
-        Step::Save => 1,
-        Step::Ping => 2,
-    };
-    let times = run
-        .of_type(of)
-        .filter_map(Dyno::report)
-        .flat_map(|report| &report.steps)
-        .filter(|times| times.step == step)
-        .fold(Times::default(), |sum, times| sum.plus(times.service));
-    let histograms = run
-        .of_type(of)
-        .map(|dyno| dyno.histograms.steps.as_ref().map(|steps| &steps[place]));
+fn merged_step(run: &Run<'_>, of: Option<&str>, step: &Step, count: LimitCount) -> Option<Merged> {
+    let times = merge::step_times(run.of_type(of), step);
+    let histograms = run.of_type(of).filter_map(|dyno| {
+        // Dynos of another workload have no such step.
+        let place = dyno.plan.workload.position(step)?;
+        Some(
+            dyno.histograms
+                .steps
+                .as_ref()
+                .and_then(|steps| steps.get(place)),
+        )
+    });
     let failed = merge::books(run.of_type(of)).failed;
     Merged::of(histograms, times, count.total, failed)
 }
 
 /// `response p99 250 ms`, `fetch service p99.9 5 ms`.
 pub(super) fn shown_limit(limit: &LatencyLimit) -> String {
-    let step = match limit.step {
-        Step::Task => "",
-        Step::Fetch => "fetch ",
-        Step::Save => "save ",
-        Step::Ping => "ping ",
+    let step = match &limit.step {
+        Step::Task => String::new(),
+        step => format!("{} ", step.as_str().to_lowercase()),
     };
     let of = match limit.of {
         Latency::Response => "response",

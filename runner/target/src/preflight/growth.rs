@@ -4,7 +4,7 @@
 //! percent.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{DynoTypePlan, ObjectGraph, Prefill, Workload};
+use redyno_contract::plan::{Commands, DynoTypePlan, MixedCommand, ObjectGraph, Prefill, Workload};
 
 /// The JSON around a mail's payload: its id and the attributes of the drawn path.
 const MAIL_ENVELOPE: u64 = 330;
@@ -28,6 +28,12 @@ const MAIL_LIST: u64 = 250;
 /// A building's document, and the key of its flats.
 const BUILDING: u64 = 1200;
 
+/// A key of a keyspace: its name of some 40 characters and its entry in the table.
+const KEY: u64 = 110;
+
+/// A string beside its bytes: header and end.
+const STRING: u64 = 24;
+
 /// What the run adds to the memory of Redis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Growth {
@@ -42,17 +48,23 @@ pub(super) struct Growth {
 impl Growth {
     pub(super) fn of(plan: &Plan) -> Self {
         plan.formation.iter().fold(Self::default(), |sum, dynos| {
-            let Workload::ObjectGraph(graph) = &dynos.workload;
-            let each = per_task(graph.item_payload_bytes.into());
+            let (each, whole, prefill) = match &dynos.workload {
+                Workload::ObjectGraph(graph) => (
+                    per_task(graph.item_payload_bytes.into()),
+                    buildings(dynos, graph),
+                    graph.prefill,
+                ),
+                // What commands other than SET pile up under a key, nobody can tell.
+                Workload::Commands(commands) => (0, keyspace(commands), commands.prefill),
+            };
             let tasks = |schedule: fn(&Plan, &DynoTypePlan, u32) -> u64| -> u64 {
                 (0..dynos.quantity)
                     .map(|index| schedule(plan, dynos, index))
                     .fold(0, u64::saturating_add)
             };
-            let buildings = buildings(dynos, graph);
-            let (before, within) = match graph.prefill {
-                Prefill::Full => (buildings, 0),
-                Prefill::Empty => (0, buildings),
+            let (before, within) = match prefill {
+                Prefill::Full => (whole, 0),
+                Prefill::Empty => (0, whole),
             };
             let warmup = tasks(|plan, dynos, index| plan.warmup_schedule(dynos, index).count());
             let window = tasks(|plan, dynos, index| plan.schedule(dynos, index).count());
@@ -81,6 +93,22 @@ fn buildings(dynos: &DynoTypePlan, graph: &ObjectGraph) -> u64 {
     u64::from(dynos.quantity)
         .saturating_mul(u64::from(dynos.workers))
         .saturating_mul(BUILDING + u64::from(graph.max_flats) * (FLAT + MAIL_LIST))
+}
+
+/// Every key with one value, if the run writes any.
+fn keyspace(commands: &Commands) -> u64 {
+    let writes = commands.prefill == Prefill::Full
+        || commands
+            .mix
+            .iter()
+            .flat_map(|entry| &entry.command)
+            .any(|argument| argument.contains(MixedCommand::VALUE));
+    if writes {
+        let value = allocated(u64::from(commands.value_bytes).saturating_add(STRING));
+        u64::from(commands.keyspace.keys).saturating_mul(value.saturating_add(KEY))
+    } else {
+        0
+    }
 }
 
 /// What one mail of this payload takes in its list: about 6.2 KB for a payload of 5000 bytes.

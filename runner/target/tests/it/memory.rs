@@ -16,7 +16,9 @@ async fn the_forecast_is_near_what_redis_takes() {
         plan.formation.truncate(1);
         plan.duration_seconds = 100;
         for dynos in &mut plan.formation {
-            let Workload::ObjectGraph(graph) = &mut dynos.workload;
+            let Workload::ObjectGraph(graph) = &mut dynos.workload else {
+                unreachable!("these plans are of object graphs")
+            };
             graph.item_payload_bytes = payload;
             graph.max_flats = 10;
         }

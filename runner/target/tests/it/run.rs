@@ -58,6 +58,7 @@ fn dynos(dyno_type: &str, quantity: u32, workers: u32) -> DynoTypePlan {
             fetch: Fetch::Lua,
             prefill: Prefill::Full,
         }),
+        application_cpu_microseconds: 0,
         cpu_millis: None,
         memory_bytes: None,
     }

@@ -132,7 +132,9 @@ fn latencies_need_every_histogram_and_the_same_work() {
     ];
     let same = Case::of(plan.clone()).judge();
     assert!(same.summary.response.is_some());
-    let Workload::ObjectGraph(graph) = &mut plan.formation[1].workload;
+    let Workload::ObjectGraph(graph) = &mut plan.formation[1].workload else {
+        unreachable!("the sample is an object graph")
+    };
     graph.max_flats = 200;
     let different = Case::of(plan).judge();
     assert_eq!(different.verdict, Verdict::Passed);
@@ -220,16 +222,15 @@ fn steps_at_full_precision_are_shown() {
         }),
     );
     for dyno in 0..2 {
-        let mut steps = [300, 400, 500].map(|microseconds| {
+        let steps = [300, 400, 500].map(|microseconds| {
             let mut histogram = Histogram::new(Digits::Three);
             for _ in 0..4000 {
                 histogram.record(microseconds);
             }
             histogram.encode()
         });
-        steps.rotate_left(0);
         let report = case.report(dyno);
-        report.histograms.steps = Some(steps);
+        report.histograms.steps = Some(steps.to_vec());
         report.steps[1].service.max_microseconds = 400;
     }
     let judgement = case.judge();

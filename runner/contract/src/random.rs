@@ -5,11 +5,12 @@
 //! generator is SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
 //! OOPSLA 2014), which is made for exactly such seeding by counters.
 
-use redyno_contract::plan::DynoName;
+use crate::plan::DynoName;
 
 /// What a random number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+#[non_exhaustive]
+pub enum Purpose {
     /// Which worker takes a task of the warm-up.
     WarmupWorker = 1,
     /// Which worker takes a task of the measured window.
@@ -22,15 +23,19 @@ pub(crate) enum Purpose {
     Texts = 5,
     /// How long a worker waits before it connects anew.
     Backoff = 6,
+    /// The gaps between the tasks of the warm-up.
+    WarmupArrivals = 7,
+    /// The gaps between the tasks of the measured window.
+    MeasuredArrivals = 8,
 }
 
 /// A dyno's seed: the plan's, told apart by the dyno's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seed(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seed(u64);
 
 impl Seed {
     /// The seed of one dyno.
-    pub(crate) fn of(plan_seed: u64, dyno: &DynoName) -> Self {
+    pub fn of(plan_seed: u64, dyno: &DynoName) -> Self {
         // FNV-1a of the name: dynos differ in one digit, which the mixer then spreads.
         let name = dyno
             .to_string()
@@ -42,7 +47,7 @@ impl Seed {
     }
 
     /// The generator for one thing, `number`, of a purpose.
-    pub(crate) const fn stream(self, purpose: Purpose, number: u64) -> Random {
+    pub const fn stream(self, purpose: Purpose, number: u64) -> Random {
         Random {
             state: mix(self.0 ^ mix(purpose as u64)) ^ mix(number),
         }
@@ -51,23 +56,34 @@ impl Seed {
 
 /// A stream of random numbers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
 }
 
 impl Random {
     /// 64 random bits.
-    pub(crate) const fn bits(&mut self) -> u64 {
+    pub const fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
     }
 
     /// Uniform in 0..`bound`; 0 if the bound is 0. The bias of the multiplication is below
     /// bound / 2^64 and no test could find it.
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         // The product is below bound * 2^64, so its high half is below bound.
         let high = (u128::from(self.bits()) * u128::from(bound)) >> 64;
         u32::try_from(high).unwrap_or_default()
+    }
+
+    /// Uniform in (0, 1], in steps of 2^-53: never 0, so that it has a logarithm.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub const fn fraction(&mut self) -> f64 {
+        ((self.bits() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Exponentially distributed with mean 1: the gaps of a Poisson process.
+    pub fn exponential(&mut self) -> f64 {
+        -self.fraction().ln()
     }
 }
 
