@@ -66,10 +66,7 @@ impl Building {
             flat = flat,
             id = id
         );
-        Flat {
-            id: flat,
-            document,
-        }
+        Flat { id: flat, document }
     }
 }
 
