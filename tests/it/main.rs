@@ -5,4 +5,5 @@
 
 mod chart;
 mod cluster;
+mod observability;
 mod repository;

@@ -118,12 +118,6 @@ const MAY_BE_EMPTY: &[(&str, &str, &str, &str)] = &[
         "the LoadTest states no limit on a step",
     ),
     ("run.json", "Full in", "A", "the memory does not grow"),
-    (
-        "operator.json",
-        "Errors by category",
-        "A",
-        "no reconciliation has failed",
-    ),
 ];
 
 /// A dashboard of the chart: its file's name and what is in it.

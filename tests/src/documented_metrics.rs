@@ -8,12 +8,14 @@ use crate::repository::read;
 /// What the documentation says of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Documented {
-    /// counter, gauge or histogram.
+    /// counter, gauge, histogram or summary.
     pub kind: String,
     /// All its labels, those of its section among them.
     pub labels: BTreeSet<String>,
     /// What it means.
     pub meaning: String,
+    /// The heading that it stands under: Dynos, The operator or LoadTests.
+    pub section: String,
 }
 
 /// All metrics of docs/metrics.md by name.
@@ -30,19 +32,97 @@ pub fn family<'a>(
     name: &str,
 ) -> Option<(&'a String, &'a Documented)> {
     metrics.get_key_value(name).or_else(|| {
-        ["_bucket", "_sum", "_count"]
-            .iter()
-            .find_map(|ending| metrics.get_key_value(name.strip_suffix(ending)?))
-            .filter(|(_, metric)| metric.kind == "histogram")
+        [
+            ("_bucket", &["histogram"][..]),
+            ("_sum", &["histogram", "summary"]),
+            ("_count", &["histogram", "summary"]),
+        ]
+        .iter()
+        .find_map(|(ending, kinds)| {
+            let found = metrics.get_key_value(name.strip_suffix(ending)?)?;
+            kinds.contains(&found.1.kind.as_str()).then_some(found)
+        })
     })
+}
+
+/// In which ways what a pod serves at `/metrics` is not as documented: other names, types or
+/// labels, and what is missing of these sections.
+pub fn differences(
+    metrics: &BTreeMap<String, Documented>,
+    served: &str,
+    sections: &[&str],
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for line in served.lines() {
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = declared.split_once(' ').unwrap_or((declared, ""));
+            seen.insert(name);
+            match metrics.get(name) {
+                None => found.push(format!("{name} is served and not documented")),
+                Some(metric) if metric.kind != kind => {
+                    found.push(format!("{name} is a {kind}, documented as {}", metric.kind));
+                }
+                Some(_) => {}
+            }
+        } else if !line.starts_with('#') && !line.is_empty() {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            let Some((_, metric)) = family(metrics, name) else {
+                continue;
+            };
+            let mut labels = labels_of(line);
+            labels.remove("le");
+            if metric.kind == "summary" {
+                labels.insert("quantile");
+            }
+            if !labels.iter().copied().eq(metric.labels.iter()) {
+                found.push(format!(
+                    "{name} has the labels {labels:?}, documented as {:?}",
+                    metric.labels
+                ));
+            }
+        }
+    }
+    for (name, metric) in metrics {
+        if sections.contains(&metric.section.as_str()) && !seen.contains(name.as_str()) {
+            found.push(format!("{name} is documented and not served"));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The names of the labels of a sample.
+fn labels_of(sample: &str) -> BTreeSet<&str> {
+    let inner = sample
+        .split_once('{')
+        .and_then(|(_, rest)| rest.rsplit_once('}'))
+        .map_or("", |(inner, _)| inner);
+    // Every value ends in a quote that is not escaped; what comes before its `="` is its name.
+    let mut labels = BTreeSet::new();
+    let mut rest = inner;
+    while let Some((name, value)) = rest.split_once("=\"") {
+        labels.insert(name.trim_start_matches(','));
+        let mut escaped = false;
+        let end = value.find(|character| {
+            let ends = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            ends
+        });
+        rest = end.map_or("", |end| &value[end + 1..]);
+    }
+    labels
 }
 
 fn parse(text: &str) -> BTreeMap<String, Documented> {
     let mut metrics = BTreeMap::new();
     let mut of_all = BTreeSet::new();
+    let mut section = "";
     for line in text.lines() {
-        if line.starts_with("## ") {
+        if let Some(heading) = line.strip_prefix("## ") {
             of_all.clear();
+            section = heading;
         } else if let Some(labels) = line.strip_prefix("Labels of all: ") {
             of_all = quoted(labels);
         } else if let Some(cells) = line.strip_prefix("| `") {
@@ -57,6 +137,7 @@ fn parse(text: &str) -> BTreeMap<String, Documented> {
                 kind: kind.trim().to_owned(),
                 labels: all,
                 meaning: meaning.trim().to_owned(),
+                section: section.to_owned(),
             };
             assert!(
                 metrics.insert(name.clone(), documented).is_none(),
@@ -93,5 +174,31 @@ mod tests {
         assert_eq!(metrics["y_total"].meaning, "More.");
         assert!(family(&metrics, "x_seconds_bucket").is_some());
         assert!(family(&metrics, "y_total_bucket").is_none());
+    }
+
+    #[test]
+    fn what_is_served_is_compared_with_what_is_documented() {
+        let metrics = parse(
+            "## One\nLabels of all: `a`.\n| `x_seconds` | histogram | `c` | What. |\n\
+             | `y_total` | counter | | More. |\n## Two\n| `z` | gauge | | Else. |\n",
+        );
+        let right = "# HELP x_seconds What.\n# TYPE x_seconds histogram\n\
+             x_seconds_bucket{a=\"1\",c=\"a \\\"b\\\", d=\\\"e\",le=\"+Inf\"} 1\nx_seconds_sum{a=\"1\",c=\"}\"} 1\n\
+             # TYPE y_total counter\ny_total{a=\"\"} 0\n";
+        assert!(differences(&metrics, right, &["One"]).is_empty());
+        assert_eq!(
+            differences(&metrics, right, &["One", "Two"]),
+            ["z is documented and not served"]
+        );
+        let wrong = "# TYPE x_seconds gauge\nx_seconds{a=\"1\"} 1\n# TYPE w gauge\nw 1\n";
+        assert_eq!(
+            differences(&metrics, wrong, &["One"]),
+            [
+                "w is served and not documented",
+                "x_seconds has the labels {\"a\"}, documented as {\"a\", \"c\"}",
+                "x_seconds is a gauge, documented as histogram",
+                "y_total is documented and not served",
+            ]
+        );
     }
 }
