@@ -22,6 +22,12 @@ demo: ## Load-test a Redis on this machine for half a minute, no cluster needed
 test: ## Run every test, those on a real cluster included (KUBECONFIG names another cluster than the local one)
 	@.ci/test
 
+.PHONY: bench
+bench: ## Measure the runner beside other tools and write docs/benchmarks.md (half an hour, wants a quiet machine)
+	@tests/cluster/packages demo
+	@cargo build --quiet --release -p redyno-runner -p redyno-bench
+	@cargo run --quiet --release -p redyno-bench -- --document docs/benchmarks.md
+
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts
 	cargo fmt --all --check
@@ -34,8 +40,11 @@ check: ## Check format, lints, dependencies and scripts
 setup: ## Install and build everything that the other targets need, once
 	tests/cluster/packages tests node images
 	tests/cluster/build
+	tests/cluster/build monitoring
 	tests/cluster/image pause
 	tests/cluster/image redis
+	tests/cluster/image prometheus
+	tests/cluster/image prometheus-operator
 	cargo fetch --locked
 
 .PHONY: images

@@ -8,6 +8,10 @@ redis_tag() {
 	printf 'localhost/redyno-redis:%s' "$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')"
 }
 
+# The operator makes the tag of Prometheus from its own argument and the version of the object.
+prometheus_tag() { printf 'localhost/redyno-prometheus:%s' "$prometheus_version"; }
+prometheus_operator_tag() { printf 'localhost/redyno-prometheus-operator:%s' "$prometheus_operator_version"; }
+
 docker_answers() { command -v docker >/dev/null && docker info &>/dev/null; }
 
 # Builds a folder that holds a Dockerfile into the image file of that name. With a
