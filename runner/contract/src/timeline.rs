@@ -29,8 +29,8 @@ pub struct Timeline {
 /// Length of a slot in a window of so many seconds: whole seconds, so that there are at most
 /// [`MOST_SLOTS`].
 pub const fn slot_seconds(duration_seconds: u32) -> u32 {
-    let most = MOST_SLOTS as u32;
-    let seconds = duration_seconds.div_ceil(most);
+    #[expect(clippy::cast_possible_truncation, reason = "it is small")]
+    let seconds = duration_seconds.div_ceil(MOST_SLOTS as u32);
     if seconds == 0 { 1 } else { seconds }
 }
 

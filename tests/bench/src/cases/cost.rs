@@ -1,0 +1,40 @@
+//! What a task of the automap benchmark costs the client, by the size of its building.
+
+use anyhow::Result;
+
+use super::Effort;
+use crate::plans::{Load, object_graph};
+use crate::row::{Goal, Row};
+use crate::run::Cores;
+
+const CASE: &str = "cost";
+
+/// Flats, tasks per second (a rate that Redis carries with some room), and the goal in
+/// microseconds. The floor is what plain sockets cost: 30, 29, 46 to 55 and 81.
+const SIZES: [(u32, u32, f64); 4] = [
+    (1, 10_000, 35.0),
+    (10, 8_000, 40.0),
+    (100, 3_500, 60.0),
+    (200, 1_700, 100.0),
+];
+
+pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (flats, tasks_per_second, goal) in SIZES {
+        let load = Load {
+            dynos: 1,
+            workers: 64,
+            tasks_per_second,
+            seconds: 6,
+            drain_seconds: 10,
+            workload: object_graph(flats),
+        };
+        let mut costs = Vec::new();
+        for _ in 0..effort.repeats {
+            costs.push(cores.run(&load, None).await?.cpu_per_task());
+        }
+        let name = format!("client CPU per task, {flats} flats, {tasks_per_second}/s");
+        rows.push(Row::new(CASE, name, "us", Goal::AtMost(goal), costs));
+    }
+    Ok(rows)
+}

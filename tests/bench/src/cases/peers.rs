@@ -1,0 +1,84 @@
+//! What a single command costs, beside other tools in the same minutes.
+
+use anyhow::Result;
+
+use super::Effort;
+use crate::peers::{self, PerCommand};
+use crate::plans::{Load, get};
+use crate::row::{Goal, Row};
+use crate::run::Cores;
+
+const CASE: &str = "peers";
+
+/// Commands of every other tool: some seconds' worth.
+const COMMANDS: u64 = 400_000;
+
+pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
+    // More than one core can do, so that every connection always has a command under way, as with
+    // the other tools.
+    let load = Load {
+        dynos: 1,
+        workers: 50,
+        tasks_per_second: 200_000,
+        seconds: 4,
+        drain_seconds: 0,
+        workload: get(),
+    };
+    let (mut own, mut redis_benchmark, mut memtier) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..effort.repeats {
+        let outcome = cores.run(&load, None).await?;
+        own.push(PerCommand {
+            cpu_microseconds: outcome.cpu_per_task(),
+            per_second: outcome.books().in_time as f64 / f64::from(load.seconds),
+        });
+        redis_benchmark.push(peers::redis_benchmark(cores, COMMANDS).await?);
+        memtier.extend(peers::memtier(cores, COMMANDS).await?);
+    }
+    let ratios = |others: &[PerCommand]| -> Vec<f64> {
+        own.iter()
+            .zip(others)
+            .map(|(own, other)| own.cpu_microseconds / other.cpu_microseconds)
+            .collect()
+    };
+    let mut rows = Vec::new();
+    let mut tool = |name: &str, goal: Goal, values: &[PerCommand]| {
+        let cpu = values.iter().map(|value| value.cpu_microseconds);
+        let rate = values.iter().map(|value| value.per_second);
+        rows.push(Row::new(
+            CASE,
+            format!("{name}, client CPU per GET"),
+            "us",
+            goal,
+            cpu,
+        ));
+        rows.push(Row::new(
+            CASE,
+            format!("{name}, rate"),
+            "/s",
+            Goal::Nothing,
+            rate,
+        ));
+    };
+    tool("redyno", Goal::AtMost(7.0), &own);
+    tool("redis-benchmark", Goal::Nothing, &redis_benchmark);
+    if !memtier.is_empty() {
+        tool("memtier_benchmark", Goal::Nothing, &memtier);
+    }
+    rows.push(Row::new(
+        CASE,
+        "CPU of redyno / CPU of redis-benchmark",
+        "",
+        Goal::AtMost(0.6),
+        ratios(&redis_benchmark),
+    ));
+    if !memtier.is_empty() {
+        rows.push(Row::new(
+            CASE,
+            "CPU of redyno / CPU of memtier_benchmark",
+            "",
+            Goal::AtMost(0.6),
+            ratios(&memtier),
+        ));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,60 @@
+//! The result as a document.
+
+use crate::cases::{Case, Effort};
+use crate::machine::Machine;
+use crate::row::Row;
+use crate::run::Cores;
+use crate::table;
+
+/// The whole document.
+pub(crate) fn text(machine: &Machine, cores: &Cores, effort: Effort, rows: &[Row]) -> String {
+    let Machine {
+        processor,
+        cores: count,
+        memory_gib,
+        kernel,
+        redis,
+        revision,
+    } = machine;
+    let mut text = format!(
+        "# Benchmarks
+
+Written by `make bench`; do not edit.
+
+| | |
+|---|---|
+| Processor | {processor}, {count} logical processors |
+| Memory | {memory_gib} GiB |
+| Kernel | {kernel} |
+| Redis | {redis}, no persistence |
+| redyno | revision {revision}, release build |
+
+## Method
+
+A redis-server on core {redis_core}, the runner on core {own_core}, both pinned; plain TCP on
+loopback, so without the latency and the cost of a network. Every figure is the median of {repeats}
+runs, or of three where a run takes long, each with a Redis of its own; lowest and highest beside
+it. CPU is what the process used in the measured window, its control thread and the sampling of
+Redis included. A task of the automap benchmark is four round trips and nine commands, with 5 KB
+written anew and every flat rewritten. Other tools run on the same core, in turn with redyno, so
+that a busy machine strikes both; ratios are more telling than times.
+",
+        redis_core = cores.redis,
+        own_core = cores.own,
+        repeats = effort.repeats,
+    );
+    for case in Case::ALL {
+        let of_case: Vec<&Row> = rows.iter().filter(|row| row.case == case.name()).collect();
+        if of_case.is_empty() {
+            continue;
+        }
+        let question = case.question();
+        text.push_str(&format!(
+            "\n## {question}\n\n| | goal | median | lowest .. highest | reached |\n|---|--:|--:|--:|---|\n"
+        ));
+        for row in of_case {
+            text.push_str(&format!("| {} |\n", table::cells(row).join(" | ")));
+        }
+    }
+    text
+}
