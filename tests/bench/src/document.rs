@@ -1,5 +1,7 @@
 //! The result as a document.
 
+use std::fmt::Write;
+
 use crate::cases::{Case, Effort};
 use crate::machine::Machine;
 use crate::row::Row;
@@ -49,11 +51,12 @@ that a busy machine strikes both; ratios are more telling than times.
             continue;
         }
         let question = case.question();
-        text.push_str(&format!(
-            "\n## {question}\n\n| | goal | median | lowest .. highest | reached |\n|---|--:|--:|--:|---|\n"
-        ));
+        let mut add = |line: &str| writeln!(text, "{line}").expect("a string can be written to");
+        add(&format!("\n## {question}\n"));
+        add("| | goal | median | lowest .. highest | reached |");
+        add("|---|--:|--:|--:|---|");
         for row in of_case {
-            text.push_str(&format!("| {} |\n", table::cells(row).join(" | ")));
+            add(&format!("| {} |", table::cells(row).join(" | ")));
         }
     }
     text

@@ -90,7 +90,7 @@ mod tests {
         print(&mut out, &rows).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "short            <= 35 us  31.2 us  30 .. 40  yes\nsomewhat longer             0.987\n"
+            "short            <= 35 us  31.2 us  30 .. 40  yes\nsomewhat longer              0.987\n"
         );
     }
 }
