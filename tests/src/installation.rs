@@ -55,6 +55,8 @@ pub fn values() -> Vec<String> {
     vec![
         "--set-string".to_owned(),
         format!("images.redis.repository={repository},images.redis.tag={tag}"),
+        // No test but one has its dynos scraped; every other verdict would wait for it.
+        "--set=lingerSeconds=0".to_owned(),
     ]
 }
 
@@ -87,22 +89,27 @@ fn installed() -> bool {
 /// Changes values of the installed release and waits for the operator; [`restore`] undoes it. Only
 /// while the cluster is quiet: every other test runs with the operator that this one changes.
 #[track_caller]
-pub fn change(_quiet: &Quiet, values: &str) {
+pub fn change(quiet: &Quiet, values: &str) {
+    change_with(quiet, &["--set-string", values]);
+}
+
+/// The same with Helm's own arguments, such as `--set-json`.
+#[track_caller]
+pub fn change_with(_quiet: &Quiet, settings: &[&str]) {
     let chart = chart();
-    helm(&[
+    let mut arguments = vec![
         "upgrade",
         RELEASE,
         &chart,
         "--namespace",
         NAMESPACE,
         "--reuse-values",
-        "--set-string",
-        values,
         "--wait",
         "--timeout",
         "120s",
-    ])
-    .expect_success("helm upgrade");
+    ];
+    arguments.extend(settings);
+    helm(&arguments).expect_success("helm upgrade");
 }
 
 /// Undoes the last [`change`].

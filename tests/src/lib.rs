@@ -13,5 +13,7 @@ pub mod documented_metrics;
 pub mod installation;
 pub mod load_test;
 pub mod namespace;
+pub mod network_policy;
+pub mod prometheus;
 pub mod promql;
 pub mod repository;

@@ -1,7 +1,7 @@
 //! Faults made from the node. Possible only on the local cluster; elsewhere these tests say so
 //! and skip.
 
-use redyno_tests::command::{Outcome, run};
+use redyno_tests::command::{Outcome, run, run_with_input};
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
 
@@ -26,6 +26,11 @@ impl Node {
     /// Runs a shell command on the node.
     pub(crate) fn shell(&self, command: &str) -> Outcome {
         run(&self.script, &["sh", "-c", command])
+    }
+
+    /// The same with this standard input.
+    pub(crate) fn shell_with_input(&self, command: &str, input: &str) -> Outcome {
+        run_with_input(&self.script, &["sh", "-c", command], input)
     }
 
     /// The process ids, as the node sees them, of a pod's container `runner` or any other name.

@@ -1,0 +1,153 @@
+//! One run as Prometheus sees it, behind the chart's NetworkPolicies: a real Prometheus, which the
+//! real prometheus-operator configures from the chart's monitors, scrapes two dynos and the
+//! operator while the policies are enforced. What it holds is what the status says.
+
+use redyno_tests::command::{eventually, kubectl, run_with_input};
+use redyno_tests::installation::{self, NAMESPACE, Quiet, quiet};
+use redyno_tests::load_test::{small, web, with};
+use redyno_tests::namespace::Namespace;
+use redyno_tests::prometheus::{self, Prometheus};
+use serde_json::json;
+
+use super::dynos_lost::dyno_pod;
+use super::network_policy::{StandIn, dynos_reach_their_target_and_dns_alone};
+use super::node::Node;
+use seen::Seen;
+
+mod seen;
+
+/// The LoadTest's name.
+const NAME: &str = "observed";
+
+#[test]
+fn a_run_behind_network_policies_is_seen_in_full() {
+    let Some(cluster) = quiet() else { return };
+    if !Prometheus::is_defined() {
+        return;
+    }
+    let namespace = Namespace::new(NAME);
+    let _installation = Monitored::new(&cluster, &namespace);
+    let prometheus = Prometheus::start();
+    // Somebody else's Redis in the same namespace: no target of this run.
+    namespace.redis(None, &[]);
+
+    let load_test = with(small(NAME), "/target", json!({"managed": {"plan": "mini"}}));
+    let load_test = with(load_test, "/durationSeconds", 15);
+    let load_test = with(load_test, "/formation/0", web(2, 50));
+    let load_test = with(
+        load_test,
+        "/thresholds",
+        json!([{"name": "p99", "latency": {"of": "Response", "percentile": "99", "maxMicroseconds": 1_234_000}}]),
+    );
+    let node = Node::local();
+    let enforced = node.as_ref().map(StandIn::start);
+    namespace
+        .create(&load_test)
+        .expect_success("creating a LoadTest");
+    eventually("the dynos have started", 120, || {
+        if let Some(enforced) = &enforced {
+            enforced.follow();
+        }
+        let conditions = namespace.load_test(NAME).status?.conditions;
+        conditions
+            .iter()
+            .any(|condition| condition.type_ == "Started" && condition.status == "True")
+            .then_some(())
+    });
+    if let (Some(node), Some(enforced)) = (&node, &enforced) {
+        dynos_reach_their_target_and_dns_alone(&namespace, NAME, node, enforced);
+    }
+    metrics_are_as_they_should_be(&namespace);
+
+    let finished = namespace.finished(NAME, 120);
+    finished
+        .expect_unless_late("Passed", "Passed")
+        .expect_books(2 * 50 * 15);
+    let seen = Seen::new(&prometheus, namespace.name(), NAME);
+    seen.dynos(&finished);
+    seen.quantiles(&finished);
+    seen.results(&finished);
+    seen.dashboards(&finished);
+    seen.alerts(&finished);
+
+    namespace
+        .kubectl(&["delete", "loadtest", NAME])
+        .expect_success("kubectl delete");
+    eventually("the operator's metrics know nothing of it", 30, || {
+        (!operator_metrics().contains(namespace.name())).then_some(())
+    });
+}
+
+/// The operator with everything on that this test looks at, for as long as this lives.
+struct Monitored<'a>(&'a Quiet);
+
+impl<'a> Monitored<'a> {
+    fn new(cluster: &'a Quiet, namespace: &Namespace) -> Self {
+        let policies = json!({
+            "namespaces": [namespace.name()],
+            // The target is a managed one.
+            "runs": {"targets": []},
+            "scrapers": {"from": [{"namespaceSelector": {"matchLabels": {
+                "kubernetes.io/metadata.name": prometheus::NAMESPACE,
+            }}}]},
+        });
+        installation::change_with(
+            cluster,
+            &[
+                "--set=lingerSeconds=auto",
+                "--set=metrics.podMonitor.interval=1s",
+                "--set=metrics.serviceMonitor.interval=1s",
+                "--set-json",
+                &format!("networkPolicy={policies}"),
+            ],
+        );
+        Self(cluster)
+    }
+}
+
+impl Drop for Monitored<'_> {
+    fn drop(&mut self) {
+        installation::restore(self.0);
+    }
+}
+
+/// While the run is under way: what the linter of Prometheus says, and how many series there are.
+fn metrics_are_as_they_should_be(namespace: &Namespace) {
+    for index in 0..2 {
+        let text = pod_metrics(namespace.name(), &dyno_pod(namespace, NAME, index), 9090);
+        lint(&text);
+        let series = text.lines().filter(|line| !line.starts_with('#')).count();
+        eprintln!("series of dyno {index}: {series}");
+        assert!(series < 400, "{series} series of one dyno");
+    }
+    lint(&operator_metrics());
+}
+
+fn lint(text: &str) {
+    let outcome = run_with_input("promtool", &["check", "metrics"], text);
+    assert_eq!(
+        (outcome.code, outcome.errors.as_str()),
+        (Some(0), ""),
+        "promtool check metrics: {}",
+        outcome.output
+    );
+}
+
+fn pod_metrics(namespace: &str, pod: &str, port: u16) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics");
+    kubectl(&["get", "--raw", &path]).expect_success("reading a pod's metrics")
+}
+
+fn operator_metrics() -> String {
+    let name = kubectl(&[
+        "--namespace",
+        NAMESPACE,
+        "get",
+        "pods",
+        "--selector=app.kubernetes.io/component=operator",
+        "--field-selector=status.phase=Running",
+        "--output=jsonpath={.items[0].metadata.name}",
+    ])
+    .expect_success("finding the operator");
+    pod_metrics(NAMESPACE, name.trim(), 8080)
+}
