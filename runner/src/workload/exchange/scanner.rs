@@ -215,3 +215,190 @@ pub(crate) fn number(line: &[u8]) -> Result<Option<(i64, usize)>, Malformed> {
     };
     Ok(Some((number, at + LINE_END.len())))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Reply {
+        Status(String),
+        Error(String),
+        Integer(i64),
+        Text(Option<Vec<u8>>),
+        List(Option<Vec<Self>>),
+    }
+
+    impl Reply {
+        fn encode(&self, bytes: &mut Vec<u8>) {
+            match self {
+                Self::Status(text) => bytes.extend(format!("+{text}\r\n").bytes()),
+                Self::Error(text) => bytes.extend(format!("-{text}\r\n").bytes()),
+                Self::Integer(number) => bytes.extend(format!(":{number}\r\n").bytes()),
+                Self::Text(None) => bytes.extend(b"$-1\r\n"),
+                Self::Text(Some(text)) => {
+                    bytes.extend(format!("${}\r\n", text.len()).bytes());
+                    bytes.extend(text);
+                    bytes.extend(b"\r\n");
+                }
+                Self::List(None) => bytes.extend(b"*-1\r\n"),
+                Self::List(Some(elements)) => {
+                    bytes.extend(format!("*{}\r\n", elements.len()).bytes());
+                    for element in elements {
+                        element.encode(bytes);
+                    }
+                }
+            }
+        }
+
+        fn first_error(&self) -> Option<&str> {
+            match self {
+                Self::Error(text) => Some(text),
+                Self::List(Some(elements)) => elements.iter().find_map(Self::first_error),
+                _ => None,
+            }
+        }
+    }
+
+    fn reply() -> impl Strategy<Value = Reply> {
+        let leaf = prop_oneof![
+            "[ -~]{0,30}".prop_map(Reply::Status),
+            "[A-Z]{1,10} [ -~]{0,30}".prop_map(Reply::Error),
+            any::<i64>().prop_map(Reply::Integer),
+            option::weighted(0.9, vec(any::<u8>(), 0..60)).prop_map(Reply::Text),
+            // Text that looks like the protocol.
+            Just(Reply::Text(Some(b"\r\n-ERR no\r\n*2\r\n$".to_vec()))),
+        ];
+        leaf.prop_recursive(4, 40, 6, |element| {
+            option::weighted(0.9, vec(element, 0..6)).prop_map(Reply::List)
+        })
+    }
+
+    /// Bytes that often are the protocol for a while.
+    fn anything() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            reply().prop_map(|reply| {
+                let mut bytes = Vec::new();
+                reply.encode(&mut bytes);
+                bytes
+            }),
+            "[-+:$*][0-9]{0,25}(\r\n|\r|)".prop_map(String::into_bytes),
+            vec(any::<u8>(), 0..20),
+        ];
+        vec(part, 0..6).prop_map(|parts| parts.concat())
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Seen {
+        done: bool,
+        passed: usize,
+        first_error: Option<Box<[u8]>>,
+    }
+
+    /// Scans bytes that come in pieces of these lengths, the last of them again and again.
+    fn scan(replies: u64, bytes: &[u8], pieces: &[usize]) -> Result<Seen, Malformed> {
+        let mut scanner = Scanner::new(replies);
+        let (mut passed, mut there) = (0, 0);
+        let mut pieces = pieces.iter().copied().chain(std::iter::repeat(
+            pieces.last().copied().unwrap_or(bytes.len()).max(1),
+        ));
+        while there < bytes.len() {
+            there = bytes.len().min(there + pieces.next().unwrap());
+            let step = scanner.scan(&bytes[passed..there])?;
+            assert!(step <= there - passed);
+            passed += step;
+        }
+        Ok(Seen {
+            done: scanner.is_done(),
+            passed,
+            first_error: scanner.into_first_error(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn replies_end_where_they_end_however_they_are_cut(
+            replies in vec(reply(), 1..5),
+            behind in vec(any::<u8>(), 0..20),
+            pieces in vec(0..50_usize, 0..20),
+        ) {
+            let mut bytes = Vec::new();
+            for reply in &replies {
+                reply.encode(&mut bytes);
+            }
+            let length = bytes.len();
+            bytes.extend(behind);
+            let first_error = replies.iter().find_map(Reply::first_error);
+            let expected = Seen {
+                done: true,
+                passed: length,
+                first_error: first_error.map(|text| text.as_bytes().into()),
+            };
+            prop_assert_eq!(scan(replies.len() as u64, &bytes, &pieces), Ok(expected));
+            // One byte too few is one too few.
+            let seen = scan(replies.len() as u64, &bytes[..length - 1], &pieces).unwrap();
+            prop_assert!(!seen.done);
+        }
+
+        #[test]
+        fn the_client_library_reads_the_same(reply in reply()) {
+            let mut bytes = Vec::new();
+            reply.encode(&mut bytes);
+            let failed = redis::parse_redis_value(&bytes).unwrap().extract_error().is_err();
+            prop_assert_eq!(scan(1, &bytes, &[]).unwrap().first_error.is_some(), failed);
+        }
+
+        #[test]
+        fn anything_at_all_is_scanned_the_same_however_it_is_cut(
+            replies in 1..4_u64,
+            bytes in anything(),
+            pieces in vec(0..50_usize, 0..20),
+        ) {
+            prop_assert_eq!(scan(replies, &bytes, &[]), scan(replies, &bytes, &pieces));
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_protocol_is_told() {
+        let long = format!("+{}\r\n", "x".repeat(LONGEST_LINE + 1));
+        for (bytes, malformed) in [
+            ("HTTP/1.1 400 Bad Request\r\n", Malformed::Kind(b'H')),
+            ("%1\r\n", Malformed::Kind(b'%')),
+            ("$x\r\n", Malformed::Number),
+            ("$\r\n", Malformed::Number),
+            ("$-2\r\n", Malformed::Number),
+            ("*-2\r\n", Malformed::Number),
+            (":-\r\n", Malformed::Number),
+            (":9223372036854775808\r\n", Malformed::Number),
+            ("$000000000000000000001\r\n", Malformed::Number),
+            ("$1\rx", Malformed::End),
+            ("$1\r\nabc", Malformed::End),
+            ("+OK\rx", Malformed::End),
+            ("$536870913\r\n", Malformed::TooLong),
+            ("*536870913\r\n", Malformed::TooLong),
+            (&long, Malformed::LineTooLong),
+            (&long[..long.len() - 2], Malformed::LineTooLong),
+        ] {
+            assert_eq!(
+                scan(1, bytes.as_bytes(), &[]),
+                Err(malformed),
+                "{bytes:.40}"
+            );
+        }
+        assert!(scan(1, b":-9223372036854775808\r\n", &[]).unwrap().done);
+    }
+
+    #[test]
+    fn lists_in_lists_without_end_take_no_memory_but_an_end() {
+        let bytes = b"*1\r\n".repeat(1000);
+        let mut scanner = Scanner::new(1);
+        assert_eq!(scanner.scan(&bytes), Ok(bytes.len()));
+        scanner.passed = LONGEST_REPLY - bytes.len() as u64;
+        assert_eq!(scanner.scan(&bytes), Ok(bytes.len()));
+        assert_eq!(scanner.scan(&bytes), Err(Malformed::TooLong));
+    }
+}

@@ -54,6 +54,7 @@ impl Flats {
                 }
                 cursor.at = LIST_OF_ONE.len();
             }
+            Fetch::Hgetall => {}
         }
         let places = cursor.places()?;
         Ok(Self {
@@ -173,10 +174,14 @@ mod tests {
     use super::*;
     use crate::workload::exchange::Buffers;
 
-    fn read(reply: &str) -> Result<Flats, TaskFailure> {
+    fn read_as(reply: &str, fetch: Fetch) -> Result<Flats, TaskFailure> {
         let mut buffer = Buffers::default().take();
         buffer.extend_from_slice(reply.as_bytes());
-        Flats::read(buffer, Fetch::Lua)
+        Flats::read(buffer, fetch)
+    }
+
+    fn read(reply: &str) -> Result<Flats, TaskFailure> {
+        read_as(reply, Fetch::Lua)
     }
 
     fn text(text: &str) -> String {
@@ -216,6 +221,8 @@ mod tests {
             ordered.strip_prefix("*6\r\n").unwrap()
         );
         assert_eq!(read(&list(&[])).unwrap().count(), 0);
+        let plain = read_as(&hash(&[second, first]), Fetch::Hgetall).unwrap();
+        assert_eq!(plain.id(1), Some(&b"bb"[..]));
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl GraphWorker {
             get: request(&["get", root]),
             get_flats: match graph.fetch {
                 Fetch::Lua => script::call(&flats_key),
+                Fetch::Hgetall => request(&["hgetall", &flats_key]),
             },
             send_script: script::send(&flats_key),
             begin_save: [request(&["multi"]), set.clone()].concat(),
