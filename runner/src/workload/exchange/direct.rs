@@ -50,13 +50,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     async fn read(&mut self, replies: u64, fate: Fate) -> Result<Buffer, TaskFailure> {
         let mut scanner = Scanner::new(replies);
         let mut begun = None;
-        let mut scanned = 0;
+        let mut passed = 0;
         let buffer = loop {
             let mut buffer = poll_fn(|context| self.poll_read(context, &mut begun)).await?;
-            scanned += scanner.scan(&buffer[scanned..])?;
+            passed += scanner.scan(&buffer[passed..])?;
             if fate == Fate::Forgotten {
-                buffer.drain(..scanned);
-                scanned = 0;
+                buffer.drain(..passed);
+                passed = 0;
             }
             if scanner.is_done() {
                 break buffer;
@@ -66,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
         if let Some(error) = scanner.into_first_error() {
             return Err(TaskFailure::of_error_reply(&error));
         }
-        if scanned < buffer.len() {
+        if passed < buffer.len() {
             return Err(TaskFailure::unexpected("more replies than commands"));
         }
         Ok(buffer)
