@@ -36,6 +36,7 @@ pub(crate) fn plan(quantity: u32) -> Plan {
             kind: TargetKind::Managed,
             tls: TlsVerification::VerifyFull,
             connections: quantity * 64 + 2,
+            flush_hosts: Vec::new(),
         },
         duration_seconds: 240,
         warmup_seconds: 5,
