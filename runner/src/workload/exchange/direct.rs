@@ -5,16 +5,16 @@
 //! flats is, that halves the CPU time of a task.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::Exchange;
 use super::buffers::{Buffer, Buffers};
 use super::scanner::Scanner;
+use super::{Exchange, Pieces, Request};
 use crate::workload::failure::TaskFailure;
 
 /// A read is given at least this much room: a smaller one would need another.
@@ -41,8 +41,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     }
 
     /// Writes, and gives the request's memory back.
-    async fn write(&mut self, request: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(request.as_ref()).await?;
+    async fn write(&mut self, request: impl Request) -> io::Result<()> {
+        match request.pieces() {
+            Pieces::Whole(bytes) => self.stream.write_all(bytes).await?,
+            Pieces::Many(mut pieces) => {
+                let mut rest = pieces.as_mut_slice();
+                while !rest.is_empty() {
+                    let written = self.stream.write_vectored(rest).await?;
+                    if written == 0 {
+                        return Err(io::ErrorKind::WriteZero.into());
+                    }
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+            }
+        }
         self.stream.flush().await
     }
 
@@ -103,18 +115,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange for Direct<S> {
     async fn exchange(
         &mut self,
-        request: impl AsRef<[u8]>,
+        request: impl Request,
         commands: u64,
     ) -> Result<Buffer, TaskFailure> {
         self.write(request).await?;
         self.read(commands, Fate::Kept).await
     }
 
-    async fn perform(
-        &mut self,
-        request: impl AsRef<[u8]>,
-        commands: u64,
-    ) -> Result<(), TaskFailure> {
+    async fn perform(&mut self, request: impl Request, commands: u64) -> Result<(), TaskFailure> {
         self.write(request).await?;
         self.read(commands, Fate::Forgotten).await?;
         Ok(())

@@ -7,6 +7,7 @@
 mod building;
 mod flats;
 mod mail;
+mod save;
 pub(crate) mod script;
 mod task;
 
