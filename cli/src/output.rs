@@ -24,7 +24,6 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         found,
         judgement,
         steps,
-        timeline,
     } = finished;
     let sizes = sizes(resolved);
     let run = PlannedRun {
@@ -34,7 +33,6 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         found: found.as_ref(),
         judgement: judgement.as_ref(),
         steps,
-        timeline: timeline.as_ref(),
         cleanup: cleanup(load_test),
     };
     result(load_test, Some(run), output)

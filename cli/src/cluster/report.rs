@@ -25,7 +25,6 @@ pub(super) async fn print(
     let Followed {
         load_test,
         full: mut reports,
-        timeline,
     } = followed;
     let name = load_test.metadata.name.clone().unwrap_or_default();
     let no_status = LoadTestStatus::default();
@@ -70,7 +69,6 @@ pub(super) async fn print(
         // The rows of the dynos are the operator's; the numbers in them are as precise as can be.
         judgement: shown.as_ref().map(|shown| &shown.judgement),
         steps: shown.as_ref().map_or(&[], |shown| &shown.steps),
-        timeline: timeline.as_ref(),
         cleanup: output::cleanup(&load_test),
     };
     Ok(output::result(&load_test, Some(run), output).map_err(anyhow::Error::from)?)

@@ -35,7 +35,7 @@ use self::target::LocalTarget;
 use crate::evidence;
 use crate::precision;
 use crate::progress::Display;
-use crate::report::{StepDistribution, Timeline};
+use crate::report::StepDistribution;
 
 pub(crate) use self::guard::{GuardArguments, guard};
 pub(crate) use self::interrupt::Interrupts;
@@ -67,8 +67,6 @@ pub(crate) struct Finished {
     pub(crate) judgement: Option<Judgement>,
     /// Distributions of the steps.
     pub(crate) steps: Vec<StepDistribution>,
-    /// The course of the run.
-    pub(crate) timeline: Option<Timeline>,
 }
 
 /// Resolves a valid LoadTest and decides on its target. Starts nothing.
@@ -320,16 +318,15 @@ impl Run<'_> {
         } = self;
         let plan = &resolved.plan;
         let now = Timestamp::now();
-        let (status, judgement, steps, timeline) = match ending {
+        let (status, judgement, steps) = match ending {
             Ending::Errored(reason, message) => {
-                (draft.errored(reason, &message, now), None, Vec::new(), None)
+                (draft.errored(reason, &message, now), None, Vec::new())
             }
             Ending::Judged(ended) => {
                 let Ended {
                     outcomes,
                     full,
                     facts,
-                    course,
                     ready,
                     started,
                 } = *ended;
@@ -339,8 +336,7 @@ impl Run<'_> {
                 draft.dynos(ready, all, started, now);
                 let status: LoadTestStatus = draft.judged(&judgement, &resolved, now);
                 let shown = precision::shown(plan, &facts, &outcomes, &judgement, &full);
-                let timeline = course.timeline().filter(|_| started);
-                (status, Some(shown.judgement), shown.steps, timeline)
+                (status, Some(shown.judgement), shown.steps)
             }
         };
         load_test.status = Some(status);
@@ -350,7 +346,6 @@ impl Run<'_> {
             found,
             judgement,
             steps,
-            timeline,
         }
     }
 }

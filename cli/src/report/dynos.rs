@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
 use redyno_contract::plan::{Plan, Step};
-use redyno_contract::report::{BusyWorker, TargetVitals, Times};
+use redyno_contract::report::{BusyWorker, OwnVitals, TargetVitals, Times};
 use redyno_crds::printable;
 
 use super::number::{self, Precision};
@@ -175,6 +175,7 @@ fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
         ("achieved", Align::Right),
         ("response p99", Align::Left),
         ("cpu", Align::Left),
+        ("load threads", Align::Left),
         ("memory", Align::Right),
         ("loop lag mean/max", Align::Left),
         ("throttled", Align::Right),
@@ -190,7 +191,7 @@ fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
         let mut cells: Vec<Cell> = vec![row.dyno.to_string().into(), result(row)];
         match &row.numbers {
             Some(numbers) => cells.extend(vitals(run, row, numbers, digits)),
-            None => cells.extend(std::iter::repeat_n(Cell::from("-"), 7)),
+            None => cells.extend(std::iter::repeat_n(Cell::from("-"), 8)),
         }
         cells.push(row.node_name.as_deref().unwrap_or("").into());
         table.row(cells);
@@ -220,7 +221,7 @@ fn result(row: &DynoResult) -> Cell {
     Cell::toned(text, tone)
 }
 
-fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 7] {
+fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 8] {
     let own = numbers.own;
     let dynos = run.plan.dyno_type(&row.dyno.dyno_type);
     // The window that it ran: until its end, but no longer than the plan's.
@@ -248,6 +249,7 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
             .map_or_else(|| "-".to_owned(), |p99| printable::quantile(p99, digits))
             .into(),
         cpu.into(),
+        load_threads(&own).into(),
         printable::bytes(own.memory_bytes).into(),
         format!("{} ms", mean_and_maximum(own.loop_lag)).into(),
         number::percent(own.throttled_per_mille).into(),
@@ -256,6 +258,18 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
             .map_or_else(|| "-".to_owned(), start_offset)
             .into(),
     ]
+}
+
+/// How many there are, and how busy the busiest was: one that never waits is the dyno's limit,
+/// whatever CPU is left.
+fn load_threads(own: &OwnVitals) -> String {
+    match own.load_threads {
+        0 => "-".to_owned(),
+        threads => format!(
+            "{threads}, {} busy",
+            number::percent(own.load_thread_busy_per_mille)
+        ),
+    }
 }
 
 /// How much later than the first dyno this one started.

@@ -15,9 +15,9 @@ use redyno_contract::report::{
     Books, BusyWorker, End, Ending, OwnVitals, StepTimes, TargetVitals, Times,
 };
 use redyno_contract::schedule::Rate;
+use redyno_contract::timeline::Timeline;
 use redyno_contract::{Bottleneck, Plan, Reason};
 
-use super::timeline::Piece;
 use super::*;
 
 pub(crate) const UID: &str = "7f3c0a11-9d2e-4c58-8a51-0d6f2b1e9c44";
@@ -291,7 +291,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             connections_max: 130,
             ..TargetVitals::default()
         }),
-        timeline: None,
+        timeline: Some(timeline()),
     }
 }
 
@@ -299,20 +299,25 @@ pub(crate) fn sizes() -> Vec<String> {
     vec!["performance-2xl (16 CPU, 126 GiB)".to_owned()]
 }
 
+/// A window of 24 slots, in the fourteenth of which Redis had a hiccup.
 pub(crate) fn timeline() -> Timeline {
+    fn slots<T>(of: impl Fn(u32) -> T) -> Vec<T> {
+        (0..24).map(of).collect()
+    }
     Timeline {
-        piece_seconds: 10,
-        digits: 2,
-        pieces: (0..24)
-            .map(|piece| Piece {
-                achieved_per_second: Some(2000.0),
-                response_p99_microseconds: Some(match piece {
-                    13 => 11_900,
-                    14 => 6_300,
-                    other => 4_100 + other,
-                }),
-            })
-            .collect(),
+        slot_seconds: 10,
+        completed: slots(|slot| match slot {
+            13 => 19_100,
+            14 => 20_900,
+            _ => 20_000,
+        }),
+        response_p99_microseconds: slots(|slot| match slot {
+            13 => 11_900,
+            14 => 6_300,
+            other => 4_100 + u64::from(other),
+        }),
+        peak_backlog: slots(|slot| if slot == 13 { 9 } else { slot % 3 }),
+        redis_main_thread_per_mille: slots(|slot| 405 + slot),
     }
 }
 
@@ -349,6 +354,14 @@ pub(crate) fn failed_by_backlog() -> Judgement {
         ),
     ];
     judgement.summary = totals(&judgement.dynos, 480_000);
+    judgement.timeline = Some(Timeline {
+        slot_seconds: 10,
+        completed: vec![20_000, 20_000, 2_000],
+        response_p99_microseconds: vec![4_800, 91_000, 1_204_000],
+        peak_backlog: vec![9, 41, 100],
+        // The dyno that samples Redis has not told.
+        redis_main_thread_per_mille: Vec::new(),
+    });
     let response = judgement.summary.response.as_mut().unwrap();
     response.p99 = Quantile::AtLeast(1_204_000);
     response.p999 = Quantile::Maximum(1_204_000);

@@ -26,7 +26,6 @@ use redyno_contract::plan::{Plan, Step};
 
 pub use self::table::Colours;
 use self::table::Tone;
-pub use self::timeline::{Piece, Timeline};
 
 /// What is printed.
 #[derive(Clone, Debug)]
@@ -60,8 +59,6 @@ pub struct PlannedRun<'a> {
     pub judgement: Option<&'a Judgement>,
     /// Distributions of the steps, where full precision is at hand.
     pub steps: &'a [StepDistribution],
-    /// The course of the run, where its progress was followed.
-    pub timeline: Option<&'a Timeline>,
     /// What was removed from the target afterwards.
     pub cleanup: Option<&'a str>,
 }
@@ -134,8 +131,8 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
         latency::print(judgement, run.steps, colours, out)?;
-        if let Some(timeline) = run.timeline {
-            timeline::print(timeline, run.plan, colours, out)?;
+        if let Some(timeline) = &judgement.timeline {
+            timeline::print(timeline, judgement, run.plan, colours, out)?;
         }
     }
     dynos::print(run, judgement, colours, out)

@@ -6,7 +6,7 @@ use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::DynoName;
 
-use super::fixtures::{UID, distribution, failed_by_backlog, passed, plan, sizes, timeline, times};
+use super::fixtures::{UID, distribution, failed_by_backlog, passed, plan, sizes, times};
 use super::*;
 
 fn printed(report: &TerminalReport<'_>) -> String {
@@ -29,7 +29,6 @@ fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> Term
             found: None,
             judgement: Some(judgement),
             steps: &[],
-            timeline: None,
             cleanup: None,
         }),
     }
@@ -37,7 +36,7 @@ fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> Term
 
 #[test]
 fn passed_with_full_precision_and_a_timeline() {
-    let (judgement, plan, sizes, timeline) = (passed(2), plan(2), sizes(), timeline());
+    let (judgement, plan, sizes) = (passed(2), plan(2), sizes());
     let steps = [
         (Step::Fetch, [412, 703, 1_300, 2_410]),
         (Step::Save, [301, 502, 904, 1_700]),
@@ -49,7 +48,6 @@ fn passed_with_full_precision_and_a_timeline() {
     let mut report = of(&judgement, &plan, &sizes);
     if let Some(run) = &mut report.run {
         run.steps = &steps;
-        run.timeline = Some(&timeline);
     }
     insta::assert_snapshot!(printed(&report));
 }
