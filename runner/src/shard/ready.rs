@@ -66,7 +66,8 @@ pub(super) async fn all_workers(
     let mut workers: Vec<ReadyWorker> = stream::iter(0..count)
         .map(|number| {
             let worker = GraphWorker::new(
-                &settings.plan,
+                &settings.plan.run.uid,
+                settings.plan.seed,
                 &settings.dyno,
                 graph,
                 Rc::clone(&mails),
