@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::{
-    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, ObjectGraph, Prefill,
-    QueueOrder, TargetKind, Workload,
+    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, ObjectGraph,
+    Prefill, QueueOrder, TargetKind, Workload,
 };
 use redyno_contract::report::TargetVitals;
 use redyno_crds::printable;
@@ -132,22 +132,30 @@ fn object_graph(graph: &ObjectGraph) -> String {
     )
 }
 
+/// More commands of a mix than this are counted, not named: each has its row of latencies.
+const MOST_NAMED: usize = 5;
+
 fn commands(commands: &Commands) -> String {
-    let all: u64 = commands
-        .mix
+    let Commands {
+        keyspace: Keyspace { keys, distribution },
+        value_bytes,
+        prefill,
+        mix,
+    } = commands;
+    let all: u64 = mix.iter().map(|entry| u64::from(entry.weight)).sum();
+    let mut named: Vec<String> = mix
         .iter()
-        .map(|entry| u64::from(entry.weight))
-        .sum();
-    let mix: Vec<String> = commands
-        .mix
-        .iter()
+        .take(MOST_NAMED)
         .map(|entry| {
             let per_mille = u64::from(entry.weight) * 1000 / all.max(1);
             let per_mille = u32::try_from(per_mille).unwrap_or(1000);
             format!("{} {}", number::percent(per_mille), entry.name)
         })
         .collect();
-    let distribution = match commands.keyspace.distribution {
+    if mix.len() > MOST_NAMED {
+        named.push(format!("{} more", mix.len() - MOST_NAMED));
+    }
+    let distribution = match distribution {
         Distribution::Uniform => "uniform".to_owned(),
         Distribution::Zipf { exponent_percent } => format!(
             "Zipf {}.{:02}",
@@ -156,11 +164,11 @@ fn commands(commands: &Commands) -> String {
         ),
     };
     format!(
-        "commands {}; {} keys ({distribution}, {}), {} B",
-        mix.join(", "),
-        number::count(u64::from(commands.keyspace.keys)),
-        prefill(commands.prefill),
-        number::count(u64::from(commands.value_bytes)),
+        "commands {} on {} keys ({distribution}, {}), values of {} B: 1 round trip",
+        named.join(", "),
+        number::count(u64::from(*keys)),
+        self::prefill(*prefill),
+        number::count(u64::from(*value_bytes)),
     )
 }
 

@@ -260,15 +260,13 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
     ]
 }
 
-/// How many there are, and how busy the busiest was: one that never waits is the dyno's limit,
-/// whatever CPU is left.
+/// How many there are, and how busy the busiest was, where that was measured: one that never waits
+/// is the dyno's limit, whatever CPU is left.
 fn load_threads(own: &OwnVitals) -> String {
-    match own.load_threads {
-        0 => "-".to_owned(),
-        threads => format!(
-            "{threads}, {} busy",
-            number::percent(own.load_thread_busy_per_mille)
-        ),
+    match (own.load_threads, own.load_thread_busy_per_mille) {
+        (0, _) => "-".to_owned(),
+        (threads, 0) => threads.to_string(),
+        (threads, busy) => format!("{threads}, {} busy", number::percent(busy)),
     }
 }
 

@@ -7,9 +7,10 @@ use redyno_contract::judgement::{
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{
-    Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
-    OnDynoFailure, PLAN_VERSION, Percentile, Prefill, QueueOrder, RunIdentity, TargetKind,
-    TargetPlan, ThresholdPlan, TlsVerification, Workload,
+    self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Fetch, Keyspace, Latency,
+    LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Percentile,
+    Prefill, QueueOrder, RunIdentity, TargetKind, TargetPlan, ThresholdPlan, TlsVerification,
+    Workload,
 };
 use redyno_contract::report::{
     Books, BusyWorker, End, Ending, OwnVitals, StepTimes, TargetVitals, Times,
@@ -77,6 +78,59 @@ pub(crate) fn plan(quantity: u32) -> Plan {
         }],
         linger_seconds: 0,
     }
+}
+
+/// Nine GETs to one SET, with everything that is not a default.
+pub(crate) fn plan_of_commands() -> Plan {
+    let mut plan = plan(1);
+    let command = |name: &str, weight, command: &[&str]| MixedCommand {
+        name: name.to_owned(),
+        weight,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    let dynos = &mut plan.formation[0];
+    dynos.arrivals = Arrivals::Poisson;
+    dynos.assignment = Assignment::RoundRobin;
+    dynos.queue_order = QueueOrder::NewestFirst;
+    dynos.application_cpu_microseconds = 1_500;
+    dynos.workload = Workload::Commands(Commands {
+        keyspace: Keyspace {
+            keys: 100_000,
+            distribution: plan::Distribution::Zipf {
+                exponent_percent: 99,
+            },
+        },
+        value_bytes: 512,
+        prefill: Prefill::Full,
+        mix: vec![
+            command("get", 9, &["GET", "{key}"]),
+            command("set", 1, &["SET", "{key}", "{value}"]),
+        ],
+    });
+    plan
+}
+
+pub(crate) fn passed_with_commands() -> Judgement {
+    let mut judgement = passed(1);
+    let steps: Vec<StepTimes> = [
+        ("get", 216_031, 1_730, 9_100),
+        ("set", 23_969, 1_790, 12_630),
+    ]
+    .map(|(name, count, mean, max)| StepTimes {
+        step: Step::Command(name.to_owned()),
+        service: times(count, mean, max),
+    })
+    .into();
+    judgement.summary.steps.clone_from(&steps);
+    judgement.formation[0].totals.steps = steps;
+    if let Some(numbers) = &mut judgement.dynos[0].numbers {
+        numbers.own.bytes_out = 240_000 * 180;
+        numbers.own.bytes_in = 240_000 * 470;
+        for worker in &mut numbers.busiest {
+            worker.step_means_microseconds = vec![1_731, 1_812];
+        }
+    }
+    judgement
 }
 
 pub(crate) fn times(count: u64, mean: u64, max_microseconds: u64) -> Times {

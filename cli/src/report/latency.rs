@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
+use redyno_contract::plan::Step;
 use redyno_contract::report::Times;
 
 use super::StepDistribution;
@@ -98,7 +99,12 @@ fn one(
     for step in &totals.steps {
         let full = steps.iter().find(|full| full.step == step.step);
         let name = format!("    {}", step.step.as_str().to_lowercase());
-        row(&name, step.service, full.map(|full| &full.service), "");
+        // Every task has all steps of its workload, but only one command of a mix.
+        let note = match &step.step {
+            Step::Command(_) => format!("{} tasks", number::count(step.service.count)),
+            Step::Task | Step::Fetch | Step::Save | Step::Ping => String::new(),
+        };
+        row(&name, step.service, full.map(|full| &full.service), &note);
     }
     writeln!(out)?;
     table.print(out, colours)?;

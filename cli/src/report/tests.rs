@@ -4,9 +4,12 @@ use redyno_contract::Reason;
 use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
-use redyno_contract::plan::DynoName;
+use redyno_contract::plan::{DynoName, Workload};
 
-use super::fixtures::{UID, distribution, failed_by_backlog, passed, plan, sizes, times};
+use super::fixtures::{
+    UID, distribution, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands,
+    sizes, times,
+};
 use super::*;
 
 fn printed(report: &TerminalReport<'_>) -> String {
@@ -169,6 +172,32 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     }
     let sizes = [sizes(), sizes()].concat();
     insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+#[test]
+fn commands_have_a_row_each_and_say_how_they_arrive() {
+    let (plan, judgement, sizes) = (plan_of_commands(), passed_with_commands(), sizes());
+    let text = printed(&of(&judgement, &plan, &sizes));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_long_mix_is_counted() {
+    let mut plan = plan_of_commands();
+    let Workload::Commands(commands) = &mut plan.formation[0].workload else {
+        panic!("{plan:?}")
+    };
+    for number in 3..=16 {
+        let mut entry = commands.mix[1].clone();
+        entry.name = format!("set-{number}");
+        commands.mix.push(entry);
+    }
+    let (judgement, sizes) = (passed_with_commands(), sizes());
+    let text = printed(&of(&judgement, &plan, &sizes));
+    assert!(
+        text.contains("commands 38 % get, 4 % set, 4 % set-3, 4 % set-4, 4 % set-5, 11 more on"),
+        "{text}"
+    );
 }
 
 #[test]
