@@ -71,6 +71,7 @@ pub(super) async fn all_workers(
                 &settings.dyno,
                 graph,
                 Rc::clone(&mails),
+                connector.buffers().clone(),
                 number,
             );
             let (ready, connector) = (&ready, &connector);

@@ -66,7 +66,7 @@ fn worker(graph: &ObjectGraph) -> (GraphWorker, Seed) {
     };
     let seed = Seed::of(7, &dyno);
     let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
-    let worker = GraphWorker::new("0123456789", 7, &dyno, graph, mails, 3);
+    let worker = GraphWorker::new("0123456789", 7, &dyno, graph, mails, Buffers::default(), 3);
     (worker, seed)
 }
 
@@ -96,7 +96,7 @@ async fn both_send_the_same_bytes() {
     for fetch in [Fetch::Lua, Fetch::Hgetall] {
         for (prefill, max_flats) in [
             (Prefill::Full, 100),
-            // More than one write of the prefill, and more pieces than the kernel takes at once.
+            // The prefill takes more than one command, the reply more than one read.
             (Prefill::Full, 1200),
             (Prefill::Empty, 3),
         ] {

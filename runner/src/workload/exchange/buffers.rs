@@ -1,7 +1,7 @@
-//! Memory for replies, shared by all workers of a load thread.
+//! Memory for requests and replies, shared by all workers of a load thread.
 //!
-//! A worker holds a buffer only from the first byte of a reply until it has been used, and few do at
-//! the same time: so that five hundred workers need hardly more memory than fifty, and what is used next
+//! A worker holds a buffer only while it writes a request or reads a reply, and few do at the same
+//! time: so that five hundred workers need hardly more memory than fifty, and what is used next
 //! was used a moment ago and is still in the processor's cache.
 
 use std::cell::RefCell;
@@ -66,6 +66,12 @@ impl Deref for Buffer {
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -5,16 +5,16 @@
 //! flats is, that halves the CPU time of a task.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
+use super::Exchange;
 use super::buffers::{Buffer, Buffers};
 use super::scanner::Scanner;
-use super::{Exchange, Pieces, Request};
 use crate::workload::failure::TaskFailure;
 
 /// A read is given at least this much room: a smaller one would need another.
@@ -41,20 +41,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     }
 
     /// Writes, and gives the request's memory back.
-    async fn write(&mut self, request: impl Request) -> io::Result<()> {
-        match request.pieces() {
-            Pieces::Whole(bytes) => self.stream.write_all(bytes).await?,
-            Pieces::Many(mut pieces) => {
-                let mut rest = pieces.as_mut_slice();
-                while !rest.is_empty() {
-                    let written = self.stream.write_vectored(rest).await?;
-                    if written == 0 {
-                        return Err(io::ErrorKind::WriteZero.into());
-                    }
-                    IoSlice::advance_slices(&mut rest, written);
-                }
-            }
-        }
+    async fn write(&mut self, request: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(request.as_ref()).await?;
         self.stream.flush().await
     }
 
@@ -115,14 +103,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange for Direct<S> {
     async fn exchange(
         &mut self,
-        request: impl Request,
+        request: impl AsRef<[u8]>,
         commands: u64,
     ) -> Result<Buffer, TaskFailure> {
         self.write(request).await?;
         self.read(commands, Fate::Kept).await
     }
 
-    async fn perform(&mut self, request: impl Request, commands: u64) -> Result<(), TaskFailure> {
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure> {
         self.write(request).await?;
         self.read(commands, Fate::Forgotten).await?;
         Ok(())
@@ -160,27 +152,10 @@ mod tests {
         reply
     }
 
-    /// Pieces, some of them empty.
-    struct Torn(Vec<u8>);
-
-    impl Request for Torn {
-        fn pieces(&self) -> Pieces<'_> {
-            let empty: &[u8] = &[];
-            let pieces = self.0.chunks(7).chain([empty]);
-            Pieces::Many(
-                [empty]
-                    .into_iter()
-                    .chain(pieces)
-                    .map(IoSlice::new)
-                    .collect(),
-            )
-        }
-    }
-
     #[tokio::test]
     async fn requests_and_replies_of_any_length_go_through_a_narrow_connection() {
         let mut request = Vec::new();
-        push_command(&mut request, &[b"set", b"key", &[b'v'; 100_000]]);
+        push_command(&mut request, &[b"set", b"key", &vec![b'v'; 100_000]]);
         let (mut direct, mut theirs) = narrow(1000);
         let (length, answer) = (request.len(), text(300_000));
         let server = async {
@@ -189,7 +164,7 @@ mod tests {
             theirs.write_all(&answer).await.unwrap();
             heard
         };
-        let (reply, heard) = tokio::join!(direct.exchange(Torn(request.clone()), 1), server);
+        let (reply, heard) = tokio::join!(direct.exchange(&request, 1), server);
         assert!(*reply.unwrap() == answer);
         assert!(heard == request);
     }

@@ -4,9 +4,9 @@ use redis::aio::ConnectionLike;
 use redis::{Cmd, Pipeline, Value};
 use redyno_target::Connection;
 
+use super::Exchange;
 use super::buffers::{Buffer, Buffers};
 use super::scanner::{Malformed, number};
-use super::{Exchange, Pieces, Request};
 use crate::workload::failure::TaskFailure;
 
 /// A connection of the client library.
@@ -29,20 +29,9 @@ impl Library {
     }
 
     /// The replies, of which none is an error.
-    async fn replies(
-        &mut self,
-        request: &Pieces<'_>,
-        commands: u64,
-    ) -> Result<Vec<Value>, TaskFailure> {
-        let joined;
-        let mut rest = match request {
-            Pieces::Whole(bytes) => bytes,
-            many @ Pieces::Many(_) => {
-                joined = many.joined();
-                joined.as_slice()
-            }
-        };
+    async fn replies(&mut self, request: &[u8], commands: u64) -> Result<Vec<Value>, TaskFailure> {
         let mut pipeline = Pipeline::new();
+        let mut rest = request;
         while !rest.is_empty() {
             let command = take_command(&mut rest)
                 .map_err(|_| TaskFailure::unexpected("a request that is no command"))?;
@@ -66,10 +55,10 @@ impl Library {
 impl Exchange for Library {
     async fn exchange(
         &mut self,
-        request: impl Request,
+        request: impl AsRef<[u8]>,
         commands: u64,
     ) -> Result<Buffer, TaskFailure> {
-        let replies = self.replies(&request.pieces(), commands).await?;
+        let replies = self.replies(request.as_ref(), commands).await?;
         let mut buffer = self.buffers.take();
         for reply in &replies {
             push_reply(&mut buffer, reply)?;
@@ -77,8 +66,12 @@ impl Exchange for Library {
         Ok(buffer)
     }
 
-    async fn perform(&mut self, request: impl Request, commands: u64) -> Result<(), TaskFailure> {
-        self.replies(&request.pieces(), commands).await?;
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure> {
+        self.replies(request.as_ref(), commands).await?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use redyno_target::{ConnectFailure, ConnectOptions, Connection, Stream, Target};
 pub(crate) use buffers::{Buffer, Buffers};
 use direct::Direct;
 use library::Library;
-pub(crate) use request::{Pieces, Request, begin_command, begin_word, push_command, push_word};
+pub(crate) use request::{begin_command, push_command, push_word};
 pub(crate) use scanner::{Malformed, number};
 
 use crate::workload::failure::TaskFailure;
@@ -21,19 +21,22 @@ use crate::workload::failure::TaskFailure;
 /// A request holds whole commands, one or more, which leave in one write; every command has one
 /// reply. A reply that is an error, or holds one at any depth, is a failure: the first of several
 /// in the order of the replies. All replies have been read even so, and the connection can be used
-/// on. After any other failure it cannot. The request is given up as soon as it has been written:
-/// its memory is not held while the server works.
+/// on. After any other failure it cannot.
 pub(crate) trait Exchange {
     /// Sends a request of so many commands and gives their replies: the bytes of the protocol,
     /// complete, well-formed and without an error among them.
     async fn exchange(
         &mut self,
-        request: impl Request,
+        request: impl AsRef<[u8]>,
         commands: u64,
     ) -> Result<Buffer, TaskFailure>;
 
     /// The same for replies of any length that nobody looks at.
-    async fn perform(&mut self, request: impl Request, commands: u64) -> Result<(), TaskFailure>;
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure>;
 
     /// Whether the server has hung up, so that nothing can be sent.
     fn is_closed(&mut self) -> bool;
@@ -55,6 +58,11 @@ impl Connector {
             options,
             buffers: Buffers::default(),
         }
+    }
+
+    /// The memory for requests and replies.
+    pub(crate) const fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// Connects once.
@@ -97,7 +105,7 @@ impl TaskConnection {
 impl Exchange for TaskConnection {
     async fn exchange(
         &mut self,
-        request: impl Request,
+        request: impl AsRef<[u8]>,
         commands: u64,
     ) -> Result<Buffer, TaskFailure> {
         match self {
@@ -106,7 +114,11 @@ impl Exchange for TaskConnection {
         }
     }
 
-    async fn perform(&mut self, request: impl Request, commands: u64) -> Result<(), TaskFailure> {
+    async fn perform(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<(), TaskFailure> {
         match self {
             Self::Direct(direct) => direct.perform(request, commands).await,
             Self::Library(library) => library.perform(request, commands).await,

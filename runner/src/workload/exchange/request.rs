@@ -1,46 +1,4 @@
-//! Requests: commands in the Redis protocol, which are lists of bulk strings.
-
-use std::io::IoSlice;
-
-/// One or more whole commands, which may lie in pieces.
-pub(crate) trait Request {
-    /// The pieces, in the order in which they are sent.
-    fn pieces(&self) -> Pieces<'_>;
-}
-
-/// The bytes of a request.
-#[derive(Debug)]
-pub(crate) enum Pieces<'a> {
-    /// All of it.
-    Whole(&'a [u8]),
-    /// One piece after the other.
-    Many(Vec<IoSlice<'a>>),
-}
-
-impl Pieces<'_> {
-    /// All bytes in one place.
-    pub(crate) fn joined(&self) -> Vec<u8> {
-        match self {
-            Self::Whole(bytes) => bytes.to_vec(),
-            Self::Many(pieces) => pieces
-                .iter()
-                .flat_map(|piece| piece.iter().copied())
-                .collect(),
-        }
-    }
-}
-
-impl Request for Vec<u8> {
-    fn pieces(&self) -> Pieces<'_> {
-        Pieces::Whole(self)
-    }
-}
-
-impl<R: Request> Request for &R {
-    fn pieces(&self) -> Pieces<'_> {
-        (*self).pieces()
-    }
-}
+//! Writing commands in the Redis protocol: lists of bulk strings.
 
 /// Most digits that a length can have.
 const MOST_DIGITS: usize = 20;
@@ -50,14 +8,9 @@ pub(crate) fn begin_command(request: &mut Vec<u8>, words: usize) {
     push_length(request, b'*', words);
 }
 
-/// Begins a word of so many bytes; they and a line end must follow.
-pub(crate) fn begin_word(request: &mut Vec<u8>, bytes: usize) {
-    push_length(request, b'$', bytes);
-}
-
 /// A word: the command's name or an argument.
 pub(crate) fn push_word(request: &mut Vec<u8>, word: &[u8]) {
-    begin_word(request, word.len());
+    push_length(request, b'$', word.len());
     request.extend_from_slice(word);
     request.extend_from_slice(b"\r\n");
 }

@@ -76,12 +76,12 @@ impl Flats {
         self.reply.as_deref()?.get(range(*id_begin, *id_end))
     }
 
-    /// Each of them as arguments of HSET.
-    pub(crate) fn arguments(&self) -> impl Iterator<Item = &[u8]> {
-        let reply = self.reply.as_ref().map_or(&[][..], |reply| reply);
-        self.places
-            .iter()
-            .map(|Place { begin, end, .. }| &reply[range(*begin, *end)])
+    /// Writes all of them, as arguments of HSET.
+    pub(crate) fn push_to(&self, request: &mut Vec<u8>) {
+        let Some(reply) = &self.reply else { return };
+        for Place { begin, end, .. } in &self.places {
+            request.extend_from_slice(&reply[range(*begin, *end)]);
+        }
     }
 }
 
@@ -213,10 +213,11 @@ mod tests {
         assert_eq!(flats.id(1), Some(&b"bb"[..]));
         assert_eq!(flats.id(2), Some(&b"c"[..]));
         assert_eq!(flats.id(3), None);
-        let arguments: Vec<_> = flats.arguments().collect();
+        let mut arguments = Vec::new();
+        flats.push_to(&mut arguments);
         let ordered = hash(&[first, second, third]);
         assert_eq!(
-            String::from_utf8(arguments.concat()).unwrap(),
+            String::from_utf8(arguments).unwrap(),
             ordered.strip_prefix("*6\r\n").unwrap()
         );
         assert_eq!(read(&list(&[])).unwrap().count(), 0);

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use crate::random::{Purpose, Random, Seed};
+use crate::workload::exchange::push_word;
 
 /// Segments of the drawing for every 1000 bytes asked, rounded down to whole segments.
 const SEGMENTS_PER_KILOBYTE: u64 = 63;
@@ -22,14 +23,6 @@ pub(crate) struct Mails {
     texts: Vec<Template>,
 }
 
-/// A mail: the text is one that others have, too, the ids are its own.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mail<'a> {
-    text: &'a Template,
-    id: [u8; ID_DIGITS],
-    guid: [u8; ID_DIGITS],
-}
-
 /// A mail with room for its ids.
 #[derive(Clone, Debug)]
 struct Template {
@@ -40,6 +33,9 @@ struct Template {
 /// Where a mail's id begins.
 const ID_AT: usize = r#"{"id":""#.len();
 const ID_DIGITS: usize = 12;
+
+/// What stands behind an argument.
+const LINE_END: &[u8] = b"\r\n";
 
 impl Mails {
     /// Mails of about so many bytes.
@@ -53,35 +49,16 @@ impl Mails {
         }
     }
 
-    /// Draws a mail.
-    pub(crate) fn draw(&self, random: &mut Random) -> Mail<'_> {
+    /// Draws a mail and writes it as an argument of a command.
+    pub(crate) fn push_one(&self, request: &mut Vec<u8>, random: &mut Random) {
         let count = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let text = &self.texts[random.below(count) as usize];
-        let [id, guid] = [random.bits(), random.bits()].map(hexadecimal);
-        Mail { text, id, guid }
-    }
-}
-
-impl Mail<'_> {
-    /// How long it is.
-    pub(crate) const fn length(&self) -> usize {
-        self.text.bytes.len()
-    }
-
-    /// Its bytes, one piece after the other.
-    pub(crate) fn pieces(&self) -> [&[u8]; 5] {
-        let Self {
-            text: Template { bytes, guid_at },
-            id,
-            guid,
-        } = self;
-        [
-            &bytes[..ID_AT],
-            id,
-            &bytes[ID_AT + ID_DIGITS..*guid_at],
-            guid,
-            &bytes[guid_at + ID_DIGITS..],
-        ]
+        let Template { bytes, guid_at } = &self.texts[random.below(count) as usize];
+        push_word(request, bytes);
+        let begin = request.len() - LINE_END.len() - bytes.len();
+        for place in [ID_AT, *guid_at] {
+            let place = begin + place;
+            write_hexadecimal(&mut request[place..place + ID_DIGITS], random.bits());
+        }
     }
 }
 
@@ -135,8 +112,11 @@ fn push_hundredths(text: &mut String, hundredths: i64) {
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
 }
 
-fn hexadecimal(bits: u64) -> [u8; ID_DIGITS] {
-    std::array::from_fn(|digit| b"0123456789abcdef"[(bits >> (4 * digit) & 15) as usize])
+fn write_hexadecimal(place: &mut [u8], mut bits: u64) {
+    for digit in place {
+        *digit = b"0123456789abcdef"[(bits & 15) as usize];
+        bits >>= 4;
+    }
 }
 
 #[cfg(test)]
@@ -159,11 +139,13 @@ mod tests {
     fn draw(plan_seed: u64, bytes: u32, number: u64) -> String {
         let seed = seed(plan_seed);
         let mut random = seed.stream(Purpose::MeasuredPayload, number);
-        let mails = Mails::new(seed, bytes);
-        let mail = mails.draw(&mut random);
-        let written = mail.pieces().concat();
-        assert_eq!(written.len(), mail.length());
-        String::from_utf8(written).unwrap()
+        let mut argument = Vec::new();
+        Mails::new(seed, bytes).push_one(&mut argument, &mut random);
+        let argument = String::from_utf8(argument).unwrap();
+        let (length, mail) = argument.split_once("\r\n").unwrap();
+        let mail = mail.strip_suffix("\r\n").unwrap();
+        assert_eq!(length, format!("${}", mail.len()));
+        mail.to_owned()
     }
 
     /// What stays when every digit and sign of a number is taken out.

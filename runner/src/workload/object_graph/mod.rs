@@ -7,7 +7,6 @@
 mod building;
 mod flats;
 mod mail;
-mod save;
 pub(crate) mod script;
 mod task;
 

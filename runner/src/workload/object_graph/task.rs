@@ -4,18 +4,25 @@ use std::rc::Rc;
 
 use redyno_contract::plan::{DynoName, Fetch, ObjectGraph};
 
-use super::building::Building;
+use super::building::{Building, Flat};
 use super::flats::Flats;
 use super::mail::Mails;
-use super::save::{self, Frame, Save};
 use super::script;
 use crate::engine::FailureClass;
 use crate::random::Random;
-use crate::workload::exchange::{Exchange, push_command};
+use crate::workload::exchange::{
+    Buffer, Buffers, Exchange, begin_command, push_command, push_word,
+};
 use crate::workload::failure::TaskFailure;
 
 /// Flats that one HSET of the prefill writes: about 250 KB.
 const PREFILL_CHUNK: u32 = 1000;
+
+/// MULTI, SET, RPUSH, HSET, EXEC.
+const SAVE_COMMANDS: u64 = 5;
+
+/// What a transaction of three commands is answered with, up to the results of RPUSH and HSET.
+const SAVED: &[u8] = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n";
 
 const PONG: &[u8] = b"+PONG\r\n";
 
@@ -25,12 +32,17 @@ pub(crate) struct GraphWorker {
     max_flats: u32,
     fetch: Fetch,
     mails: Rc<Mails>,
+    buffers: Buffers,
+    flats_key: String,
     get: Vec<u8>,
     get_flats: Vec<u8>,
     /// With the text of the script, for a server that does not know it.
     send_script: Vec<u8>,
     set: Vec<u8>,
-    save: Frame,
+    /// MULTI and SET.
+    begin_save: Vec<u8>,
+    /// EXEC.
+    end_save: Vec<u8>,
     ping: Vec<u8>,
 }
 
@@ -42,6 +54,7 @@ impl GraphWorker {
         dyno: &DynoName,
         graph: &ObjectGraph,
         mails: Rc<Mails>,
+        buffers: Buffers,
         worker: u32,
     ) -> Self {
         let building = Building::new(run_uid, plan_seed, dyno, worker);
@@ -52,20 +65,19 @@ impl GraphWorker {
             max_flats: graph.max_flats,
             fetch: graph.fetch,
             mails,
+            buffers,
             get: request(&["get", root]),
             get_flats: match graph.fetch {
                 Fetch::Lua => script::call(&flats_key),
                 Fetch::Hgetall => request(&["hgetall", &flats_key]),
             },
             send_script: script::send(&flats_key),
-            save: Frame {
-                begin: [request(&["multi"]), set.clone()].concat(),
-                flats_key,
-                end: request(&["exec"]),
-            },
+            begin_save: [request(&["multi"]), set.clone()].concat(),
+            end_save: request(&["exec"]),
             ping: request(&["ping"]),
             set,
             building,
+            flats_key,
         }
     }
 
@@ -79,15 +91,15 @@ impl GraphWorker {
         let mut from = 0;
         while from < self.max_flats {
             let until = self.max_flats.min(from.saturating_add(PREFILL_CHUNK));
-            let mut request = Vec::new();
+            let mut request = self.buffers.take();
             let mut commands = 1;
             if from == 0 {
                 request.extend_from_slice(&self.set);
                 commands += 1;
             }
-            save::begin_hset(&mut request, &self.save.flats_key, (until - from) as usize);
+            self.begin_hset(&mut request, (until - from) as usize);
             for position in from..until {
-                save::push_flat(&mut request, &self.building.flat(position));
+                push_flat(&mut request, &self.building.flat(position));
             }
             connection.perform(request, commands).await?;
             from = until;
@@ -105,11 +117,7 @@ impl GraphWorker {
         let flats = self.fetch(connection).await?;
         step_ended();
         let save = self.save(flats, &mut random)?;
-        let replies = connection.exchange(save, save::COMMANDS).await?;
-        if let Some(reason) = save::not_saved(&replies) {
-            return Err(TaskFailure::unexpected(reason));
-        }
-        drop(replies);
+        check_saved(&connection.exchange(save, SAVE_COMMANDS).await?)?;
         step_ended();
         self.ping(connection).await
     }
@@ -131,27 +139,31 @@ impl GraphWorker {
     }
 
     /// One write: the building, the new mail, and all flats, in a transaction.
-    fn save(&self, flats: Flats, random: &mut Random) -> Result<Save<'_>, TaskFailure> {
+    fn save(&self, flats: Flats, random: &mut Random) -> Result<Buffer, TaskFailure> {
         // Drawn before the push, so that a new flat never gets the mail of its own task.
         let count = u32::try_from(flats.count()).unwrap_or(u32::MAX);
         let chosen = random.below(count) as usize;
         let pushed = (count < self.max_flats).then(|| self.building.flat(count));
+        // The first flat of all has nobody but itself.
         let id = match (flats.id(chosen), &pushed) {
             (Some(id), _) => std::str::from_utf8(id).ok(),
-            // The first flat of all has nobody but itself.
             (None, Some(first)) => Some(first.id.as_str()),
             (None, None) => None,
         }
         .ok_or_else(|| TaskFailure::unexpected("a flat whose id is not text"))?;
-        let mail_key = self.building.keys().mail(id);
-        let mail = self.mails.draw(random);
-        Ok(Save::new(
-            &self.save,
-            &mail_key,
-            mail,
-            flats,
-            pushed.as_ref(),
-        ))
+        let mut request = self.buffers.take();
+        request.extend_from_slice(&self.begin_save);
+        begin_command(&mut request, 3);
+        push_word(&mut request, b"rpush");
+        push_word(&mut request, self.building.keys().mail(id).as_bytes());
+        self.mails.push_one(&mut request, random);
+        self.begin_hset(&mut request, flats.count() + usize::from(pushed.is_some()));
+        flats.push_to(&mut request);
+        if let Some(flat) = &pushed {
+            push_flat(&mut request, flat);
+        }
+        request.extend_from_slice(&self.end_save);
+        Ok(request)
     }
 
     async fn ping(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
@@ -161,6 +173,13 @@ impl GraphWorker {
             Err(TaskFailure::unexpected("PING was not answered with PONG"))
         }
     }
+
+    /// HSET of so many flats, which must follow.
+    fn begin_hset(&self, request: &mut Vec<u8>, flats: usize) {
+        begin_command(request, 2 + 2 * flats);
+        push_word(request, b"hset");
+        push_word(request, self.flats_key.as_bytes());
+    }
 }
 
 fn request(words: &[&str]) -> Vec<u8> {
@@ -168,4 +187,39 @@ fn request(words: &[&str]) -> Vec<u8> {
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     push_command(&mut request, &words);
     request
+}
+
+fn push_flat(request: &mut Vec<u8>, flat: &Flat) {
+    let Flat { id, document } = flat;
+    push_word(request, id.as_bytes());
+    push_word(request, document.as_bytes());
+}
+
+/// Checks the replies of MULTI, SET, RPUSH, HSET and EXEC, none of which is an error.
+fn check_saved(replies: &[u8]) -> Result<(), TaskFailure> {
+    if replies.starts_with(SAVED) {
+        Ok(())
+    } else if replies.ends_with(b"*-1\r\n") || replies.ends_with(b"$-1\r\n") {
+        Err(TaskFailure::unexpected("EXEC did nothing"))
+    } else {
+        Err(TaskFailure::unexpected(
+            "a transaction was not answered with one result for each of its commands",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_checked_to_its_last_command() {
+        let replies =
+            |exec: &str| format!("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n{exec}").into_bytes();
+        assert_eq!(check_saved(&replies("*3\r\n+OK\r\n:17\r\n:0\r\n")), Ok(()));
+        for exec in ["*-1\r\n", "$-1\r\n", "*2\r\n+OK\r\n:1\r\n", "+OK\r\n"] {
+            let failure = check_saved(&replies(exec)).unwrap_err();
+            assert_eq!(failure.class, FailureClass::Other, "{exec}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The bytes between us and the target, plain or encrypted, counted.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,32 +85,6 @@ impl AsyncWrite for Stream {
             add(&counters.bytes_out, *written);
         }
         result
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let Self {
-            transport,
-            counters,
-        } = self.get_mut();
-        let result = match transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-        };
-        if let (Poll::Ready(Ok(written)), Some(counters)) = (&result, counters) {
-            add(&counters.bytes_out, *written);
-        }
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Plain(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
-        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
