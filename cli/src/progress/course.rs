@@ -180,7 +180,7 @@ impl Course {
 }
 
 /// Adds to a histogram, at the precision of the first one that came.
-fn merge(sum: &mut Option<Histogram>, more: &Histogram) {
+pub(crate) fn merge(sum: &mut Option<Histogram>, more: &Histogram) {
     match sum {
         Some(sum) if sum.digits() > more.digits() => {
             let digits = if more.digits() == 1 {

@@ -15,7 +15,16 @@ use super::table::{Colours, Tone};
 use super::{Enforcement, PlannedRun};
 
 pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
+    for (name, text) in facts(run) {
+        line(name, &text, colours, out)?;
+    }
+    Ok(())
+}
+
+/// Names and what is to be said of them; a line without a name goes on with the last one's.
+pub(super) fn facts(run: &PlannedRun<'_>) -> Vec<(&'static str, String)> {
     let plan = run.plan;
+    let mut facts = Vec::new();
     for (position, dynos) in plan.formation.iter().enumerate() {
         let size = run.sizes.get(position).map_or("", String::as_str);
         let enforced = match run.enforcement {
@@ -23,9 +32,9 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
             Enforcement::NotEnforced => "not enforced",
         };
         let name = if position == 0 { "ASKED" } else { "" };
-        line(
+        facts.push((
             name,
-            &format!(
+            format!(
                 "{} x {}, {size}, {enforced}; each {} workers, {} tasks/s, {}",
                 dynos.quantity,
                 dynos.dyno_type,
@@ -33,10 +42,8 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
                 number::rate(dynos.rate.tasks_per_second()),
                 pattern(dynos),
             ),
-            colours,
-            out,
-        )?;
-        line("", &workload(run.judgement, dynos), colours, out)?;
+        ));
+        facts.push(("", workload(run.judgement, dynos)));
     }
     let warmup = match plan.warmup_seconds {
         0 => "no warm-up".to_owned(),
@@ -45,30 +52,24 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
             plan.warmup_percent
         ),
     };
-    line(
+    facts.push((
         "",
-        &format!(
+        format!(
             "{warmup}, {} s measured{}; times below count from the start",
             plan.duration_seconds,
             backlog_limit(&plan.formation),
         ),
-        colours,
-        out,
-    )?;
-    line("TARGET", &target(run), colours, out)?;
+    ));
+    facts.push(("TARGET", target(run)));
     if let Some(cleanup) = run.cleanup {
-        line("", cleanup, colours, out)?;
+        facts.push(("", cleanup.to_owned()));
     }
-    let missing = not_simulated(run);
-    writeln!(
-        out,
-        "{}  {missing}",
-        colours.paint(Some(Tone::Heading), "NOT SIMULATED")
-    )
+    facts.push(("NOT SIMULATED", not_simulated(run)));
+    facts
 }
 
 fn line(name: &str, text: &str, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
-    let padding = " ".repeat(8_usize.saturating_sub(name.len()));
+    let padding = " ".repeat(8_usize.saturating_sub(name.len()).max(2));
     let name = if name.is_empty() {
         String::new()
     } else {

@@ -1,5 +1,6 @@
 //! Runs that are made up for the tests; their numbers obey the laws of the books.
 
+use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Judgement, Quantile, ReportState,
     ThresholdResult, Totals, TypeResult,
@@ -429,4 +430,48 @@ pub(crate) fn failed_by_backlog() -> Judgement {
     judgement.thresholds[0].observed = "> 250 ms (counted)".to_owned();
     judgement.thresholds[0].over_count = Some(4_812);
     judgement
+}
+
+/// Whole distributions of the latencies of [`passed`], through the quantiles that it has.
+pub(crate) fn curves(scheduled: u64, completed: u64) -> Vec<Curve> {
+    [
+        (Latency::Response, [310, 903, 1_912, 4_812, 11_040, 31_249]),
+        (Latency::Service, [290, 804, 1_304, 2_430, 4_410, 12_630]),
+    ]
+    .into_iter()
+    .map(|(latency, values)| Curve {
+        dyno_type: None,
+        latency,
+        histogram: through(values, scheduled, completed),
+        scheduled,
+    })
+    .collect()
+}
+
+/// The quickest `completed` of so many values, the minimum, p50, p90, p99, p99.9 and the maximum of
+/// which are these.
+fn through(values: [u64; 6], scheduled: u64, completed: u64) -> Histogram {
+    // Positions of the quantiles, in decades of 1 / (1 - p).
+    let decades = [
+        0.0,
+        2_f64.log10(),
+        1.0,
+        2.0,
+        3.0,
+        (scheduled as f64).log10(),
+    ];
+    let mut histogram = Histogram::new(Digits::Two);
+    for rank in 0..completed {
+        let decade = -(1.0 - (rank as f64 / scheduled as f64)).log10();
+        let after = decades
+            .iter()
+            .position(|known| *known > decade)
+            .unwrap_or(decades.len() - 1)
+            .max(1);
+        let share = (decade - decades[after - 1]) / (decades[after] - decades[after - 1]);
+        let (low, high) = (values[after - 1] as f64, values[after] as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        histogram.record((low * (high / low).powf(share)) as u64);
+    }
+    histogram
 }

@@ -20,6 +20,7 @@ fn printed(report: &TerminalReport<'_>) -> String {
 
 fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> TerminalReport<'a> {
     TerminalReport {
+        namespace: "default",
         name: "vertical-up-6",
         version: "0.1.0",
         uid: UID,
@@ -32,6 +33,7 @@ fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> Term
             found: None,
             judgement: Some(judgement),
             steps: &[],
+            curves: &[],
             cleanup: None,
         }),
     }
@@ -65,6 +67,7 @@ fn failed_by_backlog_names_the_worker_and_the_time() {
 #[test]
 fn errored_before_any_plan() {
     let report = TerminalReport {
+        namespace: "default",
         name: "vertical-up-6",
         version: "0.1.0",
         uid: UID,

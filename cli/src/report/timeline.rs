@@ -108,16 +108,17 @@ fn whole(value: f64) -> u64 {
 }
 
 /// The slots that were begun.
-struct Slots {
+pub(super) struct Slots {
     warmup_seconds: u64,
     seconds: u64,
-    count: usize,
+    /// How many.
+    pub(super) count: usize,
     /// The part of the window that was run.
     measured_milliseconds: u64,
 }
 
 impl Slots {
-    fn of(timeline: &Timeline, judgement: &Judgement, plan: &Plan) -> Self {
+    pub(super) fn of(timeline: &Timeline, judgement: &Judgement, plan: &Plan) -> Self {
         let warmup = u64::from(plan.warmup_seconds) * 1000;
         let window = u64::from(plan.duration_seconds) * 1000;
         let measured_milliseconds = judgement
@@ -142,18 +143,24 @@ impl Slots {
     }
 
     /// When a slot begins, in seconds since the common start.
-    fn begin(&self, slot: usize) -> u64 {
+    pub(super) fn begin(&self, slot: usize) -> u64 {
         let slot = u64::try_from(slot).unwrap_or(u64::MAX);
         self.warmup_seconds
             .saturating_add(slot.saturating_mul(self.seconds))
     }
 
-    fn known<T: Copy>(&self, values: &[T], value: impl Fn(T) -> Option<f64>) -> Vec<Option<f64>> {
+    /// A value for each slot, where it is known.
+    pub(super) fn known<T: Copy>(
+        &self,
+        values: &[T],
+        value: impl Fn(T) -> Option<f64>,
+    ) -> Vec<Option<f64>> {
         let slots = values.iter().take(self.count);
         slots.map(|slot| value(*slot)).collect()
     }
 
-    fn achieved(&self, timeline: &Timeline) -> Vec<Option<f64>> {
+    /// Tasks that ended in time, per second of each slot.
+    pub(super) fn achieved(&self, timeline: &Timeline) -> Vec<Option<f64>> {
         let begins = (0_u64..).map(|slot| slot * self.seconds * 1000);
         let slots = timeline.completed.iter().take(self.count);
         slots
