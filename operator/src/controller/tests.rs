@@ -10,7 +10,7 @@ use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures::{EXISTING, MANAGED, settings};
+use crate::fixtures::{EXISTING, MANAGED, load_test, settings};
 
 const LOAD_TEST: &str = "/apis/redyno.dev/v1alpha1/namespaces/shop/loadtests/friday";
 
@@ -93,7 +93,7 @@ struct Shell {
 
 impl Shell {
     fn new(yaml: &str, mut answer: Answer) -> Self {
-        let mut load_test: Value = serde_saphyr::from_str(yaml).unwrap();
+        let mut load_test = serde_json::to_value(load_test(yaml)).unwrap();
         load_test["metadata"]["resourceVersion"] = json!("1");
         // A LoadTest of just now, so that nothing has been waited for.
         load_test["metadata"]["creationTimestamp"] = json!(Timestamp::now().to_string());
