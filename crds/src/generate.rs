@@ -1,11 +1,15 @@
-//! The files that others read: the CustomResourceDefinition and the schema for editors. Both are
-//! derived from the types, committed, and held fresh by a test.
+//! The files that others read: the CustomResourceDefinition, the schema for editors, and the
+//! reference of the API. All are derived from the types, committed, and held fresh by a test.
+
+mod reference;
 
 use kube::core::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use crate::loadtest::LoadTest;
 use crate::rules;
+
+pub use reference::api_reference;
 
 const HEADER: &str =
     "# Generated from crds/src by `REDYNO_GENERATE=1 cargo test -p redyno-crds`.\n";

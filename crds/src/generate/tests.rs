@@ -29,6 +29,7 @@ fn committed_files_are_fresh() {
     for (name, text) in [
         ("loadtests.redyno.dev.yaml", crd_yaml()),
         ("loadtest.schema.json", editor_schema()),
+        ("../docs/api.md", api_reference()),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         if std::env::var_os("REDYNO_GENERATE").is_some() {
