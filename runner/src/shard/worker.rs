@@ -1,7 +1,12 @@
 //! One worker: one connection, one task at a time.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
 
 use super::ShardSettings;
 use super::application;
@@ -26,6 +31,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
     } = ready;
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
+    let mut deadline = Deadline::new(limit);
     let steps = WorkerSteps {
         shared: &shared,
         worker: number,
@@ -46,7 +52,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
             continue;
         };
         let random = payload(seed, &task);
-        match serve(&steps, &work, &mut connection, random, limit).await {
+        match serve(&steps, &work, &mut connection, random, &mut deadline).await {
             Ok(()) => {
                 let now = shared.clock.now();
                 shared.engine.borrow_mut().complete(number, now);
@@ -70,16 +76,55 @@ async fn serve(
     work: &Work,
     connection: &mut TaskConnection,
     random: Random,
-    limit: Duration,
+    deadline: &mut Deadline,
 ) -> Result<(), TaskFailure> {
-    tokio::time::timeout(limit, work.run(connection, random, steps))
+    deadline
+        .limit(work.run(connection, random, steps))
         .await
-        .unwrap_or_else(|_| {
+        .unwrap_or_else(|| {
             Err(TaskFailure {
                 class: FailureClass::Timeout,
-                detail: format!("not done after {} ms", limit.as_millis()),
+                detail: format!("not done after {} ms", deadline.limit.as_millis()),
             })
         })
+}
+
+/// Ends what takes longer than the limit, which is always the same.
+///
+/// A timer of its own for every task, set and taken back, costs more than a look at one that is
+/// left running: it fires for a task that has long ended, once in a limit, and is set anew for the
+/// one that is there.
+struct Deadline {
+    limit: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Deadline {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            timer: Box::pin(tokio::time::sleep(limit)),
+        }
+    }
+
+    /// None if the limit was reached before the end.
+    async fn limit<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let end = Instant::now() + self.limit;
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            while self.timer.as_mut().poll(context).is_ready() {
+                if self.timer.deadline() >= end {
+                    return Poll::Ready(None);
+                }
+                self.timer.as_mut().reset(end);
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 /// Tells the engine of the steps of a worker's tasks.
@@ -134,5 +179,31 @@ async fn reconnect(connector: &Connector, random: &mut Random) -> TaskConnection
         let pause = u64::from(half) + u64::from(random.below(half));
         tokio::time::sleep(Duration::from_micros(pause)).await;
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_ends_the_task_that_it_is_for_and_no_other() {
+        let limit = Duration::from_millis(20);
+        let mut deadline = Deadline::new(limit);
+        assert_eq!(deadline.limit(ready(1)).await, Some(1));
+        assert_eq!(deadline.limit(pending::<()>()).await, None);
+        // Set for this one, and left running.
+        assert_eq!(deadline.limit(tokio::task::yield_now()).await, Some(()));
+        // Half of the limit each: the timer fires within the second of them.
+        for _ in 0..4 {
+            let task = tokio::time::sleep(limit / 2);
+            assert_eq!(deadline.limit(task).await, Some(()));
+        }
+        // And between two tasks.
+        tokio::time::sleep(limit * 2).await;
+        assert_eq!(deadline.limit(tokio::task::yield_now()).await, Some(()));
+        assert_eq!(deadline.limit(pending::<()>()).await, None);
     }
 }
