@@ -167,6 +167,35 @@ fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
     assert_eq!(Some(&stays), finished.0.status.as_ref());
 }
 
+/// The chart's own values: one database may be flushed, all of them at once on no host.
+#[test]
+fn all_databases_are_flushed_nowhere_unless_the_administrator_says_so() {
+    let Some(_cluster) = shared() else { return };
+    let namespace = Namespace::new("flush");
+    namespace.redis(None, &[]);
+    namespace
+        .redis_cli(&["SET", "redyno:disposable", "1"])
+        .expect_success("redis-cli");
+    let target = json!({"existing": {
+        "secretRef": {"name": "my-redis"},
+        "flush": "AllDatabases",
+        "confirmFlush": "my-redis",
+    }});
+    let finished = namespace.run(&with(small("flush"), "/target", target), 60);
+    finished.expect("Errored", "PreflightFailed");
+    assert_eq!(
+        finished.condition("PreflightPassed"),
+        ("False".to_owned(), "FlushNotAllowed".to_owned())
+    );
+    assert!(
+        finished.message().contains("on no host"),
+        "{}",
+        finished.message()
+    );
+    let left = namespace.redis_cli(&["DBSIZE"]).output;
+    assert!(left.contains('1'), "{left}");
+}
+
 /// Everything that can be switched on without a Prometheus Operator, in a release of its own beside
 /// the one that the other tests use: the API server takes all of it, and nothing stays.
 #[test]
