@@ -1,5 +1,5 @@
-//! What `/metrics` says: the operator's own work ([`work`]), and the results of LoadTests
-//! ([`results`]), made anew from the LoadTests of the cluster at every scrape: they are there as
+//! What `/metrics` says: the operator's own work (`work`), and the results of LoadTests
+//! (`results`), made anew from the LoadTests of the cluster at every scrape: they are there as
 //! long as their LoadTest is, also after a restart.
 
 mod families;
