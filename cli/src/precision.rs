@@ -49,6 +49,8 @@ pub(crate) fn shown(
         formation: precise.formation,
         summary: precise.summary,
         dynos,
+        // A record may have had no room for it.
+        timeline: precise.timeline,
         ..judgement.clone()
     };
     Shown {

@@ -304,6 +304,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
         formation: vec![TypeResult {
             dyno_type: "web".to_owned(),
             totals: summary.clone(),
+            timeline: Some(timeline()),
         }],
         summary,
         thresholds: vec![

@@ -152,9 +152,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
         latency::print(judgement, run.steps, colours, out)?;
-        if let Some(timeline) = &judgement.timeline {
-            timeline::print(timeline, judgement, run.plan, colours, out)?;
-        }
+        timeline::print(judgement, run.plan, colours, out)?;
     }
     dynos::print(run, judgement, colours, out)
 }

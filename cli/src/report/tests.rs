@@ -5,6 +5,7 @@ use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResul
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{DynoName, Workload};
+use redyno_contract::timeline::Timeline;
 
 use super::fixtures::{
     UID, distribution, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands,
@@ -156,6 +157,7 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     let mut second = plan.formation[0].clone();
     second.dyno_type = "worker".to_owned();
     second.max_worker_backlog = 150;
+    second.workload = plan_of_commands().formation[0].workload.clone();
     plan.formation.push(second);
     let mut judgement = passed(2);
     judgement.dynos[1].dyno = DynoName {
@@ -164,7 +166,12 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     };
     judgement.formation.push(TypeResult {
         dyno_type: "worker".to_owned(),
-        totals: judgement.summary.clone(),
+        totals: passed_with_commands().summary,
+        timeline: Some(Timeline {
+            // The other type's first dyno samples Redis.
+            redis_main_thread_per_mille: Vec::new(),
+            ..fixtures::timeline()
+        }),
     });
     for latency in [
         &mut judgement.summary.response,

@@ -11,7 +11,7 @@ use super::table::{Colours, Tone};
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Width of the rows' names.
+/// Least width of the rows' names.
 const NAMES: usize = 21;
 
 /// Significant digits of the percentiles of a slot: a dyno counts them at two.
@@ -21,6 +21,37 @@ const DIGITS: u8 = 2;
 const SHORTEST_MILLISECONDS: u64 = 1000;
 
 pub(super) fn print(
+    judgement: &Judgement,
+    plan: &Plan,
+    colours: Colours,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut workloads = plan.formation.iter().map(|dynos| &dynos.workload);
+    let first = workloads.next();
+    if workloads.all(|workload| Some(workload) == first) {
+        return match &judgement.timeline {
+            Some(timeline) => one(None, timeline, judgement, plan, colours, out),
+            None => Ok(()),
+        };
+    }
+    // What takes long for one kind of task may be short for another: one course each.
+    for row in &judgement.formation {
+        if let Some(timeline) = &row.timeline {
+            one(
+                Some(&row.dyno_type),
+                timeline,
+                judgement,
+                plan,
+                colours,
+                out,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    dyno_type: Option<&str>,
     timeline: &Timeline,
     judgement: &Judgement,
     plan: &Plan,
@@ -36,24 +67,29 @@ pub(super) fn print(
         format!("{} s", slots.begin(slots.count)),
     );
     let blanks = slots.count.saturating_sub(first.len() + last.len()).max(1);
-    let title = format!("TIMELINE  {} s each", timeline.slot_seconds);
+    let of = dyno_type.map_or_else(String::new, |dyno_type| format!(", {dyno_type}"));
+    let title = format!("TIMELINE{of}  {} s each", timeline.slot_seconds);
+    let width = NAMES.max(title.len() + 2);
     writeln!(out)?;
     writeln!(
         out,
         "{}{}{first}{}{last}",
         colours.paint(Some(Tone::Heading), &title),
-        " ".repeat(NAMES.saturating_sub(title.len())),
+        " ".repeat(width - title.len()),
         " ".repeat(blanks),
     )?;
+    let dynos = || {
+        judgement
+            .dynos
+            .iter()
+            .filter(|row| dyno_type.is_none_or(|name| row.dyno.dyno_type == name))
+    };
+    let all = dynos().count();
+    let told = dynos().filter(|row| row.numbers.is_some()).count();
     // Percentiles do not add up over dynos.
-    let told = judgement
-        .dynos
-        .iter()
-        .filter(|row| row.numbers.is_some())
-        .count();
     let slowest = if told > 1 { ", the slowest dyno's" } else { "" };
-    let of_all = if told < judgement.dynos.len() {
-        format!(", told by {told} of {} dynos", judgement.dynos.len())
+    let of_all = if told < all {
+        format!(", told by {told} of {all} dynos")
     } else {
         String::new()
     };
@@ -93,7 +129,7 @@ pub(super) fn print(
             remark: "",
         },
     ] {
-        row.print(&slots, out)?;
+        row.print(&slots, width, out)?;
     }
     Ok(())
 }
@@ -195,7 +231,7 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// Nothing where nothing is known.
-    fn print(self, slots: &Slots, out: &mut dyn Write) -> io::Result<()> {
+    fn print(self, slots: &Slots, width: usize, out: &mut dyn Write) -> io::Result<()> {
         let Self {
             name,
             telling,
@@ -225,7 +261,7 @@ impl Row<'_> {
         };
         writeln!(
             out,
-            "{name:NAMES$}{}   {range}{remark}",
+            "{name:width$}{}   {range}{remark}",
             blocks(&values, highest.1)
         )
     }

@@ -79,7 +79,12 @@ fn latency(distribution: &Distribution) -> LatencyStatus {
 }
 
 pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
-    let TypeResult { dyno_type, totals } = result;
+    let TypeResult {
+        dyno_type,
+        totals,
+        // The report's readers show it; the status stays small.
+        timeline: _,
+    } = result;
     TypeStatus {
         dyno_type: dyno_type.clone(),
         tasks: tasks(&totals.books, totals.achieved_tasks_per_second),

@@ -100,6 +100,7 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
         formation: vec![TypeResult {
             dyno_type: "web".to_owned(),
             totals: totals(),
+            timeline: None,
         }],
         summary: totals(),
         thresholds: vec![ThresholdResult {

@@ -17,8 +17,8 @@ pub struct Workload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_graph: Option<ObjectGraph>,
     /// One Redis command per task, drawn from a weighted mix: one round trip. Nine GETs to one SET
-    /// are {mix: [{name: get, weight: 9, command: [GET, "{key}"]}, {name: set, command: [SET,
-    /// "{key}", "{value}"]}]}.
+    /// are {mix: [{name: get, weight: 9, command: [GET, "{key}"]},
+    /// {name: set, command: [SET, "{key}", "{value}"]}]}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Commands>,
     /// CPU time that every task uses up in the dyno, as your application would for a request, in

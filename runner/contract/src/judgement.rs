@@ -45,6 +45,8 @@ pub struct TypeResult {
     pub dyno_type: String,
     /// The totals of its dynos.
     pub totals: Totals,
+    /// The course of its dynos' run, merged over those that told of theirs.
+    pub timeline: Option<Timeline>,
 }
 
 /// Totals of some dynos.

@@ -6,6 +6,7 @@ use crate::judgement::{Distribution, Quantile, Totals, TypeResult};
 use crate::limit::allowed_over;
 use crate::plan::{Latency, Percentile, Step};
 use crate::report::{Books, Latencies, StepTimes, Times};
+use crate::timeline::Timeline;
 
 /// One row per type, in the order of the plan.
 pub(super) fn formation(run: &Run<'_>) -> Vec<TypeResult> {
@@ -17,6 +18,7 @@ pub(super) fn formation(run: &Run<'_>) -> Vec<TypeResult> {
             TypeResult {
                 dyno_type: name.to_owned(),
                 totals: totals(run, Some(name), true),
+                timeline: timeline(run.of_type(Some(name))),
             }
         })
         .collect()
@@ -52,6 +54,11 @@ fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Total
             Vec::new()
         },
     }
+}
+
+/// The course of a run, of those that told of theirs.
+pub(super) fn timeline<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>>) -> Option<Timeline> {
+    Timeline::merge(dynos.filter_map(|dyno| dyno.report()?.timeline.as_ref()))
 }
 
 /// The sum of what was told of the measured window.

@@ -22,7 +22,6 @@ use crate::judgement::{Judgement, ThresholdResult, Totals, TypeResult};
 use crate::limit::Holding;
 use crate::outcome::{DynoOutcome, RunFacts};
 use crate::plan::Plan;
-use crate::timeline::Timeline;
 use crate::verdict::{Bottleneck, Reason, Verdict};
 
 /// Achieved tasks, in percent of the scheduled ones, from which on a type has kept up.
@@ -65,11 +64,7 @@ pub fn judge(plan: &Plan, facts: &RunFacts, outcomes: &[DynoOutcome]) -> Judgeme
             .sampler()
             .and_then(Dyno::report)
             .and_then(|report| report.target.clone()),
-        timeline: Timeline::merge(
-            run.dynos
-                .iter()
-                .filter_map(|dyno| dyno.report()?.timeline.as_ref()),
-        ),
+        timeline: merge::timeline(run.of_type(None)),
     }
 }
 
