@@ -70,6 +70,8 @@ pub(crate) struct Completed {
     pub(crate) task: Task,
     /// What it took.
     pub(crate) times: TaskTimes,
+    /// How long it was in the worker's hands.
+    pub(crate) nanoseconds: u64,
 }
 
 /// A task that ended in an error.
@@ -77,6 +79,8 @@ pub(crate) struct Completed {
 pub(crate) struct Failed {
     /// Which.
     pub(crate) task: Task,
+    /// How long it was in the worker's hands.
+    pub(crate) nanoseconds: u64,
     /// The steps of it that had begun, by their position in the workload.
     pub(crate) steps_begun: Vec<usize>,
 }
@@ -200,6 +204,7 @@ impl Worker {
                 service: now.microseconds_since(progress.started),
                 steps,
             },
+            nanoseconds: now.nanoseconds_since(progress.started),
         })
     }
 
@@ -212,6 +217,7 @@ impl Worker {
         self.was_busy(progress.started, now, window);
         Some(Failed {
             task: current.task,
+            nanoseconds: now.nanoseconds_since(progress.started),
             steps_begun: progress
                 .steps
                 .iter()
@@ -295,6 +301,13 @@ impl Worker {
             response: self.response,
             step_means_microseconds: self.steps.iter().map(mean).collect(),
         }
+    }
+
+    /// How long the task in its hands has been going on.
+    pub(crate) fn serving_nanoseconds(&self, now: Moment) -> u64 {
+        self.current
+            .and_then(|current| current.progress)
+            .map_or(0, |progress| now.nanoseconds_since(progress.started))
     }
 
     /// Its highest backlog so far.

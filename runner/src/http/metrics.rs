@@ -188,9 +188,9 @@ impl DynoCollector {
             .map(|snapshot| snapshot.latencies)
             .unwrap_or_default();
         let failures = snapshot
-            .map(|snapshot| snapshot.failures)
+            .map(|snapshot| *snapshot.limits.failures())
             .unwrap_or_default();
-        let waiting = snapshot.map_or(0, |Snapshot { waiting, .. }| *waiting);
+        let waiting = snapshot.map_or(0, Snapshot::waiting);
         let counter =
             |name, value| family(name, MetricType::COUNTER, vec![self.count(None, value)]);
         let failed = FailureClass::ALL

@@ -12,7 +12,6 @@ use redyno_target::ConnectOptions;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{ShardEvent, ShardSettings, tell};
-use crate::engine::EngineSettings;
 use crate::random::Seed;
 use crate::workload::exchange::{Connector, TaskConnection};
 use crate::workload::object_graph::{GraphWorker, Mails};
@@ -61,9 +60,9 @@ pub(super) async fn all_workers(
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
     let connector = Rc::new(connector(settings));
-    let count = settings.dynos.workers;
-    let ready = RefCell::new(0_u32);
-    let mut workers: Vec<ReadyWorker> = stream::iter(0..count)
+    let own = settings.share.workers(settings.dynos.workers);
+    let not_ready = RefCell::new(own.clone().map(|_| 1).sum::<u32>());
+    let mut workers: Vec<ReadyWorker> = stream::iter(own)
         .map(|number| {
             let worker = GraphWorker::new(
                 &settings.plan,
@@ -73,12 +72,12 @@ pub(super) async fn all_workers(
                 connector.buffers().clone(),
                 number,
             );
-            let (ready, connector) = (&ready, &connector);
+            let (not_ready, connector) = (&not_ready, &connector);
             async move {
                 loop {
                     match attempt(settings, graph, &worker, connector).await {
                         Ok(connection) => {
-                            *ready.borrow_mut() += 1;
+                            *not_ready.borrow_mut() -= 1;
                             return ReadyWorker {
                                 number,
                                 graph: worker,
@@ -89,8 +88,7 @@ pub(super) async fn all_workers(
                         Err(detail) => tell(
                             events,
                             ShardEvent::NotReady {
-                                workers: count - *ready.borrow(),
-                                of: count,
+                                workers: *not_ready.borrow(),
                                 detail,
                             },
                         ),
@@ -129,9 +127,4 @@ async fn attempt(
         Ok(Err(failure)) => Err(format!("cannot fill a building: {failure}")),
         Err(_) => Err("the target did not answer in time while buildings were filled".to_owned()),
     }
-}
-
-/// The engine's settings for this dyno.
-pub(super) fn engine_settings(settings: &ShardSettings) -> EngineSettings {
-    EngineSettings::of(&settings.plan, &settings.dynos, &settings.dyno)
 }
