@@ -49,6 +49,20 @@ pub(crate) enum Output {
     Json,
     /// The same as YAML
     Yaml,
+    /// The tables and charts as one page that needs nothing else: redirect it into a file
+    Html,
+    /// A JUnit test suite for CI systems
+    Junit,
+}
+
+impl Output {
+    /// Whether it shows the evidence of the run, beyond what stands in the LoadTest.
+    pub(crate) const fn shows_evidence(self) -> bool {
+        match self {
+            Self::Table | Self::Html | Self::Junit => true,
+            Self::Json | Self::Yaml => false,
+        }
+    }
 }
 
 /// Values of a file that are changed for one run.
@@ -191,7 +205,7 @@ mod tests {
                 "run test.yaml --duration-seconds soon",
                 "--duration-seconds",
             ),
-            ("run test.yaml -o xml", "json"),
+            ("run test.yaml -o xml", "junit"),
             ("run test.yaml -n team", "--in-cluster"),
             (
                 "run test.yaml --in-cluster --redis-url redis://x",

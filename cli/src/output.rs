@@ -13,6 +13,9 @@ use crate::report::{self, Enforcement, PlannedRun, TerminalReport};
 /// The version that is printed.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The namespace of a run without a cluster.
+const LOCAL: &str = "local";
+
 /// Prints the result of a run without a cluster. Gives its verdict.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         found,
         judgement,
         steps,
-        timeline,
+        curves,
     } = finished;
     let sizes = sizes(resolved);
     let run = PlannedRun {
@@ -34,7 +37,7 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         found: found.as_ref(),
         judgement: judgement.as_ref(),
         steps,
-        timeline: timeline.as_ref(),
+        curves,
         cleanup: cleanup(load_test),
     };
     result(load_test, Some(run), output)
@@ -62,21 +65,25 @@ pub(crate) fn result(
 ) -> io::Result<Verdict> {
     let verdict = verdict(load_test);
     let mut out = io::stdout().lock();
+    let report = TerminalReport {
+        namespace: load_test.metadata.namespace.as_deref().unwrap_or(LOCAL),
+        name: load_test.metadata.name.as_deref().unwrap_or_default(),
+        version: VERSION,
+        uid: load_test.metadata.uid.as_deref().unwrap_or_default(),
+        verdict,
+        message: load_test
+            .status
+            .as_ref()
+            .and_then(|status| status.message.as_deref())
+            .unwrap_or_default(),
+        run,
+    };
     match output {
         Output::Table => {
-            let status = load_test.status.as_ref();
-            let report = TerminalReport {
-                name: load_test.metadata.name.as_deref().unwrap_or_default(),
-                version: VERSION,
-                uid: load_test.metadata.uid.as_deref().unwrap_or_default(),
-                verdict,
-                message: status
-                    .and_then(|status| status.message.as_deref())
-                    .unwrap_or_default(),
-                run,
-            };
             report::print(&report, colours(io::stdout().is_terminal()), &mut out)?;
         }
+        Output::Html => out.write_all(report::html::page(&report).as_bytes())?,
+        Output::Junit => out.write_all(report::junit::document(&report)?.as_bytes())?,
         Output::Json => {
             serde_json::to_writer_pretty(&mut out, load_test)?;
             writeln!(out)?;

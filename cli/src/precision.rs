@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use redyno_contract::judgement::{Distribution, DynoResult, Quantile};
+use redyno_contract::judgement::{Distribution, DynoResult, Quantile, Totals};
 use redyno_contract::outcome::{DynoOutcome, Evidence, RunFacts};
-use redyno_contract::plan::{DynoName, Percentile, Plan};
+use redyno_contract::plan::{DynoName, Latency, Percentile, Plan};
 use redyno_contract::{Histogram, Judgement, Report, judge};
 
-use crate::report::StepDistribution;
+use crate::progress::merge;
+use crate::report::{Curve, StepDistribution};
 
 /// Full reports by dyno.
 pub(crate) type FullReports = BTreeMap<DynoName, Report>;
@@ -19,6 +20,8 @@ pub(crate) struct Shown {
     pub(crate) judgement: Judgement,
     /// Distributions of the steps; empty unless every dyno's are there.
     pub(crate) steps: Vec<StepDistribution>,
+    /// Whole distributions of the latencies of which the judgement has percentiles.
+    pub(crate) curves: Vec<Curve>,
 }
 
 /// The judgement with full precision wherever it is at hand.
@@ -50,8 +53,59 @@ pub(crate) fn shown(
     };
     Shown {
         steps: steps(&judgement, outcomes, full),
+        curves: curves(&judgement, &replaced),
         judgement,
     }
+}
+
+/// Of all dynos together where they have common percentiles, else of each type.
+fn curves(judgement: &Judgement, outcomes: &[DynoOutcome]) -> Vec<Curve> {
+    let of = |dyno_type: Option<&str>, totals: &Totals| {
+        [Latency::Response, Latency::Wait, Latency::Service]
+            .into_iter()
+            .filter(|latency| totals.distribution(*latency).is_some())
+            .filter_map(|latency| {
+                Some(Curve {
+                    dyno_type: dyno_type.map(str::to_owned),
+                    latency,
+                    histogram: merged(outcomes, dyno_type, latency)?,
+                    scheduled: totals.books.scheduled,
+                })
+            })
+            .collect::<Vec<Curve>>()
+    };
+    let all = of(None, &judgement.summary);
+    if !all.is_empty() {
+        return all;
+    }
+    judgement
+        .formation
+        .iter()
+        .flat_map(|row| of(Some(&row.dyno_type), &row.totals))
+        .collect()
+}
+
+/// A latency of some dynos, as precise as the coarsest of their histograms; None unless all of them
+/// can be read.
+fn merged(
+    outcomes: &[DynoOutcome],
+    dyno_type: Option<&str>,
+    latency: Latency,
+) -> Option<Histogram> {
+    let mut merged: Option<Histogram> = None;
+    let outcomes = outcomes
+        .iter()
+        .filter(|outcome| dyno_type.is_none_or(|name| outcome.dyno.dyno_type == name));
+    for outcome in outcomes {
+        let histograms = &outcome.report.report()?.histograms;
+        let encoded = match latency {
+            Latency::Response => histograms.response.as_ref(),
+            Latency::Wait => histograms.wait.as_ref(),
+            Latency::Service => histograms.service.as_ref(),
+        };
+        merge(&mut merged, &encoded?.decode().ok()?);
+    }
+    merged
 }
 
 /// A complete report is replaced by the same at full precision.

@@ -4,10 +4,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     include_str!("../cases/target.yaml"),
     include_str!("../cases/run.yaml"),
     include_str!("../cases/formation.yaml"),
+    include_str!("../cases/workload.yaml"),
     include_str!("../cases/thresholds.yaml"),
     include_str!("../cases/updates.yaml"),
 ];

@@ -1,15 +1,20 @@
 //! The rules across fields: each once, as the CEL that the API server runs and as the plain
 //! function that the command line runs. [`crate::cases`] holds both against the same table.
 
+mod commands;
+
 use redyno_contract::plan::Percentile;
 use serde_json::{Value, json};
 
 use crate::loadtest::{LoadTest, LoadTestSpec};
 use crate::quantity;
 use crate::spec::{
-    DYNOS_AT_MOST, DesiredState, DynoResources, DynoType, ExistingTarget, Flush, LatencyOf,
-    LatencyThreshold, PodPlacement, RESERVED_TYPES, Step, Target, Threshold, Workload,
+    DYNOS_AT_MOST, DesiredState, Distribution, DynoResources, DynoType, ExistingTarget, Flush,
+    Keyspace, LatencyOf, LatencyThreshold, PodPlacement, RESERVED_TYPES, Target, Threshold,
+    Workload,
 };
+
+pub(crate) use self::commands::COMMAND;
 
 /// One rule of a `T`.
 pub(crate) struct Rule<T> {
@@ -90,7 +95,46 @@ pub(crate) const SPEC: &[Rule<LoadTestSpec>] = &[
             })
         },
     },
+    Rule {
+        cel: "self.thresholds.all(threshold, !has(threshold.step) || threshold.step == 'Task' || self.formation.exists(dynos, (!has(threshold.type) || dynos.type == threshold.type) && ((has(dynos.workload.objectGraph) && threshold.step in ['Fetch', 'Save', 'Ping']) || (has(dynos.workload.commands) && dynos.workload.commands.mix.exists(entry, entry.name == threshold.step)))))",
+        message: "a threshold's step must be one that a type it applies to has: Fetch, Save or Ping of an objectGraph, or the name of a command of a mix",
+        field: ".thresholds",
+        holds: |spec| {
+            spec.thresholds.iter().all(|threshold| {
+                let Some(step) = threshold.step.as_deref() else {
+                    return true;
+                };
+                let applies = |dynos: &&DynoType| {
+                    threshold
+                        .dyno_type
+                        .as_ref()
+                        .is_none_or(|name| dynos.dyno_type == *name)
+                };
+                step == TASK
+                    || spec
+                        .formation
+                        .iter()
+                        .filter(applies)
+                        .any(|dynos| has_step(&dynos.workload, step))
+            })
+        },
+    },
 ];
+
+/// The step that every task has: itself.
+const TASK: &str = "Task";
+
+fn has_step(workload: &Workload, step: &str) -> bool {
+    let Workload {
+        object_graph,
+        commands,
+        application_cpu_microseconds: _,
+    } = workload;
+    (object_graph.is_some() && ["Fetch", "Save", "Ping"].contains(&step))
+        || commands
+            .as_ref()
+            .is_some_and(|commands| commands.mix.iter().any(|entry| entry.name == step))
+}
 
 pub(crate) const TARGET: &[Rule<Target>] = &[Rule {
     cel: "has(self.managed) != has(self.existing)",
@@ -160,10 +204,19 @@ pub(crate) const RESOURCES: &[Rule<DynoResources>] = &[
 ];
 
 pub(crate) const WORKLOAD: &[Rule<Workload>] = &[Rule {
-    cel: "has(self.objectGraph)",
-    message: "exactly one workload: objectGraph is the one of this version",
+    cel: "has(self.objectGraph) != has(self.commands)",
+    message: "exactly one of objectGraph and commands",
     field: "",
-    holds: |workload| workload.object_graph.is_some(),
+    holds: |workload| workload.object_graph.is_some() != workload.commands.is_some(),
+}];
+
+pub(crate) const KEYSPACE: &[Rule<Keyspace>] = &[Rule {
+    cel: "!has(self.zipfExponentPercent) || self.distribution == 'Zipf'",
+    message: "zipfExponentPercent is for the distribution Zipf: the others have no exponent",
+    field: ".zipfExponentPercent",
+    holds: |keyspace| {
+        keyspace.zipf_exponent_percent.is_none() || keyspace.distribution == Distribution::Zipf
+    },
 }];
 
 pub(crate) const PLACEMENT: &[Rule<PodPlacement>] = &[
@@ -213,12 +266,10 @@ pub(crate) const THRESHOLD: &[Rule<Threshold>] = &[
         cel: "!has(self.step) || (has(self.latency) && (self.step == 'Task' || self.latency.of == 'Service'))",
         message: "a step is for a latency, and a step other than Task has Service time only",
         field: ".step",
-        holds: |threshold| match (threshold.step, &threshold.latency) {
-            (None, _) | (Some(Step::Task), Some(_)) => true,
+        holds: |threshold| match (threshold.step.as_deref(), &threshold.latency) {
+            (None, _) | (Some(TASK), Some(_)) => true,
             (Some(_), None) => false,
-            (Some(Step::Fetch | Step::Save | Step::Ping), Some(latency)) => {
-                latency.of == LatencyOf::Service
-            }
+            (Some(_), Some(latency)) => latency.of == LatencyOf::Service,
         },
     },
 ];

@@ -66,6 +66,26 @@ pub(crate) struct RunArguments {
     #[arg(long, env = "REDYNO_CATALOGUE", value_name = "FILE")]
     pub(crate) catalogue: Option<PathBuf>,
 
+    /// Hosts of existing targets whose database a LoadTest may flush (FLUSHDB), as their URLs name
+    /// them: `*` for any, `*.example.com` for any below it; none if empty.
+    #[arg(
+        long = "flush-database-host",
+        env = "REDYNO_FLUSH_DATABASE_HOSTS",
+        default_value = "*",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub(crate) flush_database_hosts: Vec<String>,
+
+    /// Hosts of existing targets of which a LoadTest may flush all databases (FLUSHALL).
+    #[arg(
+        long = "flush-all-databases-host",
+        env = "REDYNO_FLUSH_ALL_DATABASES_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub(crate) flush_all_databases_hosts: Vec<String>,
+
     /// How long a dyno stays after its report was written, to be scraped once more.
     #[arg(
         long,
@@ -146,6 +166,8 @@ impl RunArguments {
             image_pull_policy,
             image_pull_secrets,
             catalogue,
+            flush_database_hosts,
+            flush_all_databases_hosts,
             linger_seconds,
             scrape_annotations,
             http: _,
@@ -167,14 +189,14 @@ impl RunArguments {
                 })?
             }
         };
-        let mut secrets = image_pull_secrets.clone();
-        secrets.retain(|name| !name.is_empty());
         Ok(Settings {
             catalogue,
             runner_image: runner_image.clone(),
             redis_image: redis_image.clone(),
             image_pull_policy: image_pull_policy.clone(),
-            image_pull_secrets: secrets,
+            image_pull_secrets: named(image_pull_secrets),
+            flush_database_hosts: named(flush_database_hosts),
+            flush_all_databases_hosts: named(flush_all_databases_hosts),
             linger_seconds: *linger_seconds,
             scrape_annotations: *scrape_annotations,
             failed_verdict_is_stalled: *failed_verdict_is_stalled,
@@ -182,8 +204,17 @@ impl RunArguments {
     }
 }
 
+/// An empty variable is one empty name to the parser; it means none.
+fn named(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.retain(|name| !name.is_empty());
+    names
+}
+
 #[cfg(test)]
 mod tests {
+    use redyno_contract::plan::{Flush, TargetKind};
+
     use super::*;
 
     fn run(arguments: &[&str]) -> RunArguments {
@@ -215,6 +246,27 @@ mod tests {
     fn a_failed_verdict_can_be_told_not_to_stall() {
         assert!(run(&[]).failed_verdict_is_stalled);
         assert!(!run(&["--failed-verdict-is-stalled", "false"]).failed_verdict_is_stalled);
+    }
+
+    #[test]
+    fn a_database_may_be_flushed_anywhere_and_all_of_them_nowhere_unless_said() {
+        let hosts = |arguments: &[&str]| {
+            let settings = run(arguments).settings().unwrap();
+            [Flush::RunKeys, Flush::Database, Flush::AllDatabases].map(|flush| {
+                settings
+                    .flush_hosts(TargetKind::Existing { flush })
+                    .join(" ")
+            })
+        };
+        assert_eq!(hosts(&[]), ["", "*", ""]);
+        assert_eq!(hosts(&["--flush-database-host="]), ["", "", ""]);
+        assert_eq!(
+            hosts(&[
+                "--flush-database-host=a,*.b",
+                "--flush-all-databases-host=c"
+            ]),
+            ["", "a *.b", "c"]
+        );
     }
 
     #[test]

@@ -5,5 +5,6 @@
 
 mod chart;
 mod cluster;
+mod html;
 mod observability;
 mod repository;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking and explains itself on standard error"
 )]
 
+pub mod browser;
 pub mod command;
 pub mod dashboards;
 pub mod documented_metrics;

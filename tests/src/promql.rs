@@ -1,7 +1,7 @@
 //! Which metrics and labels a PromQL expression speaks of.
 
 use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{Expr, VectorSelector, parse};
+use promql_parser::parser::{Expr, LabelModifier, VectorSelector, parse};
 
 /// One place of an expression that selects series.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn read(tree: &Expr, inside: &mut Vec<String>, contents: &mut Contents) {
         }
         Expr::Binary(binary) => {
             if let Some(modifier) = &binary.modifier {
-                let of_the_match = modifier.matching.iter().map(|matching| matching.labels());
+                let of_the_match = modifier.matching.iter().map(LabelModifier::labels);
                 for labels in of_the_match.chain(modifier.card.labels()) {
                     contents.labels.extend(labels.labels.iter().cloned());
                 }

@@ -13,7 +13,6 @@ use super::connection::{Connection, explained};
 use super::{collected, is_finished, logs, news};
 use crate::precision::FullReports;
 use crate::progress::{Course, Display, Second};
-use crate::report::Timeline;
 
 /// Seconds between progress lines of a dyno in a cluster.
 const PROGRESS_SECONDS: u32 = 5;
@@ -22,7 +21,6 @@ const PROGRESS_SECONDS: u32 = 5;
 pub(super) struct Followed {
     pub(super) load_test: LoadTest,
     pub(super) full: FullReports,
-    pub(super) timeline: Option<Timeline>,
 }
 
 impl From<LoadTest> for Followed {
@@ -30,7 +28,6 @@ impl From<LoadTest> for Followed {
         Self {
             load_test,
             full: FullReports::new(),
-            timeline: None,
         }
     }
 }
@@ -83,7 +80,6 @@ pub(super) async fn follow(
     display.end();
     Ok(Followed {
         load_test: current,
-        timeline: dynos.course.as_ref().and_then(Course::timeline),
         full: dynos.full,
     })
 }

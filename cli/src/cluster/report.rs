@@ -25,12 +25,11 @@ pub(super) async fn print(
     let Followed {
         load_test,
         full: mut reports,
-        timeline,
     } = followed;
     let name = load_test.metadata.name.clone().unwrap_or_default();
     let no_status = LoadTestStatus::default();
     let status = load_test.status.as_ref().unwrap_or(&no_status);
-    if output != Output::Table {
+    if !output.shows_evidence() {
         return Ok(output::result(&load_test, None, output).map_err(anyhow::Error::from)?);
     }
     let plan = match collected::plan(connection, &name).await {
@@ -70,7 +69,7 @@ pub(super) async fn print(
         // The rows of the dynos are the operator's; the numbers in them are as precise as can be.
         judgement: shown.as_ref().map(|shown| &shown.judgement),
         steps: shown.as_ref().map_or(&[], |shown| &shown.steps),
-        timeline: timeline.as_ref(),
+        curves: shown.as_ref().map_or(&[], |shown| &shown.curves),
         cleanup: output::cleanup(&load_test),
     };
     Ok(output::result(&load_test, Some(run), output).map_err(anyhow::Error::from)?)

@@ -35,7 +35,6 @@ pub(super) struct Ended {
     pub(super) outcomes: Vec<DynoOutcome>,
     pub(super) full: FullReports,
     pub(super) facts: RunFacts,
-    pub(super) course: Course,
     /// Dynos that were ready, and whether the common start was seen.
     pub(super) ready: usize,
     pub(super) started: bool,
@@ -144,7 +143,6 @@ pub(super) async fn run(surroundings: Surroundings<'_>) -> std::io::Result<Ended
     follower.display.end();
     let outcomes = follower.outcomes(past_deadline);
     let Follower {
-        course,
         ready,
         started,
         full,
@@ -154,7 +152,6 @@ pub(super) async fn run(surroundings: Surroundings<'_>) -> std::io::Result<Ended
         outcomes,
         full,
         facts,
-        course,
         ready: ready.len(),
         started: !started.is_empty(),
     })

@@ -33,9 +33,9 @@ use self::redis_server::RedisServer;
 use self::status::Draft;
 use self::target::LocalTarget;
 use crate::evidence;
-use crate::precision;
+use crate::precision::{self, Shown};
 use crate::progress::Display;
-use crate::report::{StepDistribution, Timeline};
+use crate::report::{Curve, StepDistribution};
 
 pub(crate) use self::guard::{GuardArguments, guard};
 pub(crate) use self::interrupt::Interrupts;
@@ -67,8 +67,8 @@ pub(crate) struct Finished {
     pub(crate) judgement: Option<Judgement>,
     /// Distributions of the steps.
     pub(crate) steps: Vec<StepDistribution>,
-    /// The course of the run.
-    pub(crate) timeline: Option<Timeline>,
+    /// Whole distributions of the latencies.
+    pub(crate) curves: Vec<Curve>,
 }
 
 /// Resolves a valid LoadTest and decides on its target. Starts nothing.
@@ -320,16 +320,13 @@ impl Run<'_> {
         } = self;
         let plan = &resolved.plan;
         let now = Timestamp::now();
-        let (status, judgement, steps, timeline) = match ending {
-            Ending::Errored(reason, message) => {
-                (draft.errored(reason, &message, now), None, Vec::new(), None)
-            }
+        let (status, shown) = match ending {
+            Ending::Errored(reason, message) => (draft.errored(reason, &message, now), None),
             Ending::Judged(ended) => {
                 let Ended {
                     outcomes,
                     full,
                     facts,
-                    course,
                     ready,
                     started,
                 } = *ended;
@@ -339,9 +336,16 @@ impl Run<'_> {
                 draft.dynos(ready, all, started, now);
                 let status: LoadTestStatus = draft.judged(&judgement, &resolved, now);
                 let shown = precision::shown(plan, &facts, &outcomes, &judgement, &full);
-                let timeline = course.timeline().filter(|_| started);
-                (status, Some(shown.judgement), shown.steps, timeline)
+                (status, Some(shown))
             }
+        };
+        let (judgement, steps, curves) = match shown {
+            Some(Shown {
+                judgement,
+                steps,
+                curves,
+            }) => (Some(judgement), steps, curves),
+            None => (None, Vec::new(), Vec::new()),
         };
         load_test.status = Some(status);
         Finished {
@@ -350,7 +354,7 @@ impl Run<'_> {
             found,
             judgement,
             steps,
-            timeline,
+            curves,
         }
     }
 }

@@ -69,8 +69,13 @@ pub(super) fn choose(
     if let TargetKind::Existing {
         flush: flush @ (Flush::Database | Flush::AllDatabases),
     } = plan.target.kind
-        && confirm_flush.as_deref() != Some(address.to_string().as_str())
     {
+        if confirm_flush.as_deref() == Some(address.to_string().as_str()) {
+            plan.target.flush_hosts = vec![address.host.clone()];
+            return Ok(LocalTarget::Existing {
+                url: url.trim().to_owned(),
+            });
+        }
         let command = if flush == Flush::Database {
             "FLUSHDB"
         } else {
@@ -183,14 +188,10 @@ mod tests {
                 assert!(error.contains("--confirm-flush cache:7000/3"), "{error}");
                 assert!(!error.contains("geheim"), "{error}");
             }
-            assert!(
-                choose(
-                    &mut existing(flush),
-                    None,
-                    &wishes(Some(REDIS), None, Some("cache:7000/3"))
-                )
-                .is_ok()
-            );
+            let mut plan = existing(flush);
+            let confirmed = wishes(Some(REDIS), None, Some("cache:7000/3"));
+            assert!(choose(&mut plan, None, &confirmed).is_ok());
+            assert_eq!(plan.target.flush_hosts, ["cache"]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The course of a run: progress lines of single dynos, merged over all of them.
+//! The course of a run while it goes: progress lines of single dynos, merged over all of them.
 //!
 //! Dynos print at their own pace. A line of the whole run is due once every dyno that still runs
 //! has printed; a dyno that stays behind holds the others up for a few lines only.
@@ -9,16 +9,8 @@ use redyno_contract::histogram::Digits;
 use redyno_contract::plan::{DynoName, Percentile};
 use redyno_contract::{Histogram, Plan, Progress};
 
-use crate::report::{Piece, Timeline};
-
 /// Lines that the fastest dyno may be ahead before a line is shown without the slowest.
 const PATIENCE: u64 = 3;
-
-/// Most pieces of a timeline.
-const MOST_PIECES: u32 = 40;
-
-/// Lengths of a timeline's pieces, in seconds.
-const PIECE_SECONDS: [u32; 12] = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800];
 
 /// The run as a whole between two progress lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +39,6 @@ pub struct Course {
     interval_milliseconds: u64,
     warmup_seconds: u64,
     duration_seconds: u64,
-    piece_seconds: u32,
-    pieces: Vec<Gathered>,
     dynos: BTreeMap<DynoName, Latest>,
     lines: BTreeMap<u64, Line>,
     shown: u64,
@@ -77,29 +67,13 @@ struct Line {
     redis_main_thread_per_mille: Option<u32>,
 }
 
-/// One piece of the timeline.
-#[derive(Debug, Default)]
-struct Gathered {
-    completed: u64,
-    seen: bool,
-    response: Option<Histogram>,
-}
-
 impl Course {
     /// The course of a run of this plan, whose dynos print every so many seconds (at least 1).
     pub fn new(plan: &Plan, interval_seconds: u32) -> Self {
-        let piece_seconds = PIECE_SECONDS
-            .into_iter()
-            .filter(|seconds| *seconds >= interval_seconds)
-            .find(|seconds| plan.duration_seconds.div_ceil(*seconds) <= MOST_PIECES)
-            .unwrap_or_else(|| plan.duration_seconds.div_ceil(MOST_PIECES).max(1));
-        let pieces = plan.duration_seconds.div_ceil(piece_seconds);
         Self {
             interval_milliseconds: u64::from(interval_seconds.max(1)) * 1000,
             warmup_seconds: u64::from(plan.warmup_seconds),
             duration_seconds: u64::from(plan.duration_seconds),
-            piece_seconds,
-            pieces: (0..pieces).map(|_| Gathered::default()).collect(),
             dynos: plan.dynos().map(|dyno| (dyno, Latest::default())).collect(),
             lines: BTreeMap::new(),
             shown: 0,
@@ -132,7 +106,6 @@ impl Course {
             ended: false,
         };
         let response = progress.response.decode().ok();
-        self.gather(number, completed, response.as_ref());
         if number > self.shown {
             let line = self.lines.entry(number).or_insert(Line {
                 warming_up: false,
@@ -172,62 +145,6 @@ impl Course {
         self.warmup_seconds + self.duration_seconds
     }
 
-    /// The measured window in pieces; None where the lines that it is made of mix warm-up and
-    /// window.
-    pub fn timeline(&self) -> Option<Timeline> {
-        if !(self.warmup_seconds * 1000).is_multiple_of(self.interval_milliseconds) {
-            return None;
-        }
-        let digits = self
-            .pieces
-            .iter()
-            .filter_map(|piece| piece.response.as_ref().map(Histogram::digits))
-            .min()
-            .unwrap_or(1);
-        let pieces = self.pieces.iter().enumerate().map(|(position, piece)| {
-            // The last piece is cut off by the window's end.
-            let begin = u64::try_from(position)
-                .unwrap_or(u64::MAX)
-                .saturating_mul(u64::from(self.piece_seconds));
-            let seconds = u64::from(self.piece_seconds)
-                .min(self.duration_seconds.saturating_sub(begin))
-                .max(1);
-            Piece {
-                achieved_per_second: piece.seen.then(|| piece.completed as f64 / seconds as f64),
-                response_p99_microseconds: piece
-                    .response
-                    .as_ref()
-                    .filter(|response| response.count() > 0)
-                    .map(|response| response.percentile(Percentile::P99)),
-            }
-        });
-        Some(Timeline {
-            piece_seconds: self.piece_seconds,
-            digits,
-            pieces: pieces.collect(),
-        })
-    }
-
-    fn gather(&mut self, number: u64, completed: u64, response: Option<&Histogram>) {
-        let second = (number * self.interval_milliseconds / 1000).checked_sub(1);
-        let Some(into_window) = second.and_then(|second| second.checked_sub(self.warmup_seconds))
-        else {
-            return;
-        };
-        let position = usize::try_from(into_window / u64::from(self.piece_seconds));
-        let Some(piece) = position
-            .ok()
-            .and_then(|position| self.pieces.get_mut(position))
-        else {
-            return;
-        };
-        piece.seen = true;
-        piece.completed += completed;
-        if let Some(response) = response {
-            merge(&mut piece.response, response);
-        }
-    }
-
     fn due(&mut self) -> Vec<Second> {
         let running = || self.dynos.values().filter(|latest| !latest.ended);
         let slowest = running().map(|latest| latest.line).min();
@@ -263,7 +180,7 @@ impl Course {
 }
 
 /// Adds to a histogram, at the precision of the first one that came.
-fn merge(sum: &mut Option<Histogram>, more: &Histogram) {
+pub(crate) fn merge(sum: &mut Option<Histogram>, more: &Histogram) {
     match sum {
         Some(sum) if sum.digits() > more.digits() => {
             let digits = if more.digits() == 1 {
@@ -348,53 +265,5 @@ mod tests {
         );
         // What comes too late changes no line that was shown.
         assert_eq!(course.progress(&dyno(1), &line(1_000, 100, 1_000)), []);
-    }
-
-    #[test]
-    fn the_timeline_holds_the_window_and_nothing_else() {
-        let mut plan = fixtures::plan(1);
-        plan.duration_seconds = 3;
-        let mut course = Course::new(&plan, 1);
-        for second in 1..=12 {
-            course.progress(&dyno(0), &line(second * 1000, second * 100, second * 1_000));
-        }
-        let timeline = course.timeline().unwrap();
-        assert_eq!(timeline.piece_seconds, 1);
-        assert_eq!(
-            timeline
-                .pieces
-                .iter()
-                .map(|piece| piece.response_p99_microseconds)
-                .collect::<Vec<_>>(),
-            [Some(6_015), Some(7_007), Some(8_031)]
-        );
-        assert!(
-            timeline
-                .pieces
-                .iter()
-                .all(|piece| piece.achieved_per_second == Some(100.0))
-        );
-    }
-
-    #[test]
-    fn there_is_no_timeline_of_lines_that_mix_warm_up_and_window() {
-        let plan = fixtures::plan(1);
-        assert_eq!(plan.warmup_seconds, 5);
-        assert!(Course::new(&plan, 5).timeline().is_some());
-        assert!(Course::new(&plan, 2).timeline().is_none());
-    }
-
-    #[test]
-    fn a_timeline_fits_a_line() {
-        for duration in [1, 20, 40, 41, 240, 3_600, 86_400, 604_800] {
-            let mut plan = fixtures::plan(1);
-            plan.duration_seconds = duration;
-            let timeline = Course::new(&plan, 1).timeline().unwrap();
-            assert!(timeline.pieces.len() <= MOST_PIECES as usize, "{duration}");
-            assert!(
-                timeline.piece_seconds as usize * timeline.pieces.len() >= duration as usize,
-                "{duration}"
-            );
-        }
     }
 }

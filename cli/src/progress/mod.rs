@@ -3,5 +3,6 @@
 mod course;
 mod display;
 
+pub(crate) use self::course::merge;
 pub use self::course::{Course, Second};
 pub use self::display::{Display, colours};

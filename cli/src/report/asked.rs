@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::{
-    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, ObjectGraph, Prefill,
-    QueueOrder, TargetKind, Workload,
+    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, ObjectGraph,
+    Prefill, QueueOrder, TargetKind, Workload,
 };
 use redyno_contract::report::TargetVitals;
 use redyno_crds::printable;
@@ -15,7 +15,16 @@ use super::table::{Colours, Tone};
 use super::{Enforcement, PlannedRun};
 
 pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
+    for (name, text) in facts(run) {
+        line(name, &text, colours, out)?;
+    }
+    Ok(())
+}
+
+/// Names and what is to be said of them; a line without a name goes on with the last one's.
+pub(super) fn facts(run: &PlannedRun<'_>) -> Vec<(&'static str, String)> {
     let plan = run.plan;
+    let mut facts = Vec::new();
     for (position, dynos) in plan.formation.iter().enumerate() {
         let size = run.sizes.get(position).map_or("", String::as_str);
         let enforced = match run.enforcement {
@@ -23,9 +32,9 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
             Enforcement::NotEnforced => "not enforced",
         };
         let name = if position == 0 { "ASKED" } else { "" };
-        line(
+        facts.push((
             name,
-            &format!(
+            format!(
                 "{} x {}, {size}, {enforced}; each {} workers, {} tasks/s, {}",
                 dynos.quantity,
                 dynos.dyno_type,
@@ -33,10 +42,8 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
                 number::rate(dynos.rate.tasks_per_second()),
                 pattern(dynos),
             ),
-            colours,
-            out,
-        )?;
-        line("", &workload(run.judgement, dynos), colours, out)?;
+        ));
+        facts.push(("", workload(run.judgement, dynos)));
     }
     let warmup = match plan.warmup_seconds {
         0 => "no warm-up".to_owned(),
@@ -45,30 +52,24 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
             plan.warmup_percent
         ),
     };
-    line(
+    facts.push((
         "",
-        &format!(
+        format!(
             "{warmup}, {} s measured{}; times below count from the start",
             plan.duration_seconds,
             backlog_limit(&plan.formation),
         ),
-        colours,
-        out,
-    )?;
-    line("TARGET", &target(run), colours, out)?;
+    ));
+    facts.push(("TARGET", target(run)));
     if let Some(cleanup) = run.cleanup {
-        line("", cleanup, colours, out)?;
+        facts.push(("", cleanup.to_owned()));
     }
-    let missing = not_simulated(run);
-    writeln!(
-        out,
-        "{}  {missing}",
-        colours.paint(Some(Tone::Heading), "NOT SIMULATED")
-    )
+    facts.push(("NOT SIMULATED", not_simulated(run)));
+    facts
 }
 
 fn line(name: &str, text: &str, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
-    let padding = " ".repeat(8_usize.saturating_sub(name.len()));
+    let padding = " ".repeat(8_usize.saturating_sub(name.len()).max(2));
     let name = if name.is_empty() {
         String::new()
     } else {
@@ -132,22 +133,30 @@ fn object_graph(graph: &ObjectGraph) -> String {
     )
 }
 
+/// More commands of a mix than this are counted, not named: each has its row of latencies.
+const MOST_NAMED: usize = 5;
+
 fn commands(commands: &Commands) -> String {
-    let all: u64 = commands
-        .mix
+    let Commands {
+        keyspace: Keyspace { keys, distribution },
+        value_bytes,
+        prefill,
+        mix,
+    } = commands;
+    let all: u64 = mix.iter().map(|entry| u64::from(entry.weight)).sum();
+    let mut named: Vec<String> = mix
         .iter()
-        .map(|entry| u64::from(entry.weight))
-        .sum();
-    let mix: Vec<String> = commands
-        .mix
-        .iter()
+        .take(MOST_NAMED)
         .map(|entry| {
             let per_mille = u64::from(entry.weight) * 1000 / all.max(1);
             let per_mille = u32::try_from(per_mille).unwrap_or(1000);
             format!("{} {}", number::percent(per_mille), entry.name)
         })
         .collect();
-    let distribution = match commands.keyspace.distribution {
+    if mix.len() > MOST_NAMED {
+        named.push(format!("{} more", mix.len() - MOST_NAMED));
+    }
+    let distribution = match distribution {
         Distribution::Uniform => "uniform".to_owned(),
         Distribution::Zipf { exponent_percent } => format!(
             "Zipf {}.{:02}",
@@ -156,11 +165,11 @@ fn commands(commands: &Commands) -> String {
         ),
     };
     format!(
-        "commands {}; {} keys ({distribution}, {}), {} B",
-        mix.join(", "),
-        number::count(u64::from(commands.keyspace.keys)),
-        prefill(commands.prefill),
-        number::count(u64::from(commands.value_bytes)),
+        "commands {} on {} keys ({distribution}, {}), values of {} B: 1 round trip",
+        named.join(", "),
+        number::count(u64::from(*keys)),
+        self::prefill(*prefill),
+        number::count(u64::from(*value_bytes)),
     )
 }
 

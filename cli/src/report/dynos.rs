@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
 use redyno_contract::plan::{Plan, Step};
-use redyno_contract::report::{BusyWorker, TargetVitals, Times};
+use redyno_contract::report::{BusyWorker, OwnVitals, TargetVitals, Times};
 use redyno_crds::printable;
 
 use super::number::{self, Precision};
@@ -20,30 +20,42 @@ pub(super) fn print(
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    busiest(judgement, run.plan, colours, out)?;
+    if let Some(Busiest { table, rest }) = busiest(judgement, run.plan) {
+        writeln!(out)?;
+        match table {
+            Some(table) => table.print(out, colours)?,
+            None => write!(
+                out,
+                "{}  ",
+                colours.paint(Some(Tone::Heading), "BUSIEST WORKERS")
+            )?,
+        }
+        if let Some(rest) = rest {
+            writeln!(out, "{rest}")?;
+        }
+    }
     writeln!(out)?;
     dynos(run, judgement).print(out, colours)?;
-    if let Some(vitals) = judgement
-        .target
-        .as_ref()
-        .filter(|vitals| vitals.samples > 0)
-    {
+    if let Some(redis) = redis(judgement, run.plan) {
         writeln!(
             out,
-            "{}  {}",
+            "{}  {redis}",
             colours.paint(Some(Tone::Heading), "REDIS"),
-            redis(vitals, run.plan)
         )?;
     }
     Ok(())
 }
 
-fn busiest(
-    judgement: &Judgement,
-    plan: &Plan,
-    colours: Colours,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+/// The workers that had the most waiting.
+pub(super) struct Busiest {
+    /// A row for each; None if none of them ever had a task waiting.
+    pub(super) table: Option<Table>,
+    /// What is to be said of the others.
+    pub(super) rest: Option<String>,
+}
+
+/// None if nothing is known of any worker.
+pub(super) fn busiest(judgement: &Judgement, plan: &Plan) -> Option<Busiest> {
     let mut workers: Vec<(&DynoResult, &BusyWorker)> = judgement
         .dynos
         .iter()
@@ -55,17 +67,15 @@ fn busiest(
         })
         .collect();
     if workers.is_empty() {
-        return Ok(());
+        return None;
     }
     // A worker that never had a task waiting is not busier than any other.
     workers.retain(|(_, worker)| worker.peak_backlog > 0);
     if workers.is_empty() {
-        writeln!(out)?;
-        return writeln!(
-            out,
-            "{}  no worker ever had a task waiting",
-            colours.paint(Some(Tone::Heading), "BUSIEST WORKERS")
-        );
+        return Some(Busiest {
+            table: None,
+            rest: Some("no worker ever had a task waiting".to_owned()),
+        });
     }
     workers.sort_by_key(|(_, worker)| std::cmp::Reverse(worker.peak_backlog));
     let (shown, hidden) = workers.split_at(workers.len().min(WORKERS));
@@ -109,9 +119,6 @@ fn busiest(
         }
         table.row(cells);
     }
-    writeln!(out)?;
-    table.print(out, colours)?;
-
     let all: u64 = judgement
         .dynos
         .iter()
@@ -120,7 +127,7 @@ fn busiest(
         .map(|dynos| u64::from(dynos.workers))
         .sum();
     let rest = all.saturating_sub(u64::try_from(shown.len()).unwrap_or(u64::MAX));
-    if rest > 0 {
+    let rest = (rest > 0).then(|| {
         let peak = hidden
             .iter()
             .map(|(_, worker)| worker.peak_backlog)
@@ -135,15 +142,17 @@ fn busiest(
             .unwrap_or(0);
         let rest = number::count(rest);
         match peak {
-            0 => writeln!(out, "{rest} more workers never had a task waiting")?,
-            peak => writeln!(
-                out,
+            0 => format!("{rest} more workers never had a task waiting"),
+            peak => format!(
                 "{rest} more workers peaked at {} or less",
                 number::count(u64::from(peak))
-            )?,
+            ),
         }
-    }
-    Ok(())
+    });
+    Some(Busiest {
+        table: Some(table),
+        rest,
+    })
 }
 
 /// The steps, if all types have the same: workers of different workloads have no columns in common.
@@ -168,13 +177,15 @@ fn mean_and_maximum(times: Times) -> String {
     }
 }
 
-fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
+/// A row for each dyno.
+pub(super) fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
     let mut table = Table::new([
         ("DYNO", Align::Left),
         ("result", Align::Left),
         ("achieved", Align::Right),
         ("response p99", Align::Left),
         ("cpu", Align::Left),
+        ("load threads", Align::Left),
         ("memory", Align::Right),
         ("loop lag mean/max", Align::Left),
         ("throttled", Align::Right),
@@ -190,7 +201,7 @@ fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
         let mut cells: Vec<Cell> = vec![row.dyno.to_string().into(), result(row)];
         match &row.numbers {
             Some(numbers) => cells.extend(vitals(run, row, numbers, digits)),
-            None => cells.extend(std::iter::repeat_n(Cell::from("-"), 7)),
+            None => cells.extend(std::iter::repeat_n(Cell::from("-"), 8)),
         }
         cells.push(row.node_name.as_deref().unwrap_or("").into());
         table.row(cells);
@@ -220,7 +231,7 @@ fn result(row: &DynoResult) -> Cell {
     Cell::toned(text, tone)
 }
 
-fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 7] {
+fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 8] {
     let own = numbers.own;
     let dynos = run.plan.dyno_type(&row.dyno.dyno_type);
     // The window that it ran: until its end, but no longer than the plan's.
@@ -248,6 +259,7 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
             .map_or_else(|| "-".to_owned(), |p99| printable::quantile(p99, digits))
             .into(),
         cpu.into(),
+        load_threads(&own).into(),
         printable::bytes(own.memory_bytes).into(),
         format!("{} ms", mean_and_maximum(own.loop_lag)).into(),
         number::percent(own.throttled_per_mille).into(),
@@ -258,6 +270,16 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
     ]
 }
 
+/// How many there are, and how busy the busiest was, where that was measured: one that never waits
+/// is the dyno's limit, whatever CPU is left.
+fn load_threads(own: &OwnVitals) -> String {
+    match (own.load_threads, own.load_thread_busy_per_mille) {
+        (0, _) => "-".to_owned(),
+        (threads, 0) => threads.to_string(),
+        (threads, busy) => format!("{threads}, {} busy", number::percent(busy)),
+    }
+}
+
 /// How much later than the first dyno this one started.
 fn start_offset(microseconds: i64) -> String {
     let size = number::milliseconds(microseconds.unsigned_abs(), Precision::Exact);
@@ -265,7 +287,12 @@ fn start_offset(microseconds: i64) -> String {
     format!("{sign}{size} ms")
 }
 
-fn redis(vitals: &TargetVitals, plan: &Plan) -> String {
+/// What the target said of itself; None if it was never asked.
+pub(super) fn redis(judgement: &Judgement, plan: &Plan) -> Option<String> {
+    let vitals = judgement
+        .target
+        .as_ref()
+        .filter(|vitals| vitals.samples > 0)?;
     let growth = vitals
         .memory_at_end_bytes
         .abs_diff(vitals.memory_at_start_bytes);
@@ -275,13 +302,13 @@ fn redis(vitals: &TargetVitals, plan: &Plan) -> String {
         '+'
     };
     let memory = format!("{sign}{}", printable::bytes(growth));
-    format!(
+    Some(format!(
         "core {}, memory {memory}{}, evicted {}, rejected {}",
         number::percent(vitals.main_thread_per_mille),
         full_after(vitals, plan),
         number::count(vitals.evicted_keys),
         number::count(vitals.rejected_connections),
-    )
+    ))
 }
 
 /// When the memory would be full if it went on like this.

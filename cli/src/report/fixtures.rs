@@ -1,5 +1,6 @@
 //! Runs that are made up for the tests; their numbers obey the laws of the books.
 
+use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Judgement, Quantile, ReportState,
     ThresholdResult, Totals, TypeResult,
@@ -7,17 +8,18 @@ use redyno_contract::judgement::{
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{
-    Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
-    OnDynoFailure, PLAN_VERSION, Percentile, Prefill, QueueOrder, RunIdentity, TargetKind,
-    TargetPlan, ThresholdPlan, TlsVerification, Workload,
+    self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Fetch, Keyspace, Latency,
+    LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Percentile,
+    Prefill, QueueOrder, RunIdentity, TargetKind, TargetPlan, ThresholdPlan, TlsVerification,
+    Workload,
 };
 use redyno_contract::report::{
     Books, BusyWorker, End, Ending, OwnVitals, StepTimes, TargetVitals, Times,
 };
 use redyno_contract::schedule::Rate;
+use redyno_contract::timeline::Timeline;
 use redyno_contract::{Bottleneck, Plan, Reason};
 
-use super::timeline::Piece;
 use super::*;
 
 pub(crate) const UID: &str = "7f3c0a11-9d2e-4c58-8a51-0d6f2b1e9c44";
@@ -36,6 +38,7 @@ pub(crate) fn plan(quantity: u32) -> Plan {
             kind: TargetKind::Managed,
             tls: TlsVerification::VerifyFull,
             connections: quantity * 64 + 2,
+            flush_hosts: Vec::new(),
         },
         duration_seconds: 240,
         warmup_seconds: 5,
@@ -76,6 +79,59 @@ pub(crate) fn plan(quantity: u32) -> Plan {
         }],
         linger_seconds: 0,
     }
+}
+
+/// Nine GETs to one SET, with everything that is not a default.
+pub(crate) fn plan_of_commands() -> Plan {
+    let mut plan = plan(1);
+    let command = |name: &str, weight, command: &[&str]| MixedCommand {
+        name: name.to_owned(),
+        weight,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    let dynos = &mut plan.formation[0];
+    dynos.arrivals = Arrivals::Poisson;
+    dynos.assignment = Assignment::RoundRobin;
+    dynos.queue_order = QueueOrder::NewestFirst;
+    dynos.application_cpu_microseconds = 1_500;
+    dynos.workload = Workload::Commands(Commands {
+        keyspace: Keyspace {
+            keys: 100_000,
+            distribution: plan::Distribution::Zipf {
+                exponent_percent: 99,
+            },
+        },
+        value_bytes: 512,
+        prefill: Prefill::Full,
+        mix: vec![
+            command("get", 9, &["GET", "{key}"]),
+            command("set", 1, &["SET", "{key}", "{value}"]),
+        ],
+    });
+    plan
+}
+
+pub(crate) fn passed_with_commands() -> Judgement {
+    let mut judgement = passed(1);
+    let steps: Vec<StepTimes> = [
+        ("get", 216_031, 1_730, 9_100),
+        ("set", 23_969, 1_790, 12_630),
+    ]
+    .map(|(name, count, mean, max)| StepTimes {
+        step: Step::Command(name.to_owned()),
+        service: times(count, mean, max),
+    })
+    .into();
+    judgement.summary.steps.clone_from(&steps);
+    judgement.formation[0].totals.steps = steps;
+    if let Some(numbers) = &mut judgement.dynos[0].numbers {
+        numbers.own.bytes_out = 240_000 * 180;
+        numbers.own.bytes_in = 240_000 * 470;
+        for worker in &mut numbers.busiest {
+            worker.step_means_microseconds = vec![1_731, 1_812];
+        }
+    }
+    judgement
 }
 
 pub(crate) fn times(count: u64, mean: u64, max_microseconds: u64) -> Times {
@@ -290,7 +346,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             connections_max: 130,
             ..TargetVitals::default()
         }),
-        timeline: None,
+        timeline: Some(timeline()),
     }
 }
 
@@ -298,20 +354,25 @@ pub(crate) fn sizes() -> Vec<String> {
     vec!["performance-2xl (16 CPU, 126 GiB)".to_owned()]
 }
 
+/// A window of 24 slots, in the fourteenth of which Redis had a hiccup.
 pub(crate) fn timeline() -> Timeline {
+    fn slots<T>(of: impl Fn(u32) -> T) -> Vec<T> {
+        (0..24).map(of).collect()
+    }
     Timeline {
-        piece_seconds: 10,
-        digits: 2,
-        pieces: (0..24)
-            .map(|piece| Piece {
-                achieved_per_second: Some(2000.0),
-                response_p99_microseconds: Some(match piece {
-                    13 => 11_900,
-                    14 => 6_300,
-                    other => 4_100 + other,
-                }),
-            })
-            .collect(),
+        slot_seconds: 10,
+        completed: slots(|slot| match slot {
+            13 => 19_100,
+            14 => 20_900,
+            _ => 20_000,
+        }),
+        response_p99_microseconds: slots(|slot| match slot {
+            13 => 11_900,
+            14 => 6_300,
+            other => 4_100 + u64::from(other),
+        }),
+        peak_backlog: slots(|slot| if slot == 13 { 9 } else { slot % 3 }),
+        redis_main_thread_per_mille: slots(|slot| 405 + slot),
     }
 }
 
@@ -348,6 +409,14 @@ pub(crate) fn failed_by_backlog() -> Judgement {
         ),
     ];
     judgement.summary = totals(&judgement.dynos, 480_000);
+    judgement.timeline = Some(Timeline {
+        slot_seconds: 10,
+        completed: vec![20_000, 20_000, 2_000],
+        response_p99_microseconds: vec![4_800, 91_000, 1_204_000],
+        peak_backlog: vec![9, 41, 100],
+        // The dyno that samples Redis has not told.
+        redis_main_thread_per_mille: Vec::new(),
+    });
     let response = judgement.summary.response.as_mut().unwrap();
     response.p99 = Quantile::AtLeast(1_204_000);
     response.p999 = Quantile::Maximum(1_204_000);
@@ -361,4 +430,48 @@ pub(crate) fn failed_by_backlog() -> Judgement {
     judgement.thresholds[0].observed = "> 250 ms (counted)".to_owned();
     judgement.thresholds[0].over_count = Some(4_812);
     judgement
+}
+
+/// Whole distributions of the latencies of [`passed`], through the quantiles that it has.
+pub(crate) fn curves(scheduled: u64, completed: u64) -> Vec<Curve> {
+    [
+        (Latency::Response, [310, 903, 1_912, 4_812, 11_040, 31_249]),
+        (Latency::Service, [290, 804, 1_304, 2_430, 4_410, 12_630]),
+    ]
+    .into_iter()
+    .map(|(latency, values)| Curve {
+        dyno_type: None,
+        latency,
+        histogram: through(values, scheduled, completed),
+        scheduled,
+    })
+    .collect()
+}
+
+/// The quickest `completed` of so many values, the minimum, p50, p90, p99, p99.9 and the maximum of
+/// which are these.
+fn through(values: [u64; 6], scheduled: u64, completed: u64) -> Histogram {
+    // Positions of the quantiles, in decades of 1 / (1 - p).
+    let decades = [
+        0.0,
+        2_f64.log10(),
+        1.0,
+        2.0,
+        3.0,
+        (scheduled as f64).log10(),
+    ];
+    let mut histogram = Histogram::new(Digits::Two);
+    for rank in 0..completed {
+        let decade = -(1.0 - (rank as f64 / scheduled as f64)).log10();
+        let after = decades
+            .iter()
+            .position(|known| *known > decade)
+            .unwrap_or(decades.len() - 1)
+            .max(1);
+        let share = (decade - decades[after - 1]) / (decades[after] - decades[after - 1]);
+        let (low, high) = (values[after - 1] as f64, values[after] as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        histogram.record((low * (high / low).powf(share)) as u64);
+    }
+    histogram
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
+use redyno_contract::plan::Step;
 use redyno_contract::report::Times;
 
 use super::StepDistribution;
@@ -12,35 +13,65 @@ use super::table::{Align, Cell, Colours, Table};
 /// Marks a quantile of too few samples.
 const MAXIMUM: char = '*';
 
+/// What the mark means.
+pub(super) const TOO_FEW: &str = "* too few tasks for this percentile: the maximum";
+
 pub(super) fn print(
     judgement: &Judgement,
     steps: &[StepDistribution],
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if has_latencies(&judgement.summary) {
-        return one(None, &judgement.summary, steps, colours, out);
-    }
-    // Types with different workloads have no common distribution: one table each.
-    for row in &judgement.formation {
-        if has_latencies(&row.totals) {
-            one(Some(&row.dyno_type), &row.totals, &[], colours, out)?;
+    for latencies in tables(judgement, steps) {
+        let LatencyTable {
+            dyno_type: _,
+            table,
+            marked,
+        } = latencies;
+        writeln!(out)?;
+        table.print(out, colours)?;
+        if marked {
+            writeln!(out, "{TOO_FEW}")?;
         }
     }
     Ok(())
+}
+
+/// The latencies of one type of dyno, or of all together.
+pub(super) struct LatencyTable<'a> {
+    /// Which type; None for all of them.
+    pub(super) dyno_type: Option<&'a str>,
+    /// A row per latency and step.
+    pub(super) table: Table,
+    /// Whether [`TOO_FEW`] is to be said of it.
+    pub(super) marked: bool,
+}
+
+pub(super) fn tables<'a>(
+    judgement: &'a Judgement,
+    steps: &[StepDistribution],
+) -> Vec<LatencyTable<'a>> {
+    if has_latencies(&judgement.summary) {
+        return vec![one(None, &judgement.summary, steps)];
+    }
+    // Types with different workloads have no common distribution: one table each.
+    judgement
+        .formation
+        .iter()
+        .filter(|row| has_latencies(&row.totals))
+        .map(|row| one(Some(&row.dyno_type), &row.totals, &[]))
+        .collect()
 }
 
 fn has_latencies(totals: &Totals) -> bool {
     totals.response.is_some() || totals.wait.is_some() || totals.service.is_some()
 }
 
-fn one(
-    dyno_type: Option<&str>,
+fn one<'a>(
+    dyno_type: Option<&'a str>,
     totals: &Totals,
     steps: &[StepDistribution],
-    colours: Colours,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+) -> LatencyTable<'a> {
     let title = match dyno_type {
         Some(dyno_type) => format!("LATENCY ms, {dyno_type}"),
         None => "LATENCY ms".to_owned(),
@@ -98,17 +129,18 @@ fn one(
     for step in &totals.steps {
         let full = steps.iter().find(|full| full.step == step.step);
         let name = format!("    {}", step.step.as_str().to_lowercase());
-        row(&name, step.service, full.map(|full| &full.service), "");
+        // Every task has all steps of its workload, but only one command of a mix.
+        let note = match &step.step {
+            Step::Command(_) => format!("{} tasks", number::count(step.service.count)),
+            Step::Task | Step::Fetch | Step::Save | Step::Ping => String::new(),
+        };
+        row(&name, step.service, full.map(|full| &full.service), &note);
     }
-    writeln!(out)?;
-    table.print(out, colours)?;
-    if marked {
-        writeln!(
-            out,
-            "{MAXIMUM} too few tasks for this percentile: the maximum"
-        )?;
+    LatencyTable {
+        dyno_type,
+        table,
+        marked,
     }
-    Ok(())
 }
 
 fn cell(quantile: Quantile, digits: u8) -> String {

@@ -12,6 +12,43 @@ use super::table::{Align, Cell, Colours, Table, Tone};
 /// A generator that is no later than this is never late, in microseconds.
 const LEAST_LAG_LIMIT: u64 = 5_000;
 
+/// Less of the due tasks than this, in percent, were not the asked load.
+const LEAST_DELIVERED_PERCENT: u64 = 99;
+
+/// Dynos that began further apart than this did not make one load, in microseconds.
+const MOST_SKEW: u64 = 100_000;
+
+/// A limit, and what was seen of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LimitRow {
+    /// The threshold's name; `backlog` for that of a worker.
+    pub(super) name: String,
+    /// What is allowed.
+    pub(super) limit: String,
+    /// What was seen.
+    pub(super) observed: String,
+    /// How many were over the limit, and how many may be; for a backlog how many waited, and how
+    /// many may not. None where nothing is counted.
+    pub(super) used: Option<(u64, u64)>,
+    /// The counts, or where and when.
+    pub(super) remark: String,
+    /// What became of it.
+    pub(super) holding: Holding,
+}
+
+/// Something that the numbers' worth depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TrustItem {
+    /// What.
+    pub(super) name: &'static str,
+    /// What was seen.
+    pub(super) observed: String,
+    /// What is needed, with its unit apart.
+    pub(super) needed: Option<(String, &'static str)>,
+    /// Whether it was; None if it explains, and decides nothing.
+    pub(super) holding: Option<Holding>,
+}
+
 pub(super) fn print(
     plan: &Plan,
     judgement: &Judgement,
@@ -25,32 +62,72 @@ pub(super) fn print(
         ("OVER / ALLOWED", Align::Left),
         ("RESULT", Align::Left),
     ]);
-    for threshold in &judgement.thresholds {
-        let counts = match (threshold.over_count, threshold.allowed_count) {
-            (Some(over), Some(allowed)) => {
-                format!("{} / {}", number::count(over), number::count(allowed))
-            }
-            (Some(_) | None, Some(_) | None) => String::new(),
-        };
+    for row in rows(plan, judgement) {
+        let LimitRow {
+            name,
+            limit,
+            observed,
+            used: _,
+            remark,
+            holding,
+        } = row;
         table.row(vec![
-            threshold.name.as_str().into(),
-            threshold.limit.as_str().into(),
-            threshold.observed.as_str().into(),
-            counts.into(),
-            result(threshold.holding),
+            name.into(),
+            limit.into(),
+            observed.into(),
+            remark.into(),
+            result(holding),
         ]);
     }
-    backlog_rows(plan, judgement, &mut table);
     table.print(out, colours)?;
+    let trust: Vec<String> = trust(judgement)
+        .into_iter()
+        .map(|item| {
+            let TrustItem {
+                name,
+                observed,
+                needed,
+                holding: _,
+            } = item;
+            match needed {
+                Some((needed, _)) => format!("{name} {observed} ({needed})"),
+                None => format!("{name} {observed}"),
+            }
+        })
+        .collect();
     writeln!(
         out,
         "{}  {}",
         colours.paint(Some(Tone::Heading), "TRUST"),
-        trust(judgement)
+        trust.join("  ")
     )
 }
 
-fn result(holding: Holding) -> Cell {
+/// Every limit of the run: its thresholds, then one row per backlog limit.
+pub(super) fn rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
+    let mut rows: Vec<LimitRow> = judgement
+        .thresholds
+        .iter()
+        .map(|threshold| {
+            let used = threshold.over_count.zip(threshold.allowed_count);
+            LimitRow {
+                name: threshold.name.clone(),
+                limit: threshold.limit.clone(),
+                observed: threshold.observed.clone(),
+                used,
+                remark: used.map_or_else(String::new, |(over, allowed)| {
+                    format!("{} / {}", number::count(over), number::count(allowed))
+                }),
+                holding: threshold.holding,
+            }
+        })
+        .collect();
+    rows.extend(backlog_rows(plan, judgement));
+    rows
+}
+
+/// How what became of a limit is said.
+pub(super) fn result(holding: Holding) -> Cell {
     match holding {
         Holding::Held => Cell::toned("held", Tone::Good),
         Holding::Breached => Cell::toned("BREACHED", Tone::Bad),
@@ -59,14 +136,14 @@ fn result(holding: Holding) -> Cell {
 }
 
 /// One row per backlog limit: types that share one share the row.
-fn backlog_rows(plan: &Plan, judgement: &Judgement, table: &mut Table) {
+fn backlog_rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
     let mut limits: Vec<u32> = Vec::new();
     for dynos in &plan.formation {
         if !limits.contains(&dynos.max_worker_backlog) {
             limits.push(dynos.max_worker_backlog);
         }
     }
-    for limit in limits {
+    let row = |limit: u32| {
         let highest = judgement
             .dynos
             .iter()
@@ -86,25 +163,29 @@ fn backlog_rows(plan: &Plan, judgement: &Judgement, table: &mut Table) {
                     _ => Some((backlog, row)),
                 },
             );
-        let mut row = vec![
-            "backlog".into(),
-            format!("{} waiting", number::count(u64::from(limit))).into(),
-        ];
-        if let Some((backlog, dyno)) = highest {
-            row.push(number::count(u64::from(backlog)).into());
-            row.push(where_and_when(dyno, backlog).into());
-            row.push(result(if backlog >= limit {
-                Holding::Breached
-            } else {
-                Holding::Held
-            }));
-        } else {
-            row.push("-".into());
-            row.push("".into());
-            row.push(result(Holding::Unknown));
+        let (observed, used, remark, holding) = match highest {
+            Some((backlog, dyno)) => (
+                number::count(u64::from(backlog)),
+                Some((u64::from(backlog), u64::from(limit))),
+                where_and_when(dyno, backlog),
+                if backlog >= limit {
+                    Holding::Breached
+                } else {
+                    Holding::Held
+                },
+            ),
+            None => ("-".to_owned(), None, String::new(), Holding::Unknown),
+        };
+        LimitRow {
+            name: "backlog".to_owned(),
+            limit: format!("{} waiting", number::count(u64::from(limit))),
+            observed,
+            used,
+            remark,
+            holding,
         }
-        table.row(row);
-    }
+    };
+    limits.into_iter().map(row).collect()
 }
 
 fn where_and_when(row: &DynoResult, backlog: u32) -> String {
@@ -124,7 +205,8 @@ fn where_and_when(row: &DynoResult, backlog: u32) -> String {
     }
 }
 
-fn trust(judgement: &Judgement) -> String {
+/// What the numbers' worth depends on.
+pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
     let books = judgement.summary.books;
     let numbers = || {
         judgement
@@ -151,18 +233,59 @@ fn trust(judgement: &Judgement) -> String {
             |value| format!("{} ms", number::milliseconds(value, precision)),
         )
     };
-    format!(
-        "delivered {} (>= 99)  lag p99 {} (<= {})  skew {} (<= 100)  throttled {}  reports {complete}/{}",
-        number::share(books.delivered, books.scheduled),
-        milliseconds(lag.map(|(lag, _)| lag), Precision::Digits(2)),
-        number::milliseconds(
-            lag.map_or(LEAST_LAG_LIMIT, |(_, limit)| limit),
-            Precision::Digits(2)
-        ),
-        milliseconds(judgement.start_skew_microseconds, Precision::Exact),
-        throttled.map_or_else(|| "-".to_owned(), number::percent),
-        judgement.dynos.len(),
-    )
+    let is_delivered = |row: &DynoNumbers| {
+        let needed = u128::from(row.books.scheduled) * u128::from(LEAST_DELIVERED_PERCENT);
+        u128::from(row.books.delivered) * 100 >= needed
+    };
+    let lag_needed = number::milliseconds(
+        lag.map_or(LEAST_LAG_LIMIT, |(_, limit)| limit),
+        Precision::Digits(2),
+    );
+    vec![
+        TrustItem {
+            name: "delivered",
+            observed: number::share(books.delivered, books.scheduled),
+            needed: Some((format!(">= {LEAST_DELIVERED_PERCENT}"), "%")),
+            holding: Some(known(numbers().next().map(|_| numbers().all(is_delivered)))),
+        },
+        TrustItem {
+            name: "lag p99",
+            observed: milliseconds(lag.map(|(lag, _)| lag), Precision::Digits(2)),
+            needed: Some((format!("<= {lag_needed}"), "ms")),
+            holding: Some(known(lag.map(|(lag, limit)| lag <= limit))),
+        },
+        TrustItem {
+            name: "skew",
+            observed: milliseconds(judgement.start_skew_microseconds, Precision::Exact),
+            needed: Some((format!("<= {}", MOST_SKEW / 1000), "ms")),
+            holding: Some(known(
+                judgement
+                    .start_skew_microseconds
+                    .map(|skew| skew <= MOST_SKEW),
+            )),
+        },
+        TrustItem {
+            name: "throttled",
+            observed: throttled.map_or_else(|| "-".to_owned(), number::percent),
+            needed: None,
+            // The size is under test.
+            holding: None,
+        },
+        TrustItem {
+            name: "reports",
+            observed: format!("{complete}/{}", judgement.dynos.len()),
+            needed: None,
+            holding: Some(known(Some(complete == judgement.dynos.len()))),
+        },
+    ]
+}
+
+const fn known(holds: Option<bool>) -> Holding {
+    match holds {
+        Some(true) => Holding::Held,
+        Some(false) => Holding::Breached,
+        None => Holding::Unknown,
+    }
 }
 
 /// 5 ms, or a tenth of the dyno's response p99 if that is more.

@@ -5,6 +5,8 @@
 
 mod asked;
 mod dynos;
+pub mod html;
+pub mod junit;
 mod latency;
 mod limits;
 pub(crate) mod number;
@@ -19,18 +21,20 @@ mod tests;
 
 use std::io::{self, Write};
 
+use redyno_contract::Histogram;
 use redyno_contract::Verdict;
 use redyno_contract::judgement::{Distribution, Judgement};
 use redyno_contract::message::TargetFound;
-use redyno_contract::plan::{Plan, Step};
+use redyno_contract::plan::{Latency, Plan, Step};
 
 pub use self::table::Colours;
 use self::table::Tone;
-pub use self::timeline::{Piece, Timeline};
 
 /// What is printed.
 #[derive(Clone, Debug)]
 pub struct TerminalReport<'a> {
+    /// The LoadTest's namespace; `local` without a cluster.
+    pub namespace: &'a str,
     /// The LoadTest's name.
     pub name: &'a str,
     /// redyno's version.
@@ -60,8 +64,8 @@ pub struct PlannedRun<'a> {
     pub judgement: Option<&'a Judgement>,
     /// Distributions of the steps, where full precision is at hand.
     pub steps: &'a [StepDistribution],
-    /// The course of the run, where its progress was followed.
-    pub timeline: Option<&'a Timeline>,
+    /// Whole distributions of the latencies that the evidence has percentiles of.
+    pub curves: &'a [Curve],
     /// What was removed from the target afterwards.
     pub cleanup: Option<&'a str>,
 }
@@ -84,12 +88,26 @@ pub struct StepDistribution {
     pub service: Distribution,
 }
 
+/// The whole distribution of a latency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Over the dynos of this type; None over all of them.
+    pub dyno_type: Option<String>,
+    /// Which latency.
+    pub latency: Latency,
+    /// Of the tasks that have it.
+    pub histogram: Histogram,
+    /// All tasks: those that never ended are behind those that did.
+    pub scheduled: u64,
+}
+
 /// Prints the report.
 ///
 /// # Errors
 /// Only those of `out`.
 pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write) -> io::Result<()> {
     let TerminalReport {
+        namespace: _,
         name,
         version,
         uid,
@@ -134,8 +152,8 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
         latency::print(judgement, run.steps, colours, out)?;
-        if let Some(timeline) = run.timeline {
-            timeline::print(timeline, run.plan, colours, out)?;
+        if let Some(timeline) = &judgement.timeline {
+            timeline::print(timeline, judgement, run.plan, colours, out)?;
         }
     }
     dynos::print(run, judgement, colours, out)

@@ -70,6 +70,14 @@ impl Cell {
             tone: Some(tone),
         }
     }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) const fn tone(&self) -> Option<Tone> {
+        self.tone
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {
@@ -102,6 +110,19 @@ impl Table {
             heading,
             rows: Vec::new(),
         }
+    }
+
+    /// The columns: their headings and how they are aligned.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, Align)> {
+        self.heading
+            .iter()
+            .map(|cell| cell.text.as_str())
+            .zip(self.columns.iter().copied())
+    }
+
+    /// The rows.
+    pub(crate) fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
     }
 
     /// Adds a row.

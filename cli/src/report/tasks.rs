@@ -16,10 +16,15 @@ pub(super) fn print(
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    table(judgement).print(out, colours)
+}
+
+/// The books of every dyno and of all.
+pub(super) fn table(judgement: &Judgement) -> Table {
     if judgement.dynos.len() > MOST_COLUMNS {
-        rows(judgement).print(out, colours)
+        rows(judgement)
     } else {
-        columns(judgement).print(out, colours)
+        columns(judgement)
     }
 }
 

@@ -4,9 +4,12 @@ use redyno_contract::Reason;
 use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
-use redyno_contract::plan::DynoName;
+use redyno_contract::plan::{DynoName, Workload};
 
-use super::fixtures::{UID, distribution, failed_by_backlog, passed, plan, sizes, timeline, times};
+use super::fixtures::{
+    UID, distribution, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands,
+    sizes, times,
+};
 use super::*;
 
 fn printed(report: &TerminalReport<'_>) -> String {
@@ -17,6 +20,7 @@ fn printed(report: &TerminalReport<'_>) -> String {
 
 fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> TerminalReport<'a> {
     TerminalReport {
+        namespace: "default",
         name: "vertical-up-6",
         version: "0.1.0",
         uid: UID,
@@ -29,7 +33,7 @@ fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> Term
             found: None,
             judgement: Some(judgement),
             steps: &[],
-            timeline: None,
+            curves: &[],
             cleanup: None,
         }),
     }
@@ -37,7 +41,7 @@ fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> Term
 
 #[test]
 fn passed_with_full_precision_and_a_timeline() {
-    let (judgement, plan, sizes, timeline) = (passed(2), plan(2), sizes(), timeline());
+    let (judgement, plan, sizes) = (passed(2), plan(2), sizes());
     let steps = [
         (Step::Fetch, [412, 703, 1_300, 2_410]),
         (Step::Save, [301, 502, 904, 1_700]),
@@ -49,7 +53,6 @@ fn passed_with_full_precision_and_a_timeline() {
     let mut report = of(&judgement, &plan, &sizes);
     if let Some(run) = &mut report.run {
         run.steps = &steps;
-        run.timeline = Some(&timeline);
     }
     insta::assert_snapshot!(printed(&report));
 }
@@ -64,6 +67,7 @@ fn failed_by_backlog_names_the_worker_and_the_time() {
 #[test]
 fn errored_before_any_plan() {
     let report = TerminalReport {
+        namespace: "default",
         name: "vertical-up-6",
         version: "0.1.0",
         uid: UID,
@@ -171,6 +175,32 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     }
     let sizes = [sizes(), sizes()].concat();
     insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+}
+
+#[test]
+fn commands_have_a_row_each_and_say_how_they_arrive() {
+    let (plan, judgement, sizes) = (plan_of_commands(), passed_with_commands(), sizes());
+    let text = printed(&of(&judgement, &plan, &sizes));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_long_mix_is_counted() {
+    let mut plan = plan_of_commands();
+    let Workload::Commands(commands) = &mut plan.formation[0].workload else {
+        panic!("{plan:?}")
+    };
+    for number in 3..=16 {
+        let mut entry = commands.mix[1].clone();
+        entry.name = format!("set-{number}");
+        commands.mix.push(entry);
+    }
+    let (judgement, sizes) = (passed_with_commands(), sizes());
+    let text = printed(&of(&judgement, &plan, &sizes));
+    assert!(
+        text.contains("commands 38 % get, 4 % set, 4 % set-3, 4 % set-4, 4 % set-5, 11 more on"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,105 +1,234 @@
-//! The course of the run in two lines, from the progress that was followed while it ran.
+//! The course of the run, a row for each question, from what the dynos' reports tell of it.
 
 use std::io::{self, Write};
 
+use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::Plan;
+use redyno_contract::timeline::Timeline;
 
 use super::number::{self, Precision};
 use super::table::{Colours, Tone};
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The measured window in equal pieces.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timeline {
-    /// Length of a piece in seconds.
-    pub piece_seconds: u32,
-    /// Significant digits of the percentiles.
-    pub digits: u8,
-    /// The pieces, from t0.
-    pub pieces: Vec<Piece>,
-}
+/// Width of the rows' names.
+const NAMES: usize = 21;
 
-/// One piece of the window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Piece {
-    /// Tasks that ended without error, per second; None if a dyno's progress is missing.
-    pub achieved_per_second: Option<f64>,
-    /// Response p99 of the tasks that ended in it, in microseconds; None if none did.
-    pub response_p99_microseconds: Option<u64>,
-}
+/// Significant digits of the percentiles of a slot: a dyno counts them at two.
+const DIGITS: u8 = 2;
+
+/// A slot that ran for less than this has no rate: dynos look once a second.
+const SHORTEST_MILLISECONDS: u64 = 1000;
 
 pub(super) fn print(
     timeline: &Timeline,
+    judgement: &Judgement,
     plan: &Plan,
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let pieces = &timeline.pieces;
-    if pieces.len() < 2 {
+    let slots = Slots::of(timeline, judgement, plan);
+    if slots.count < 2 {
         return Ok(());
     }
-    let begin = plan.warmup_seconds;
-    let at = |piece: usize| {
-        u64::from(begin)
-            + u64::try_from(piece)
-                .unwrap_or(u64::MAX)
-                .saturating_mul(u64::from(timeline.piece_seconds))
-    };
-    let (first, last) = (format!("{begin} s"), format!("{} s", at(pieces.len())));
-    let blanks = pieces.len().saturating_sub(first.len() + last.len()).max(1);
-    let title = format!("TIMELINE  {} s each", timeline.piece_seconds);
+    let (first, last) = (
+        format!("{} s", slots.begin(0)),
+        format!("{} s", slots.begin(slots.count)),
+    );
+    let blanks = slots.count.saturating_sub(first.len() + last.len()).max(1);
+    let title = format!("TIMELINE  {} s each", timeline.slot_seconds);
     writeln!(out)?;
     writeln!(
         out,
         "{}{}{first}{}{last}",
         colours.paint(Some(Tone::Heading), &title),
-        " ".repeat(21_usize.saturating_sub(title.len())),
+        " ".repeat(NAMES.saturating_sub(title.len())),
         " ".repeat(blanks),
     )?;
-    let achieved: Vec<Option<f64>> = pieces
+    // Percentiles do not add up over dynos.
+    let told = judgement
+        .dynos
         .iter()
-        .map(|piece| piece.achieved_per_second)
-        .collect();
-    let p99: Vec<Option<f64>> = pieces
-        .iter()
-        .map(|piece| piece.response_p99_microseconds.map(|value| value as f64))
-        .collect();
-    if let Some((lowest, highest)) = extremes(&achieved) {
-        // A line that never leaves one percent of its maximum is flat to the eye.
-        let remark = if lowest.1 >= highest.1 * 0.99 {
-            format!("{} throughout", number::rate(highest.1))
-        } else {
-            format!(
-                "{} ({} s) .. {}",
-                number::rate(lowest.1),
-                at(lowest.0),
-                number::rate(highest.1)
-            )
-        };
-        writeln!(
-            out,
-            "achieved /s          {}   {remark}",
-            blocks(&achieved, highest.1)
-        )?;
-    }
-    if let Some((lowest, highest)) = extremes(&p99) {
-        let show = |piece: usize| {
-            number::milliseconds(
-                pieces[piece].response_p99_microseconds.unwrap_or(0),
-                Precision::Digits(timeline.digits),
-            )
-        };
-        writeln!(
-            out,
-            "response p99 ms      {}   {} .. {} ({} s)",
-            blocks(&p99, highest.1),
-            show(lowest.0),
-            show(highest.0),
-            at(highest.0),
-        )?;
+        .filter(|row| row.numbers.is_some())
+        .count();
+    let slowest = if told > 1 { ", the slowest dyno's" } else { "" };
+    let of_all = if told < judgement.dynos.len() {
+        format!(", told by {told} of {} dynos", judgement.dynos.len())
+    } else {
+        String::new()
+    };
+    for row in [
+        Row {
+            name: "achieved /s",
+            telling: Extreme::Lowest,
+            values: slots.achieved(timeline),
+            show: number::rate,
+            remark: &of_all,
+        },
+        Row {
+            name: "response p99 ms",
+            telling: Extreme::Highest,
+            values: slots.known(&timeline.response_p99_microseconds, |value| {
+                (value > 0).then_some(value as f64)
+            }),
+            show: |microseconds| {
+                number::milliseconds(whole(microseconds), Precision::Digits(DIGITS))
+            },
+            remark: slowest,
+        },
+        Row {
+            name: "peak backlog",
+            telling: Extreme::Highest,
+            values: slots.known(&timeline.peak_backlog, |value| Some(f64::from(value))),
+            show: |tasks| number::count(whole(tasks)),
+            remark: "",
+        },
+        Row {
+            name: "Redis core %",
+            telling: Extreme::Highest,
+            values: slots.known(&timeline.redis_main_thread_per_mille, |value| {
+                Some(f64::from(value))
+            }),
+            show: |per_mille| number::count(whole(per_mille / 10.0)),
+            remark: "",
+        },
+    ] {
+        row.print(&slots, out)?;
     }
     Ok(())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "was a whole number that is not negative, or is rounded to one"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+/// The slots that were begun.
+pub(super) struct Slots {
+    warmup_seconds: u64,
+    seconds: u64,
+    /// How many.
+    pub(super) count: usize,
+    /// The part of the window that was run.
+    measured_milliseconds: u64,
+}
+
+impl Slots {
+    pub(super) fn of(timeline: &Timeline, judgement: &Judgement, plan: &Plan) -> Self {
+        let warmup = u64::from(plan.warmup_seconds) * 1000;
+        let window = u64::from(plan.duration_seconds) * 1000;
+        let measured_milliseconds = judgement
+            .dynos
+            .iter()
+            .filter_map(|row| row.end.as_ref())
+            .map(|end| end.after_milliseconds.saturating_sub(warmup).min(window))
+            .max()
+            .unwrap_or(window);
+        let seconds = u64::from(timeline.slot_seconds).max(1);
+        let begun = measured_milliseconds.div_ceil(seconds * 1000);
+        let known = timeline
+            .completed
+            .len()
+            .max(timeline.redis_main_thread_per_mille.len());
+        Self {
+            warmup_seconds: u64::from(plan.warmup_seconds),
+            seconds,
+            count: usize::try_from(begun).unwrap_or(known).min(known),
+            measured_milliseconds,
+        }
+    }
+
+    /// When a slot begins, in seconds since the common start.
+    pub(super) fn begin(&self, slot: usize) -> u64 {
+        let slot = u64::try_from(slot).unwrap_or(u64::MAX);
+        self.warmup_seconds
+            .saturating_add(slot.saturating_mul(self.seconds))
+    }
+
+    /// A value for each slot, where it is known.
+    pub(super) fn known<T: Copy>(
+        &self,
+        values: &[T],
+        value: impl Fn(T) -> Option<f64>,
+    ) -> Vec<Option<f64>> {
+        let slots = values.iter().take(self.count);
+        slots.map(|slot| value(*slot)).collect()
+    }
+
+    /// Tasks that ended in time, per second of each slot.
+    pub(super) fn achieved(&self, timeline: &Timeline) -> Vec<Option<f64>> {
+        let begins = (0_u64..).map(|slot| slot * self.seconds * 1000);
+        let slots = timeline.completed.iter().take(self.count);
+        slots
+            .zip(begins)
+            .map(|(completed, begin)| {
+                let length = self
+                    .measured_milliseconds
+                    .saturating_sub(begin)
+                    .min(self.seconds * 1000);
+                (length >= SHORTEST_MILLISECONDS)
+                    .then(|| *completed as f64 * 1000.0 / length as f64)
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extreme {
+    Lowest,
+    Highest,
+}
+
+/// One row.
+struct Row<'a> {
+    name: &'static str,
+    /// The extreme of which it is told when it was.
+    telling: Extreme,
+    values: Vec<Option<f64>>,
+    show: fn(f64) -> String,
+    remark: &'a str,
+}
+
+impl Row<'_> {
+    /// Nothing where nothing is known.
+    fn print(self, slots: &Slots, out: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            name,
+            telling,
+            values,
+            show,
+            remark,
+        } = self;
+        let Some((lowest, highest)) = extremes(&values) else {
+            return Ok(());
+        };
+        // A line that never leaves one percent of its maximum is flat to the eye.
+        let range = if lowest.1 >= highest.1 * 0.99 {
+            format!("{} throughout", show(highest.1))
+        } else {
+            let shown = |(slot, value): (usize, f64), of| {
+                if of == telling {
+                    format!("{} ({} s)", show(value), slots.begin(slot))
+                } else {
+                    show(value)
+                }
+            };
+            format!(
+                "{} .. {}",
+                shown(lowest, Extreme::Lowest),
+                shown(highest, Extreme::Highest)
+            )
+        };
+        writeln!(
+            out,
+            "{name:NAMES$}{}   {range}{remark}",
+            blocks(&values, highest.1)
+        )
+    }
 }
 
 /// Position and value of the lowest and the highest, the first of equals; None if there is none.

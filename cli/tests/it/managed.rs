@@ -115,6 +115,72 @@ fn without_a_redis_server_it_says_what_to_install() {
     redyno.expect_nothing_left();
 }
 
+/// Whatever becomes of a run, it is a page and a test suite.
+#[test]
+fn a_run_that_cannot_begin_is_reported_in_every_format() {
+    let redyno = Redyno::new();
+    let file = redyno.file(&load_test(MANAGED, 3, EASY));
+    for (format, words) in [
+        (
+            "html",
+            [
+                "<title>small Errored - redyno</title>",
+                "install redis-server",
+            ],
+        ),
+        ("junit", ["errors=\"1\"", "<error type=\"Errored\""]),
+    ] {
+        let ended = Ended::of(
+            redyno
+                .command()
+                .args(["run", "-o", format])
+                .arg(&file)
+                .env("PATH", "/nowhere")
+                .output()
+                .unwrap(),
+        )
+        .expect(2);
+        for words in words {
+            assert!(
+                ended.out.contains(words),
+                "{words:?} is not in\n{}",
+                ended.out
+            );
+        }
+    }
+    redyno.expect_nothing_left();
+}
+
+#[test]
+fn a_run_is_a_test_suite() {
+    let redyno = Redyno::new();
+    let file = redyno.file(&load_test(MANAGED, 2, EASY));
+    let ended = on_a_quiet_machine(0, || {
+        redyno
+            .command()
+            .args(["run", "-o", "junit"])
+            .arg(&file)
+            .output()
+            .unwrap()
+    });
+    for words in [
+        "<testsuites name=\"redyno\"",
+        "<testsuite name=\"small\"",
+        "failures=\"0\" errors=\"0\"",
+        "<property name=\"verdict\" value=\"Passed\"/>",
+        "<testcase name=\"threshold errors\" classname=\"redyno.local.small\"",
+        "<testcase name=\"verdict\"",
+        "NOT SIMULATED",
+    ] {
+        assert!(
+            ended.out.contains(words),
+            "{words:?} is not in\n{}",
+            ended.out
+        );
+    }
+    redyno.expect_nothing_left();
+}
+
 #[test]
 fn a_changed_file_runs_as_changed() {
     let redyno = Redyno::new();

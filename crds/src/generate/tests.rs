@@ -229,7 +229,9 @@ fn no_field_of_the_spec_is_forgotten_by_the_rules_of_updates() {
 fn defaults_are_the_same_in_code_and_schema() {
     let spec: crate::LoadTestSpec = serde_json::from_value(json!({
         "target": {"managed": {"plan": "mini"}}, "durationSeconds": 1,
-        "formation": [{"type": "web", "workload": {"objectGraph": {}}}]
+        "formation": [{"type": "web", "workload": {
+            "objectGraph": {}, "commands": {"mix": [{"name": "ping", "command": ["PING"]}]}
+        }}]
     }))
     .unwrap();
     let value = serde_json::to_value(spec).unwrap();
@@ -250,9 +252,18 @@ fn defaults_are_the_same_in_code_and_schema() {
     );
     let dynos = &schema["properties"]["formation"]["items"];
     compare(&value["formation"][0], dynos);
-    compare(
-        &value["formation"][0]["workload"]["objectGraph"],
-        &dynos["properties"]["workload"]["properties"]["objectGraph"],
+    let (value, workload) = (
+        &value["formation"][0]["workload"],
+        &dynos["properties"]["workload"],
     );
-    assert_eq!(seen, 22);
+    compare(value, workload);
+    compare(
+        &value["objectGraph"],
+        &workload["properties"]["objectGraph"],
+    );
+    let (value, commands) = (&value["commands"], &workload["properties"]["commands"]);
+    compare(value, commands);
+    compare(&value["keyspace"], &commands["properties"]["keyspace"]);
+    compare(&value["mix"][0], &commands["properties"]["mix"]["items"]);
+    assert_eq!(seen, 29);
 }

@@ -65,10 +65,11 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
          spec.formation[0].tasksPerSec: not a field; did you mean tasksPerSecond?; \
          spec.durationSeconds: is missing"
     );
-    let yaml = MINIMAL.replace("objectGraph", "commands");
+    let yaml = MINIMAL.replace("objectGraph", "script");
     assert_eq!(
         error(&yaml),
-        "document 1: spec.formation[0].workload.commands: not a field; known fields: objectGraph"
+        "document 1: spec.formation[0].workload.script: not a field; known fields: \
+         applicationCpuMicroseconds, commands, objectGraph"
     );
 }
 

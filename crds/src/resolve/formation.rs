@@ -3,12 +3,9 @@
 use redyno_contract::plan::{self, DynoTypePlan};
 use redyno_contract::schedule::Rate;
 
-use super::{Problems, ResolvedDynos, scale};
+use super::{Problems, ResolvedDynos, scale, workload};
 use crate::catalogue::Catalogue;
-use crate::spec::{
-    Arrivals, Assignment, DynoResources, DynoType, Fetch, ObjectGraph, Prefill, QueueOrder,
-    Workload,
-};
+use crate::spec::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
 use crate::{printable, quantity};
 
 /// The formation, once for the plan and once for the pods.
@@ -95,7 +92,7 @@ fn one(
             "is missing: the load must be stated",
         );
     }
-    let workload = self::workload(field, workload, problems);
+    let workload = workload::resolve(&format!("{field}.workload"), workload, problems);
 
     let Unscaled {
         title,
@@ -105,7 +102,8 @@ fn one(
         process_limit: _,
         default_workers: _,
     } = unscaled?;
-    let (workers, rate, workload) = (workers?, rate?, workload?);
+    let (workers, rate) = (workers?, rate?);
+    let (workload, application_cpu_microseconds) = workload?;
     let resolved = ResolvedDynos {
         dyno_type: dyno_type.clone(),
         size_title: title,
@@ -124,16 +122,19 @@ fn one(
         rate,
         arrivals: match arrivals {
             Arrivals::Constant => plan::Arrivals::Constant,
+            Arrivals::Poisson => plan::Arrivals::Poisson,
         },
         assignment: match assignment {
             Assignment::Random => plan::Assignment::Random,
+            Assignment::RoundRobin => plan::Assignment::RoundRobin,
         },
         queue_order: match queue_order {
             QueueOrder::OldestFirst => plan::QueueOrder::OldestFirst,
+            QueueOrder::NewestFirst => plan::QueueOrder::NewestFirst,
         },
         max_worker_backlog,
         workload,
-        application_cpu_microseconds: 0,
+        application_cpu_microseconds,
         cpu_millis: Some(resolved.cpu_limit_millis),
         memory_bytes: Some(resolved.memory_bytes),
     };
@@ -229,34 +230,4 @@ fn workers(
         return None;
     }
     Some(workers)
-}
-
-fn workload(field: &str, workload: &Workload, problems: &mut Problems) -> Option<plan::Workload> {
-    let Workload { object_graph } = workload;
-    let Some(ObjectGraph {
-        max_flats,
-        item_payload_bytes,
-        fetch,
-        prefill,
-    }) = object_graph
-    else {
-        problems.add(
-            format!("{field}.workload"),
-            "is empty, must have objectGraph",
-        );
-        return None;
-    };
-    let field = format!("{field}.workload.objectGraph");
-    Some(plan::Workload::ObjectGraph(plan::ObjectGraph {
-        max_flats: problems.natural(&format!("{field}.maxFlats"), *max_flats),
-        item_payload_bytes: problems
-            .natural(&format!("{field}.itemPayloadBytes"), *item_payload_bytes),
-        fetch: match fetch {
-            Fetch::Lua => plan::Fetch::Lua,
-        },
-        prefill: match prefill {
-            Prefill::Full => plan::Prefill::Full,
-            Prefill::Empty => plan::Prefill::Empty,
-        },
-    }))
 }

@@ -4,6 +4,7 @@ mod formation;
 mod scale;
 mod target;
 mod thresholds;
+mod workload;
 
 use std::fmt;
 

@@ -22,6 +22,7 @@ pub(super) fn resolve(
                 // A managed Redis is spoken to in plain text, inside the pod network.
                 tls: TlsVerification::VerifyFull,
                 connections,
+                flush_hosts: Vec::new(),
             };
             Some((plan, Some(redis)))
         }
@@ -99,5 +100,7 @@ fn existing(existing: &ExistingTarget, connections: u32) -> TargetPlan {
             Tls::SkipVerification => TlsVerification::SkipVerification,
         },
         connections,
+        // Not for the spec to say: whoever carries the plan out adds those that may be flushed.
+        flush_hosts: Vec::new(),
     }
 }

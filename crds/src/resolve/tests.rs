@@ -112,6 +112,98 @@ fn thresholds() {
 }
 
 #[test]
+fn commands_with_their_defaults_and_in_full() {
+    let resolved = check(|spec| {
+        spec["formation"][0]["workload"] = json!({"commands": {
+            "mix": [{"name": "get", "command": ["GET", "{key}"]}]
+        }});
+        spec["formation"][0]["arrivals"] = json!("Poisson");
+        spec["formation"][0]["assignment"] = json!("RoundRobin");
+        spec["formation"][0]["queueOrder"] = json!("NewestFirst");
+    })
+    .unwrap();
+    let dynos = &resolved.plan.formation[0];
+    let get = plan::MixedCommand {
+        name: "get".to_owned(),
+        weight: 1,
+        command: vec!["GET".to_owned(), "{key}".to_owned()],
+    };
+    assert_eq!(
+        dynos.workload,
+        plan::Workload::Commands(plan::Commands {
+            keyspace: plan::Keyspace {
+                keys: 100_000,
+                distribution: plan::Distribution::Uniform,
+            },
+            value_bytes: 512,
+            prefill: plan::Prefill::Empty,
+            mix: vec![get.clone()],
+        })
+    );
+    assert_eq!(dynos.application_cpu_microseconds, 0);
+    assert_eq!(
+        (dynos.arrivals, dynos.assignment, dynos.queue_order),
+        (
+            plan::Arrivals::Poisson,
+            plan::Assignment::RoundRobin,
+            plan::QueueOrder::NewestFirst
+        )
+    );
+    let resolved = check(|spec| {
+        spec["formation"][0]["workload"] = json!({
+            "applicationCpuMicroseconds": 250,
+            "commands": {
+                "keyspace": {"keys": 10, "distribution": "Zipf"},
+                "valueBytes": 100,
+                "prefill": "Full",
+                "mix": [
+                    {"name": "get", "command": ["GET", "{key}"]},
+                    {"name": "set", "weight": 9, "command": ["SET", "{key}", "{value}"]}
+                ]
+            }
+        });
+        spec["thresholds"] = json!([{"name": "p", "step": "set",
+            "latency": {"of": "Service", "percentile": "99", "maxMicroseconds": 5000}}]);
+    })
+    .unwrap();
+    let dynos = &resolved.plan.formation[0];
+    assert_eq!(dynos.application_cpu_microseconds, 250);
+    let plan::Workload::Commands(commands) = &dynos.workload else {
+        panic!("{dynos:?}")
+    };
+    assert_eq!(
+        commands.keyspace,
+        plan::Keyspace {
+            keys: 10,
+            // YCSB's constant.
+            distribution: plan::Distribution::Zipf {
+                exponent_percent: 99
+            },
+        }
+    );
+    assert_eq!(
+        (commands.value_bytes, commands.prefill),
+        (100, plan::Prefill::Full)
+    );
+    assert_eq!((&commands.mix[0], commands.mix[1].weight), (&get, 9));
+    let Limit::Latency(limit) = &resolved.plan.thresholds[0].limit else {
+        panic!("{:?}", resolved.plan.thresholds)
+    };
+    assert_eq!(limit.step, plan::Step::Command("set".to_owned()));
+    let resolved = check(|spec| {
+        spec["formation"][0]["workload"]["objectGraph"]["fetch"] = json!("Hgetall");
+    })
+    .unwrap();
+    let plan::Workload::ObjectGraph(graph) = &resolved.plan.formation[0].workload else {
+        panic!("{:?}", resolved.plan)
+    };
+    assert_eq!(
+        (graph.fetch, graph.prefill),
+        (plan::Fetch::Hgetall, plan::Prefill::Full)
+    );
+}
+
+#[test]
 fn the_load_is_scaled_exactly() {
     let resolved = check(|spec| spec["loadPercent"] = 33.into()).unwrap();
     assert_eq!(resolved.plan.formation[0].rate, Rate::per_second(330));
@@ -215,7 +307,9 @@ fn what_cannot_be_is_named_with_what_could() {
             "target": {}, "durationSeconds": -1,
             "formation": [{"type": "web", "workload": {}, "quantity": -1}],
             "thresholds": [{"name": "p", "latency":
-                {"of": "Response", "percentile": "100", "maxMicroseconds": 1}}, {"name": "q"}]
+                {"of": "Response", "percentile": "100", "maxMicroseconds": 1}}, {"name": "q"},
+                {"name": "r", "step": "Some", "latency":
+                {"of": "Service", "percentile": "99", "maxMicroseconds": 1}}]
         });
     });
     for field in [
@@ -223,10 +317,11 @@ fn what_cannot_be_is_named_with_what_could() {
         "spec.durationSeconds: -1 ",
         "spec.formation[0]: exactly one of size and resources",
         "spec.formation[0].tasksPerSecond: ",
-        "spec.formation[0].workload: ",
+        "spec.formation[0].workload: exactly one of",
         "spec.formation[0].quantity: -1 ",
         "spec.thresholds[0].latency.percentile: \"100\" is not a percentile",
         "spec.thresholds[1]: exactly one of",
+        "spec.thresholds[2].step: \"Some\" is not a step",
     ] {
         assert!(all.contains(field), "{field} is not in {all}");
     }

@@ -3,7 +3,7 @@
 use redyno_contract::plan::{self, LatencyLimit, Limit, Percentile, ThresholdPlan};
 
 use super::Problems;
-use crate::spec::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Step, Threshold};
+use crate::spec::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Threshold};
 
 /// No task may fail, unless an errors threshold says how many may. Its name gets a number if a
 /// limit of another kind is called so.
@@ -52,7 +52,7 @@ fn one(field: &str, threshold: &Threshold, problems: &mut Problems) -> Option<Th
         rate,
     } = threshold;
     let limit = match (latency, errors, rate) {
-        (Some(latency), None, None) => self::latency(field, latency, *step, problems)?,
+        (Some(latency), None, None) => self::latency(field, latency, step.as_deref(), problems)?,
         (None, Some(ErrorsThreshold { max_per_million }), None) => Limit::Errors {
             max_per_million: problems
                 .natural(&format!("{field}.errors.maxPerMillion"), *max_per_million),
@@ -84,7 +84,7 @@ fn one(field: &str, threshold: &Threshold, problems: &mut Problems) -> Option<Th
 fn latency(
     field: &str,
     latency: &LatencyThreshold,
-    step: Option<Step>,
+    step: Option<&str>,
     problems: &mut Problems,
 ) -> Option<Limit> {
     let LatencyThreshold {
@@ -99,18 +99,20 @@ fn latency(
             return None;
         }
     };
+    let step = match step.map_or(Ok(plan::Step::Task), str::parse) {
+        Ok(step) => step,
+        Err(error) => {
+            problems.add(format!("{field}.step"), error.to_string());
+            return None;
+        }
+    };
     Some(Limit::Latency(LatencyLimit {
         of: match of {
             LatencyOf::Response => plan::Latency::Response,
             LatencyOf::Wait => plan::Latency::Wait,
             LatencyOf::Service => plan::Latency::Service,
         },
-        step: match step {
-            None | Some(Step::Task) => plan::Step::Task,
-            Some(Step::Fetch) => plan::Step::Fetch,
-            Some(Step::Save) => plan::Step::Save,
-            Some(Step::Ping) => plan::Step::Ping,
-        },
+        step,
         percentile,
         max_microseconds: problems.natural(
             &format!("{field}.latency.maxMicroseconds"),

@@ -46,16 +46,18 @@ pub struct DynoType {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub tasks_per_second: Option<i32>,
-    /// How arrivals are spaced. Constant: evenly, at exact due times. More values may join. Default
-    /// Constant.
+    /// How arrivals are spaced. Constant: evenly, at exact due times. Poisson: at random, by
+    /// exponential gaps drawn from the seed, as independent users arrive; the number of tasks is
+    /// the same. More values may join. Default Constant.
     #[serde(default = "Arrivals::default_value")]
     pub arrivals: Arrivals,
-    /// How a task finds its worker. Random: uniformly, drawn from the seed. More values may join.
-    /// Default Random.
+    /// How a task finds its worker. Random: uniformly, drawn from the seed.
+    /// RoundRobin: one worker after the other. More values may join. Default Random.
     #[serde(default = "Assignment::default_value")]
     pub assignment: Assignment,
-    /// Which waiting task a worker takes next. OldestFirst: first in, first out. More values may
-    /// join. Default OldestFirst.
+    /// Which waiting task a worker takes next. OldestFirst: first in, first out. NewestFirst: last
+    /// in, first out, which serves most tasks sooner and a few very late once there is a queue.
+    /// More values may join. Default OldestFirst.
     #[serde(default = "QueueOrder::default_value")]
     pub queue_order: QueueOrder,
     /// A task that arrives at a worker with this many tasks waiting, the running one excluded,
@@ -88,6 +90,8 @@ pub struct DynoResources {
 pub enum Arrivals {
     /// Evenly, at exact due times.
     Constant,
+    /// At random, by exponential gaps.
+    Poisson,
 }
 
 impl Arrivals {
@@ -101,6 +105,8 @@ impl Arrivals {
 pub enum Assignment {
     /// Uniformly at random, from the seed.
     Random,
+    /// One worker after the other.
+    RoundRobin,
 }
 
 impl Assignment {
@@ -114,6 +120,8 @@ impl Assignment {
 pub enum QueueOrder {
     /// First in, first out.
     OldestFirst,
+    /// Last in, first out.
+    NewestFirst,
 }
 
 impl QueueOrder {

@@ -16,6 +16,12 @@ pub(crate) const SIZE_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 /// A threshold.
 pub(crate) const THRESHOLD_NAME: &str = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
 
+/// A command of a mix.
+pub(crate) const COMMAND_NAME: &str = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
+
+/// The whole task, or one step of it.
+pub(crate) const STEP_NAME: &str = "^(Task|Fetch|Save|Ping|[a-z]([-a-z0-9]*[a-z0-9])?)$";
+
 /// A Secret: a DNS subdomain.
 pub(crate) const SECRET_NAME: &str =
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

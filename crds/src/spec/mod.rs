@@ -1,6 +1,7 @@
 //! The LoadTest's spec, a file per responsibility. The documentation of every field is what
 //! `kubectl explain` shows; bounds stand on the fields, rules across fields in [`crate::rules`].
 
+mod commands;
 mod formation;
 mod limits;
 mod placement;
@@ -9,14 +10,15 @@ mod target;
 mod threshold;
 mod workload;
 
+pub use commands::{Commands, Distribution, Keyspace, MixedCommand};
 pub use formation::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
 pub use placement::PodPlacement;
 pub use run::{DesiredState, OnDynoFailure, Retention};
 pub use target::{ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
-pub use threshold::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Step, Threshold};
+pub use threshold::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Threshold};
 pub use workload::{Fetch, ObjectGraph, Prefill, Workload};
 
 pub(crate) use limits::{
-    DYNOS_AT_MOST, LABEL_VALUE, RESERVED_TYPES, SECRET_NAME, SIZE_NAME, THRESHOLD_NAME, TYPE_NAME,
-    number, seed,
+    COMMAND_NAME, DYNOS_AT_MOST, LABEL_VALUE, RESERVED_TYPES, SECRET_NAME, SIZE_NAME, STEP_NAME,
+    THRESHOLD_NAME, TYPE_NAME, number, seed,
 };

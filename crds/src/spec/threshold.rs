@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{THRESHOLD_NAME, TYPE_NAME};
+use super::{STEP_NAME, THRESHOLD_NAME, TYPE_NAME};
 use crate::rules;
 
 /// One limit: exactly one of latency, errors and rate.
@@ -19,10 +19,13 @@ pub struct Threshold {
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15), regex(pattern = TYPE_NAME))]
     pub dyno_type: Option<String>,
-    /// Only this step of a task instead of the whole Task: Fetch, Save or Ping. Only for a latency,
-    /// and a step has Service time only. More values may join. Default: Task.
+    /// Only this step of a task instead of the whole Task: Fetch, Save or Ping of an objectGraph, or
+    /// the name of a command of a mix, such as get. It must be a step of a type that the threshold
+    /// applies to, is only for a latency, and has Service time only. More values may join. Default:
+    /// Task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<Step>,
+    #[schemars(length(min = 1, max = 20), regex(pattern = STEP_NAME))]
+    pub step: Option<String>,
     /// A limit on a percentile of a latency. It holds if at most floor((1 - p) N) of the N
     /// scheduled tasks took longer; failed tasks always count as longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,19 +36,6 @@ pub struct Threshold {
     /// A limit on the achieved rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateThreshold>,
-}
-
-/// The whole task or one step of it. More values may join.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Step {
-    /// The whole task.
-    Task,
-    /// Reading the building.
-    Fetch,
-    /// Writing it.
-    Save,
-    /// PING.
-    Ping,
 }
 
 /// A limit on a percentile of a latency. It holds if at most floor((1 - p) N) of the N scheduled

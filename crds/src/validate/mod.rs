@@ -12,8 +12,8 @@ use crate::invalid::Invalid;
 use crate::loadtest::{LoadTest, LoadTestSpec};
 use crate::rules::{self, CANCELLED_FOR_GOOD, MUTABLE, Rule, immutable_message};
 use crate::spec::{
-    DynoResources, DynoType, ExistingTarget, LatencyThreshold, PodPlacement, Target, Threshold,
-    Workload,
+    Commands, DynoResources, DynoType, ExistingTarget, Keyspace, LatencyThreshold, MixedCommand,
+    ObjectGraph, PodPlacement, Target, Threshold, Workload,
 };
 
 /// Everything that the API server would refuse on creation.
@@ -143,13 +143,7 @@ fn dyno_type_rules(field: &str, dynos: &DynoType, problems: &mut Vec<Invalid>) {
             problems,
         );
     }
-    let Workload { object_graph: _ } = workload;
-    apply(
-        &format!("{field}.workload"),
-        workload,
-        rules::WORKLOAD,
-        problems,
-    );
+    workload_rules(&format!("{field}.workload"), workload, problems);
     if let Some(pod) = pod {
         let PodPlacement {
             node_selector: _,
@@ -163,6 +157,56 @@ fn dyno_type_rules(field: &str, dynos: &DynoType, problems: &mut Vec<Invalid>) {
             annotations: _,
         } = pod;
         apply(&format!("{field}.pod"), pod, rules::PLACEMENT, problems);
+    }
+}
+
+fn workload_rules(field: &str, workload: &Workload, problems: &mut Vec<Invalid>) {
+    let Workload {
+        object_graph,
+        commands,
+        application_cpu_microseconds: _,
+    } = workload;
+    apply(field, workload, rules::WORKLOAD, problems);
+    if let Some(object_graph) = object_graph {
+        let ObjectGraph {
+            max_flats: _,
+            item_payload_bytes: _,
+            fetch: _,
+            prefill: _,
+        } = object_graph;
+    }
+    if let Some(commands) = commands {
+        let Commands {
+            keyspace,
+            value_bytes: _,
+            prefill: _,
+            mix,
+        } = commands;
+        let Keyspace {
+            keys: _,
+            distribution: _,
+            zipf_exponent_percent: _,
+        } = keyspace;
+        let field = format!("{field}.commands");
+        apply(
+            &format!("{field}.keyspace"),
+            keyspace,
+            rules::KEYSPACE,
+            problems,
+        );
+        for (position, entry) in mix.iter().enumerate() {
+            let MixedCommand {
+                name: _,
+                weight: _,
+                command: _,
+            } = entry;
+            apply(
+                &format!("{field}.mix[{position}]"),
+                entry,
+                rules::COMMAND,
+                problems,
+            );
+        }
     }
 }
 

@@ -61,6 +61,8 @@ fn every_rule_is_broken_by_a_case_and_held_by_another() {
     expected.extend(messages(rules::DYNO_TYPE));
     expected.extend(messages(rules::RESOURCES));
     expected.extend(messages(rules::WORKLOAD));
+    expected.extend(messages(rules::KEYSPACE));
+    expected.extend(messages(rules::COMMAND));
     expected.extend(messages(rules::PLACEMENT));
     expected.extend(messages(rules::THRESHOLD));
     expected.extend(messages(rules::LATENCY));

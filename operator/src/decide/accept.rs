@@ -50,6 +50,9 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
         (Ok(mut resolved), plan) => {
             if let Some(plan) = plan {
                 resolved.plan = plan;
+            } else {
+                let target = &mut resolved.plan.target;
+                target.flush_hosts = draft.settings.flush_hosts(target.kind).to_vec();
             }
             draft.condition(
                 ACCEPTED,

@@ -142,6 +142,7 @@ fn refuse(
         | Refusal::ClusterModeUnsupported
         | Refusal::TooFewConnections
         | Refusal::TooLittleMemory
+        | Refusal::FlushNotAllowed
         | Refusal::FlushOtherClients
         | Refusal::FlushForeignData
         | Refusal::InvalidUrl

@@ -71,6 +71,8 @@ pub enum Refusal {
     TooFewConnections,
     /// Prefill and warm-up do not fit into its memory.
     TooLittleMemory,
+    /// A flush was asked for that the administrator does not allow on this host.
+    FlushNotAllowed,
     /// A flush was asked for while others are connected.
     FlushOtherClients,
     /// A flush was asked for and foreign keys were found.

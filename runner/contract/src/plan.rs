@@ -81,6 +81,10 @@ pub struct TargetPlan {
     pub tls: TlsVerification,
     /// Connections that the run opens at its peak: the sum of quantity x (workers + 1), plus 2.
     pub connections: u32,
+    /// Hosts that may be flushed, as the URL names them, if `flush` is Database or AllDatabases:
+    /// names and addresses, `*.` and a domain for all below it, `*` for any. Says the
+    /// administrator, not who wrote the LoadTest.
+    pub flush_hosts: Vec<String>,
 }
 
 /// Whether the Redis was made for this run alone.

@@ -35,6 +35,7 @@ pub(crate) fn plan() -> Plan {
             kind: TargetKind::Managed,
             tls: TlsVerification::VerifyFull,
             connections: 130,
+            flush_hosts: Vec::new(),
         },
         duration_seconds: 240,
         warmup_seconds: 5,

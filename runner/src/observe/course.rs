@@ -7,12 +7,15 @@ use redyno_contract::timeline::{MOST_SLOTS, Timeline, slot_seconds};
 
 use crate::engine::{Interval, Moment};
 
-/// Slots as they fill. What was recorded between two looks belongs to the slot in which that time
-/// ended: looks are a second apart, so no slot is wrong by more than that.
+/// Slots as they fill. What was recorded between two looks belongs to the slot in which the middle
+/// of that time lies: looks are a second apart and a little late, so no slot is wrong by more than
+/// a second's half.
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
     measured_from: Moment,
     slot_seconds: u32,
+    /// The last look.
+    looked: Moment,
     /// Tasks that had ended in time at the last look.
     in_time: u64,
     slots: Vec<Slot>,
@@ -38,6 +41,7 @@ impl Course {
         Self {
             measured_from: Moment::from_seconds(warmup_seconds),
             slot_seconds: slot_seconds(duration_seconds),
+            looked: Moment::from_seconds(warmup_seconds),
             in_time: 0,
             slots: Vec::new(),
         }
@@ -46,7 +50,15 @@ impl Course {
     /// Adds what was recorded up to `at`: `in_time` tasks of the window have ended in time since
     /// it began.
     pub(crate) fn add(&mut self, at: Moment, in_time: u64, interval: &Interval) {
-        let Some(slot) = self.slot(at) else {
+        // Of a look across the window's begin, the part that is in the window.
+        let since = at.nanoseconds_since(self.looked);
+        if since == 0 {
+            return;
+        }
+        let middle = self.looked.plus(since / 2);
+        self.looked = at;
+        let before = std::mem::replace(&mut self.in_time, in_time);
+        let Some(slot) = self.slot(middle) else {
             return;
         };
         let Interval {
@@ -56,25 +68,24 @@ impl Course {
         } = interval;
         slot.response.add(&measured.response);
         slot.peak_backlog = slot.peak_backlog.max(*peak_backlog);
-        let before = std::mem::replace(&mut self.in_time, in_time);
-        if let Some(slot) = self.slot(at) {
-            slot.completed += in_time.saturating_sub(before);
-        }
+        slot.completed += in_time.saturating_sub(before);
     }
 
     /// Adds how busy the target's main thread was in the second before `at`, in thousandths.
     pub(crate) fn add_redis(&mut self, at: Moment, per_mille: u32) {
-        if let Some(slot) = self.slot(at) {
+        let middle = at.nanoseconds().saturating_sub(500_000_000);
+        if let Some(slot) = self.slot(Moment::from_nanoseconds(middle)) {
             let mean = slot.redis.get_or_insert_default();
             mean.sum += u64::from(per_mille);
             mean.count += 1;
         }
     }
 
-    /// The slot that the time before `at` belongs to; None in the warm-up. Who ends late ends in
-    /// the last one.
+    /// The slot of a moment; None in the warm-up. Who ends late ends in the last one.
     fn slot(&mut self, at: Moment) -> Option<&mut Slot> {
-        let since = at.nanoseconds_since(self.measured_from).checked_sub(1)?;
+        let since = at
+            .nanoseconds()
+            .checked_sub(self.measured_from.nanoseconds())?;
         let length = u64::from(self.slot_seconds) * 1_000_000_000;
         let position = usize::try_from(since / length)
             .unwrap_or(usize::MAX)
@@ -119,6 +130,20 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A second's look comes a few milliseconds late, and is of that second all the same.
+    #[test]
+    fn late_looks_shift_nothing() {
+        let mut course = Course::new(1, 3);
+        for second in 1..=4_u64 {
+            let at = Moment::from_nanoseconds(second * 1_000_000_000 + 3_000_000);
+            course.add(at, (second - 1) * 10, &Interval::new(3));
+            course.add_redis(at, 100);
+        }
+        let timeline = course.timeline();
+        assert_eq!(timeline.completed, [10, 10, 10]);
+        assert_eq!(timeline.redis_main_thread_per_mille, [100, 100, 100]);
+    }
 
     #[test]
     fn slots_fill_one_after_the_other() {

@@ -65,7 +65,8 @@ pub(super) async fn all_workers(
     let mut workers: Vec<ReadyWorker> = stream::iter(own)
         .map(|number| {
             let worker = GraphWorker::new(
-                &settings.plan,
+                &settings.plan.run.uid,
+                settings.plan.seed,
                 &settings.dyno,
                 graph,
                 Rc::clone(&mails),

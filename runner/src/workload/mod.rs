@@ -3,3 +3,5 @@
 pub(crate) mod exchange;
 pub(crate) mod failure;
 pub(crate) mod object_graph;
+#[cfg(test)]
+mod parity_tests;

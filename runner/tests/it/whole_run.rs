@@ -114,18 +114,21 @@ async fn a_run_completes_and_its_books_are_exact() {
 }
 
 #[tokio::test]
-async fn nothing_but_data_is_left_and_the_finish_takes_that() {
+async fn nothing_but_data_and_its_lock_is_left_and_the_finish_takes_that() {
     let server = RedisServer::start(&[]).await.unwrap();
     let plan = plans::small();
     let run = Run::new(&plan, &server);
     run.pass_preflight().await;
     run.dyno("web", 0).end().await.check();
     let mut connection = connect(&server).await;
-    let keys: Vec<String> = redis::cmd("KEYS")
+    let (coordination, keys): (Vec<String>, Vec<String>) = redis::cmd("KEYS")
         .arg("*")
-        .query_async(&mut connection)
+        .query_async::<Vec<String>>(&mut connection)
         .await
-        .unwrap();
+        .unwrap()
+        .into_iter()
+        .partition(|key| key.starts_with("redyno:"));
+    assert_eq!(coordination, ["redyno:lock"]);
     assert!(!keys.is_empty());
     let prefix = format!("test:building:{}:web.1:", &plan.run.uid[..8]);
     for key in &keys {

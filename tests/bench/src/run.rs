@@ -126,6 +126,7 @@ impl Cores {
             .args(["--http", "127.0.0.1:0"])
             .env("REDYNO_DYNO_TYPE", TYPE)
             .env("JOB_COMPLETION_INDEX", index.to_string())
+            .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command

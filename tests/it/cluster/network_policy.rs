@@ -13,7 +13,6 @@ use redyno_tests::network_policy::{Objects, TABLE, rules};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::dynos_lost::dyno_pod;
 use super::node::Node;
 
 /// Enforces the cluster's NetworkPolicies, as they and the pods were at the last `follow`, until
@@ -109,80 +108,86 @@ fn reached(node: &Node, process: u32, addresses: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// From within a dyno's network: what the policies allow is reached, and nothing else, all of which
-/// is reached when they are not enforced.
-pub(crate) fn dynos_reach_their_target_and_dns_alone(
-    namespace: &Namespace,
-    load_test: &str,
-    node: &Node,
-    enforced: &StandIn<'_>,
-) {
-    let dyno = dyno_pod(namespace, load_test, 0);
-    let process = node
-        .process(namespace, &dyno, "runner")
-        .expect("the dyno runs");
-    let shell = |command: &str| {
-        let output = node.shell(command).expect_success(command);
-        output.trim().to_owned()
-    };
-    // The machine is the world outside: the node's way out leads to it.
-    let machine = shell("ip route show default | cut -d' ' -f3");
-    let outside = TcpListener::bind((machine.as_str(), 0)).expect("a port of this machine");
-    let outside = outside
-        .local_addr()
-        .map(|address| (address.to_string(), outside))
-        .expect("its address");
-    let pod = |namespace: &str, selector: &str, port: u16| {
-        let address = kubectl(&[
-            "--namespace",
-            namespace,
-            "get",
-            "pods",
-            "--selector",
-            selector,
-            "--output=jsonpath={.items[0].status.podIP}",
-        ]);
-        format!("{}:{port}", address.expect_success("finding a pod").trim())
-    };
-    let in_default = |object: &str, path: &str| {
-        let path = format!("--output=jsonpath={{{path}}}");
-        let found = kubectl(&["--namespace", "default", "get", object, &path]);
-        found.expect_success("finding the API server")
-    };
-    let node_address = in_default("nodes", ".items[0].status.addresses[0].address");
-    let other_dyno = dyno_pod(namespace, load_test, 1);
-    let other_dyno = namespace.get("pod", &other_dyno).expect("the other dyno");
-    let allowed = [
-        pod(namespace.name(), "app.kubernetes.io/component=redis", 6379),
-        // DNS: a program of the node.
-        format!("{node_address}:53"),
-    ];
-    let forbidden = [
-        format!(
-            "{}:443",
-            in_default("service/kubernetes", ".spec.clusterIP")
-        ),
-        format!("{node_address}:6443"),
-        pod(namespace.name(), "app=target", 6379),
-        format!(
-            "{}:9090",
-            other_dyno["status"]["podIP"].as_str().expect("an address")
-        ),
-        pod(NAMESPACE, "app.kubernetes.io/component=operator", 8080),
-        outside.0,
-    ];
-    let all = [&allowed[..], &forbidden[..]].concat();
-    enforced.follow();
-    assert_eq!(
-        reached(node, process, &all),
-        allowed,
-        "behind the NetworkPolicies"
-    );
-    enforced.pause();
-    assert_eq!(
-        reached(node, process, &all),
-        all,
-        "without NetworkPolicies; so it is they that keep the others away"
-    );
-    enforced.follow();
+/// What is tried from within a dyno's network. Looked up before the run begins, since its time is
+/// short.
+pub(crate) struct Attempts {
+    process: u32,
+    allowed: Vec<String>,
+    forbidden: Vec<String>,
+    /// The world outside, as long as this lives.
+    _outside: TcpListener,
+}
+
+impl Attempts {
+    /// From the first of these dynos, of a run on a managed target in a namespace where there is
+    /// also a Redis called `target`.
+    pub(crate) fn from_dyno(namespace: &Namespace, node: &Node, dynos: &[Value]) -> Self {
+        let process = dynos[0]["metadata"]["name"]
+            .as_str()
+            .and_then(|pod| node.process(namespace, pod, "runner"))
+            .expect("the dyno runs");
+        // The machine is the world outside: the node's way out leads to it.
+        let machine = node
+            .shell("ip route show default | cut -d' ' -f3")
+            .expect_success("finding the machine");
+        let outside = TcpListener::bind((machine.trim(), 0)).expect("a port of this machine");
+        let outside_address = outside.local_addr().expect("its address");
+        let api_server = jsonpath("default", "service/kubernetes", ".spec.clusterIP");
+        let node_address = jsonpath("default", "nodes", ".items[0].status.addresses[0].address");
+        let pod = |namespace: &str, selector: &str| {
+            let selector = format!("--selector={selector}");
+            jsonpath_of("pods", &[&selector], namespace, ".items[0].status.podIP")
+        };
+        let redis = pod(namespace.name(), "app.kubernetes.io/component=redis");
+        let other_redis = pod(namespace.name(), "app=target");
+        let operator = pod(NAMESPACE, "app.kubernetes.io/component=operator");
+        let other_dyno = dynos[1]["status"]["podIP"].as_str().expect("an address");
+        Self {
+            process,
+            allowed: vec![
+                format!("{redis}:6379"),
+                // DNS: a program of the node.
+                format!("{node_address}:53"),
+            ],
+            forbidden: vec![
+                format!("{api_server}:443"),
+                format!("{node_address}:6443"),
+                format!("{other_redis}:6379"),
+                format!("{other_dyno}:9090"),
+                format!("{operator}:8080"),
+                outside_address.to_string(),
+            ],
+            _outside: outside,
+        }
+    }
+
+    /// What the policies allow is reached, and nothing else; all of which is reached when they are
+    /// not enforced.
+    pub(crate) fn make(&self, node: &Node, enforced: &StandIn<'_>) {
+        let all = [&self.allowed[..], &self.forbidden[..]].concat();
+        enforced.follow();
+        assert_eq!(
+            reached(node, self.process, &all),
+            self.allowed,
+            "behind the NetworkPolicies"
+        );
+        enforced.pause();
+        assert_eq!(
+            reached(node, self.process, &all),
+            all,
+            "without NetworkPolicies; so it is they that keep the others away"
+        );
+        enforced.follow();
+    }
+}
+
+fn jsonpath(namespace: &str, object: &str, path: &str) -> String {
+    jsonpath_of(object, &[], namespace, path)
+}
+
+fn jsonpath_of(object: &str, more: &[&str], namespace: &str, path: &str) -> String {
+    let path = format!("--output=jsonpath={{{path}}}");
+    let mut arguments = vec!["--namespace", namespace, "get", object, &path];
+    arguments.extend(more);
+    kubectl(&arguments).expect_success("looking up an address")
 }

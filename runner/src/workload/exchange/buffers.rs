@@ -33,6 +33,12 @@ impl Buffers {
         }
     }
 
+    /// Bytes that the idle ones can hold.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.idle.borrow().iter().map(Vec::capacity).sum()
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MOST_KEPT && bytes.capacity() <= LARGEST_KEPT {

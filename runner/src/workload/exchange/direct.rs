@@ -50,13 +50,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     async fn read(&mut self, replies: u64, fate: Fate) -> Result<Buffer, TaskFailure> {
         let mut scanner = Scanner::new(replies);
         let mut begun = None;
-        let mut scanned = 0;
+        let mut passed = 0;
         let buffer = loop {
             let mut buffer = poll_fn(|context| self.poll_read(context, &mut begun)).await?;
-            scanned += scanner.scan(&buffer[scanned..])?;
+            passed += scanner.scan(&buffer[passed..])?;
             if fate == Fate::Forgotten {
-                buffer.drain(..scanned);
-                scanned = 0;
+                buffer.drain(..passed);
+                passed = 0;
             }
             if scanner.is_done() {
                 break buffer;
@@ -66,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
         if let Some(error) = scanner.into_first_error() {
             return Err(TaskFailure::of_error_reply(&error));
         }
-        if scanned < buffer.len() {
+        if passed < buffer.len() {
             return Err(TaskFailure::unexpected("more replies than commands"));
         }
         Ok(buffer)
@@ -128,5 +128,73 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange for Direct<S> {
         Pin::new(&mut self.stream)
             .poll_read(&mut context, &mut ReadBuf::new(&mut byte))
             .is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, DuplexStream};
+
+    use super::super::push_command;
+    use super::*;
+    use crate::engine::FailureClass;
+
+    /// A connection through which so many bytes go at a time, and its other end.
+    fn narrow(bytes: usize) -> (Direct<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(bytes);
+        (Direct::new(ours, Buffers::default()), theirs)
+    }
+
+    fn text(bytes: usize) -> Vec<u8> {
+        let mut reply = format!("${bytes}\r\n").into_bytes();
+        reply.resize(reply.len() + bytes, b'x');
+        reply.extend_from_slice(b"\r\n");
+        reply
+    }
+
+    #[tokio::test]
+    async fn requests_and_replies_of_any_length_go_through_a_narrow_connection() {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"set", b"key", &vec![b'v'; 100_000]]);
+        let (mut direct, mut theirs) = narrow(1000);
+        let (length, answer) = (request.len(), text(300_000));
+        let server = async {
+            let mut heard = vec![0; length];
+            theirs.read_exact(&mut heard).await.unwrap();
+            theirs.write_all(&answer).await.unwrap();
+            heard
+        };
+        let (reply, heard) = tokio::join!(direct.exchange(&request, 1), server);
+        assert!(*reply.unwrap() == answer);
+        assert!(heard == request);
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_nobody_looks_at_takes_hardly_any_memory() {
+        let (mut direct, mut theirs) = narrow(100_000);
+        let server = async {
+            for _ in 0..100 {
+                theirs.write_all(&text(100_000)).await.unwrap();
+            }
+        };
+        let (done, ()) = tokio::join!(direct.perform(b"*0\r\n".to_vec(), 100), server);
+        done.unwrap();
+        assert!((1..=200_000).contains(&direct.buffers.capacity()));
+    }
+
+    #[tokio::test]
+    async fn who_says_more_than_was_asked_is_not_understood() {
+        let (mut direct, mut theirs) = narrow(1000);
+        theirs.write_all(b"+PONG\r\n+PONG\r\n").await.unwrap();
+        let reply = direct.exchange(b"*0\r\n".to_vec(), 1).await;
+        assert_eq!(reply.unwrap_err().class, FailureClass::Other);
+
+        let (mut direct, mut theirs) = narrow(1000);
+        theirs.write_all(b"+PONG\r\n").await.unwrap();
+        let reply = direct.exchange(b"*0\r\n".to_vec(), 1).await;
+        assert_eq!(reply.unwrap().as_slice(), b"+PONG\r\n");
+        assert!(!direct.is_closed());
+        theirs.write_all(b"+PONG\r\n").await.unwrap();
+        assert!(direct.is_closed());
     }
 }

@@ -6,7 +6,7 @@ mod library;
 mod request;
 mod scanner;
 
-use redyno_target::{ConnectFailure, ConnectOptions, Stream, Target};
+use redyno_target::{ConnectFailure, ConnectOptions, Connection, Stream, Target};
 
 pub(crate) use buffers::{Buffer, Buffers};
 use direct::Direct;
@@ -73,10 +73,10 @@ impl Connector {
         let buffers = self.buffers.clone();
         if self.target.is_encrypted() {
             let connection = self.target.connect(&self.options).await?;
-            Ok(TaskConnection::Library(Library::new(connection, buffers)))
+            Ok(TaskConnection::library(connection, buffers))
         } else {
             let stream = self.target.connect_stream(&self.options).await?;
-            Ok(TaskConnection::Direct(Direct::new(stream, buffers)))
+            Ok(TaskConnection::direct(stream, buffers))
         }
     }
 }
@@ -88,6 +88,18 @@ pub(crate) enum TaskConnection {
     Direct(Direct<Stream>),
     /// With TLS.
     Library(Library),
+}
+
+impl TaskConnection {
+    /// Speaks on a stream of which everything so far has been read.
+    pub(crate) const fn direct(stream: Stream, buffers: Buffers) -> Self {
+        Self::Direct(Direct::new(stream, buffers))
+    }
+
+    /// Speaks on a connection that nobody else uses.
+    pub(crate) const fn library(connection: Connection, buffers: Buffers) -> Self {
+        Self::Library(Library::new(connection, buffers))
+    }
 }
 
 impl Exchange for TaskConnection {

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use redyno_contract::Plan;
 use redyno_contract::plan::{DynoName, Fetch, ObjectGraph};
 
 use super::building::{Building, Flat};
@@ -50,14 +49,15 @@ pub(crate) struct GraphWorker {
 impl GraphWorker {
     /// The worker with this number, counted from 0.
     pub(crate) fn new(
-        plan: &Plan,
+        run_uid: &str,
+        plan_seed: u64,
         dyno: &DynoName,
         graph: &ObjectGraph,
         mails: Rc<Mails>,
         buffers: Buffers,
         worker: u32,
     ) -> Self {
-        let building = Building::new(&plan.run.uid, plan.seed, dyno, worker);
+        let building = Building::new(run_uid, plan_seed, dyno, worker);
         let flats_key = building.keys().flats();
         let root = building.keys().root();
         let set = request(&["set", root, &building.document()]);

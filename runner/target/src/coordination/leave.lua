@@ -1,4 +1,5 @@
--- KEYS: phase, ready, start, stop, claim, lock. ARGV: dyno, pod, lock's value, database.
+-- KEYS: phase, ready, start, stop, claim, lock. ARGV: dyno, pod, lock's value, database,
+-- seconds that the lock outlives the last dyno.
 if redis.call('HGET', KEYS[2], ARGV[1]) == ARGV[2] then
   redis.call('HDEL', KEYS[2], ARGV[1])
 end
@@ -13,8 +14,13 @@ if not started or redis.call('HLEN', KEYS[2]) > 0 then
 end
 redis.call('UNLINK', KEYS[1], KEYS[3], KEYS[4])
 at_lock(ARGV[4], function()
-  if redis.call('GET', KEYS[6]) == ARGV[3] then
+  if redis.call('GET', KEYS[6]) ~= ARGV[3] then
+    return
+  end
+  if ARGV[5] == '0' then
     redis.call('UNLINK', KEYS[6])
+  else
+    redis.call('EXPIRE', KEYS[6], ARGV[5])
   end
 end)
 return {'last'}

@@ -13,12 +13,15 @@ const SCRIPT: &str = include_str!("leave.lua");
 pub enum Leave {
     /// Others are still there, or the run never started.
     Left,
-    /// It was the last: phase, start, stop and the lock are gone.
+    /// It was the last: phase, start and stop are gone; so is the lock, unless the finish is still
+    /// to remove data.
     Last,
 }
 
 /// Removes the dyno's own claim and readiness; the last dyno of a run that had started removes
-/// phase, start, stop and, if it is this run's, the lock. Works on a full Redis, too.
+/// phase, start, stop and, if it is this run's, the lock. Where the finish removes data the lock is
+/// left to it, for a time: a run that found the target free would be measured beside that. Works on
+/// a full Redis, too.
 ///
 /// # Errors
 /// What the server answered, or how the connection failed.
@@ -37,7 +40,8 @@ pub async fn leave(connection: &mut Connection, seat: &Seat) -> RedisResult<Leav
                 .arg(seat.dyno.to_string())
                 .arg(&seat.pod)
                 .arg(&seat.lock)
-                .arg(seat.database),
+                .arg(seat.database)
+                .arg(seat.lock_after_dynos_seconds),
         )
         .await?;
     let words = reply(value)?;

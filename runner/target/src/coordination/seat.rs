@@ -18,6 +18,7 @@ pub struct Seat {
     pub(super) lock: String,
     pub(super) until_start_seconds: u64,
     pub(super) from_start_seconds: u64,
+    pub(super) lock_after_dynos_seconds: u64,
 }
 
 impl Seat {
@@ -32,6 +33,7 @@ impl Seat {
             lock: lock::value(&plan.run),
             until_start_seconds: lifetimes::until_start_seconds(plan),
             from_start_seconds: lifetimes::from_start_seconds(plan),
+            lock_after_dynos_seconds: lifetimes::lock_after_dynos_seconds(plan),
         }
     }
 }

@@ -5,16 +5,16 @@ mod remove;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult};
-use redyno_contract::plan::{Flush, TargetKind};
 use redyno_contract::{FinishReport, Plan};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connect::{ConnectOptions, Connection, presentable};
 use crate::coordination::{AT_LOCK, end, reply, unexpected};
 use crate::keys::{LOCK, RunKeys};
-use crate::lock;
 use crate::target::Target;
+use crate::{lifetimes, lock};
 
+const HOLD: &str = include_str!("hold.lua");
 const RELEASE: &str = include_str!("release.lua");
 
 /// For all of it. The Job's own deadline is a minute.
@@ -72,6 +72,10 @@ async fn finish(plan: &Plan, target: &Target, progress: &mut Progress) -> Result
         .await
         .map_err(|failure| failure.message)?;
     let keys = RunKeys::new(&plan.run.uid);
+    // Without it the lock may expire before the data is gone, and the next run measures the rest.
+    if let Err(error) = hold(&mut connection, plan, target).await {
+        tracing::warn!(%error, "cannot hold the lock on");
+    }
     // A stop that cannot be set must not keep the rest from being removed.
     if let Err(error) = end(&mut connection, &keys, "the run is over", STOP_LIFETIME).await {
         tracing::warn!(%error, "cannot tell the dynos to stop");
@@ -95,13 +99,7 @@ async fn wait_and_remove(
             0
         }
     };
-    let data_goes = matches!(
-        plan.target.kind,
-        TargetKind::Existing {
-            flush: Flush::RunKeys
-        }
-    );
-    let removal = if data_goes {
+    let removal = if lifetimes::removes_data(plan) {
         let removing = remove::data(connection, plan, &mut progress.data_keys);
         timeout(PATIENCE_WITH_DATA, removing)
             .await
@@ -138,6 +136,21 @@ async fn wait_for_dynos(connection: &mut Connection, keys: &RunKeys) -> RedisRes
         }
         sleep(PAUSE).await;
     }
+}
+
+async fn hold(connection: &mut Connection, plan: &Plan, target: &Target) -> RedisResult<()> {
+    connection
+        .send(
+            redis::cmd("EVAL")
+                .arg(format!("{AT_LOCK}{HOLD}"))
+                .arg(1)
+                .arg(LOCK)
+                .arg(target.address().database)
+                .arg(lock::value(&plan.run))
+                .arg(lifetimes::LOCK_IN_FINISH_SECONDS),
+        )
+        .await?;
+    Ok(())
 }
 
 async fn release(

@@ -2,6 +2,7 @@
 
 mod connections;
 mod enter;
+mod flush_hosts;
 mod growth;
 mod memory;
 mod permissions;
@@ -51,6 +52,7 @@ async fn look_and_enter(
     pod: &str,
     found: &mut Option<TargetFound>,
 ) -> Result<String, Refused> {
+    flush_hosts::check(&plan.target, &target.address().host)?;
     let options = ConnectOptions {
         response_timeout: Some(LONGEST_ANSWER),
         ..ConnectOptions::patient("redyno-preflight")

@@ -1,6 +1,6 @@
 //! Several fake dynos, one Redis.
 
-use redyno_contract::plan::{DynoName, Flush};
+use redyno_contract::plan::{DynoName, Flush, TargetKind};
 use redyno_contract::{Plan, message::PreflightResult};
 use redyno_target::coordination::{
     Barrier, Claim, Leave, Ready, Seat, Watch, claim, leave, map_clock, mark_ready, poll_barrier,
@@ -148,7 +148,12 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
     assert_eq!(dynos[1].leave().await, Leave::Left);
     assert_eq!(dynos[2].leave().await, Leave::Last);
     assert_eq!(keys(&mut dynos[0].connection).await, [""; 0]);
-    assert_eq!(keys(&mut elsewhere).await, [""; 0]);
+    // The finish is still to remove the run's data; if it never comes, the lock goes by itself.
+    let [(lock, seconds)] = &lifetimes(&mut elsewhere).await[..] else {
+        panic!("only the lock is left");
+    };
+    assert_eq!(lock, "redyno:lock");
+    assert!((60..=120).contains(seconds), "the lock lives {seconds} s");
     assert_eq!(dynos[0].poll().await, Barrier::PhaseGone);
     assert_eq!(dynos[0].watch().await, Watch::PhaseGone);
     assert_eq!(dynos[0].claim().await, Claim::PhaseGone);
@@ -263,7 +268,32 @@ async fn a_full_redis_can_be_told_to_stop_and_left() {
     assert_eq!(dynos[0].leave().await, Leave::Left);
     assert_eq!(dynos[1].leave().await, Leave::Left);
     assert_eq!(dynos[2].leave().await, Leave::Last);
-    assert_eq!(keys(&mut dynos[0].connection).await, [""; 0]);
+    assert_eq!(keys(&mut dynos[0].connection).await, ["redyno:lock"]);
+}
+
+#[tokio::test]
+async fn where_the_finish_removes_no_data_the_last_dyno_frees_the_target() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&format!("{}/5", server.url()));
+    let mut elsewhere = connect(&crate::run::target(&server.url())).await;
+    for kind in [
+        TargetKind::Managed,
+        TargetKind::Existing { flush: Flush::None },
+    ] {
+        let mut plan = plan(Flush::None);
+        plan.target.kind = kind;
+        let mut dynos = dynos(&plan, &target).await;
+        for dyno in &mut dynos {
+            dyno.claim().await;
+            dyno.ready().await;
+        }
+        assert!(matches!(dynos[0].poll().await, Barrier::Start { .. }));
+        assert_eq!(keys(&mut elsewhere).await, ["redyno:lock"]);
+        for dyno in &mut dynos {
+            dyno.leave().await;
+        }
+        assert_eq!(keys(&mut elsewhere).await, [""; 0], "{kind:?}");
+    }
 }
 
 #[tokio::test]

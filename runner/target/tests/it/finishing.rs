@@ -1,9 +1,11 @@
 //! A run leaves nothing behind.
 
 use redyno_contract::Plan;
-use redyno_contract::message::PreflightResult;
+use redyno_contract::message::{PreflightResult, Refusal};
 use redyno_contract::plan::{Flush, TargetKind};
-use redyno_target::coordination::{Seat, Watch, claim, leave, mark_ready, watch_stop};
+use redyno_target::coordination::{
+    Barrier, Leave, Seat, Watch, claim, leave, mark_ready, poll_barrier, watch_stop,
+};
 use redyno_target::keys::{BuildingKeys, flat_id};
 use redyno_target::{Connection, finish, preflight};
 use redyno_test_redis::RedisServer;
@@ -117,14 +119,54 @@ async fn a_dyno_that_died_is_not_waited_for_for_ever() {
     let seat = Seat::new(&plan, &target, web(0), "pod-1");
     claim(&mut connection, &seat).await.unwrap();
     mark_ready(&mut connection, &seat).await.unwrap();
+    // The lock would not last as long as the finish waits for that dyno.
+    say(&mut connection, "PEXPIRE redyno:lock 3000").await;
     let report = finish::run(&plan, &target).await;
     assert!(report.complete, "{}", report.message);
-    assert!(
-        report.message.contains("1 dynos had not left"),
+    for words in ["1 dynos had not left", "lock released"] {
+        assert!(report.message.contains(words), "{}", report.message);
+    }
+    assert_eq!(keys(&mut connection).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_next_run_is_let_in_when_the_last_ones_data_is_gone() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    let next = of_another(&plan);
+    preflight::run(&plan, &target, "pod").await;
+    let mut connection = connect(&target).await;
+    let mut seats = Vec::new();
+    for dyno in plan.dynos() {
+        let seat = Seat::new(&plan, &target, dyno.clone(), &format!("pod-of-{dyno}"));
+        claim(&mut connection, &seat).await.unwrap();
+        mark_ready(&mut connection, &seat).await.unwrap();
+        seats.push(seat);
+    }
+    let started = poll_barrier(&mut connection, &seats[0]).await.unwrap();
+    assert!(matches!(started, Barrier::Start { .. }), "{started:?}");
+    write_data(&mut connection, &plan).await;
+    let mut last = Leave::Left;
+    for seat in &seats {
+        last = leave(&mut connection, seat).await.unwrap();
+    }
+    assert_eq!(last, Leave::Last);
+
+    let report = preflight::run(&next, &target, "next").await;
+    assert_eq!(
+        report.result,
+        PreflightResult::Refused {
+            reason: Refusal::TargetBusy
+        },
         "{}",
         report.message
     );
+    let report = finish::run(&plan, &target).await;
+    assert!(report.complete, "{}", report.message);
     assert_eq!(keys(&mut connection).await, [""; 0]);
+    let report = preflight::run(&next, &target, "next").await;
+    assert_eq!(report.result, PreflightResult::Passed, "{}", report.message);
 }
 
 #[tokio::test]

@@ -190,6 +190,30 @@ async fn a_marker_keeps_what_it_says() {
     assert_eq!(marker, "since-monday");
 }
 
+/// Whatever the keys say: who runs the cluster decides first.
+#[tokio::test]
+async fn nothing_is_flushed_where_the_administrator_does_not_allow_it() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let mut connection = connect(&target).await;
+    say(&mut connection, "SET redyno:disposable 1").await;
+    for flush in [Flush::Database, Flush::AllDatabases] {
+        let mut plan = plan(flush);
+        plan.target.flush_hosts = vec!["*.staging.example".to_owned()];
+        let report = preflight::run(&plan, &target, "pod").await;
+        assert_eq!(
+            report.result,
+            PreflightResult::Refused {
+                reason: Refusal::FlushNotAllowed
+            },
+            "{}",
+            report.message
+        );
+        assert_eq!(report.target, None, "it was not even looked at");
+        assert_eq!(keys(&mut connection).await, ["redyno:disposable"]);
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_flushed_while_others_are_connected() {
     let server = RedisServer::start(&[]).await.unwrap();

@@ -27,6 +27,7 @@ pub(crate) fn plan(flush: Flush) -> Plan {
             kind: TargetKind::Existing { flush },
             tls: TlsVerification::VerifyFull,
             connections: 10,
+            flush_hosts: vec!["127.0.0.1".to_owned()],
         },
         duration_seconds: 10,
         warmup_seconds: 2,

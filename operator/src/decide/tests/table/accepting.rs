@@ -2,13 +2,15 @@
 
 use redyno_contract::message::PreflightResult;
 use redyno_crds::conditions::{ACCEPTED, PREFLIGHT_PASSED};
+use redyno_crds::spec::Flush;
 
 use super::{
     Expect::{Over, Waiting},
     check, finish, row,
 };
 use crate::build::names::Child;
-use crate::fixtures::{EXISTING, MANAGED};
+use crate::build::plan_config_map;
+use crate::fixtures::{Cluster, EXISTING, MANAGED};
 
 /// What the API server says of a quota that is used up.
 const QUOTA: &str = "pods \"x\" is forbidden: exceeded quota: small";
@@ -191,4 +193,32 @@ fn accepting() {
             Over("Errored", "PodRejected", &["friday-web"]),
         ),
     ]);
+}
+
+/// What may be flushed is the administrator's to say, and stays what it was when the run began.
+#[test]
+fn the_plan_says_which_hosts_may_be_flushed() {
+    for (flush, expected) in [
+        (Flush::RunKeys, &[][..]),
+        (Flush::Database, &["*"][..]),
+        (Flush::AllDatabases, &["*.staging.example"][..]),
+    ] {
+        let mut cluster = Cluster::new(EXISTING);
+        let existing = cluster.load_test.spec.target.existing.as_mut().unwrap();
+        existing.flush = flush;
+        existing.confirm_flush = Some(existing.secret_ref.name.clone());
+        cluster.until_preflight();
+        let hosts = |cluster: &Cluster| {
+            let plan = cluster
+                .observed
+                .plan
+                .as_ref()
+                .and_then(plan_config_map::read);
+            plan.unwrap().target.flush_hosts
+        };
+        assert_eq!(hosts(&cluster), expected);
+        cluster.settings.flush_database_hosts.clear();
+        cluster.look();
+        assert_eq!(hosts(&cluster), expected);
+    }
 }

@@ -1,0 +1,127 @@
+//! The few numbers that are looked for first.
+
+use maud::{Markup, html};
+use redyno_contract::judgement::{Distribution, Judgement, Quantile};
+use redyno_contract::plan::{Latency, Plan};
+
+use crate::report::number::{self, Precision};
+
+/// A number, its unit, and what it is to be held against.
+struct Figure {
+    name: &'static str,
+    value: String,
+    unit: &'static str,
+    note: String,
+}
+
+pub(super) fn strip(plan: &Plan, judgement: &Judgement) -> Markup {
+    html! {
+        dl.figures {
+            @for Figure { name, value, unit, note } in figures(plan, judgement) {
+                div {
+                    dt { (name) }
+                    dd { (value) @if !unit.is_empty() { small { (unit) } } }
+                    dd.note { (note) }
+                }
+            }
+        }
+    }
+}
+
+fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
+    let summary = &judgement.summary;
+    let asked: f64 = plan
+        .formation
+        .iter()
+        .map(|dynos| f64::from(dynos.quantity) * dynos.rate.tasks_per_second())
+        .sum();
+    let mut figures = vec![Figure {
+        name: "Achieved",
+        value: number::rate(summary.achieved_tasks_per_second),
+        unit: "/s",
+        note: format!("of {} tasks/s asked", number::rate(asked)),
+    }];
+    for (name, latency, note) in [
+        ("Response p99", Latency::Response, "what users feel"),
+        ("Service p99", Latency::Service, "what other tools show"),
+    ] {
+        let (value, of_type) = match highest_p99(judgement, latency) {
+            Some((distribution, dyno_type)) => (
+                shown(distribution),
+                dyno_type
+                    .map(|name| format!("{name}: "))
+                    .unwrap_or_default(),
+            ),
+            None => ("-".to_owned(), String::new()),
+        };
+        let unit = if value == "-" { "" } else { "ms" };
+        figures.push(Figure {
+            name,
+            value,
+            unit,
+            note: format!("{of_type}{note}"),
+        });
+    }
+    figures.push(Figure {
+        name: "Failed tasks",
+        value: number::count(summary.books.failed),
+        unit: "",
+        note: format!("of {} scheduled", number::count(summary.books.scheduled)),
+    });
+    // The backlog that comes closest to its limit.
+    let backlog = judgement
+        .dynos
+        .iter()
+        .filter_map(|row| {
+            let limit = plan.dyno_type(&row.dyno.dyno_type)?.max_worker_backlog;
+            Some((row.numbers.as_ref()?.max_worker_backlog, limit))
+        })
+        .max_by_key(|(backlog, limit)| u64::from(*backlog) * 1000 / u64::from(*limit).max(1));
+    if let Some((backlog, limit)) = backlog {
+        figures.push(Figure {
+            name: "Peak backlog",
+            value: number::count(backlog.into()),
+            unit: "",
+            note: format!("limit {} per worker", number::count(limit.into())),
+        });
+    }
+    if let Some(target) = judgement
+        .target
+        .as_ref()
+        .filter(|target| target.samples > 0)
+    {
+        figures.push(Figure {
+            name: "Redis",
+            value: number::percent(target.main_thread_per_mille),
+            unit: "",
+            note: "of its core".to_owned(),
+        });
+    }
+    figures
+}
+
+/// The 99th percentile, which may only be known to be at least so long.
+fn shown(distribution: &Distribution) -> String {
+    let p99 = distribution.p99;
+    let digits = Precision::Digits(distribution.digits);
+    let milliseconds = number::milliseconds(p99.microseconds(), digits);
+    match p99 {
+        Quantile::AtLeast(_) => format!("\u{2265} {milliseconds}"),
+        Quantile::At(_) | Quantile::Maximum(_) => milliseconds,
+    }
+}
+
+/// Of all together, or else of the type that has the highest.
+fn highest_p99(judgement: &Judgement, latency: Latency) -> Option<(&Distribution, Option<&str>)> {
+    if let Some(distribution) = judgement.summary.distribution(latency) {
+        return Some((distribution, None));
+    }
+    judgement
+        .formation
+        .iter()
+        .filter_map(|row| {
+            let distribution = row.totals.distribution(latency)?;
+            Some((distribution, Some(row.dyno_type.as_str())))
+        })
+        .max_by_key(|(distribution, _)| distribution.p99.microseconds())
+}

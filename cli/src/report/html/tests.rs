@@ -1,0 +1,201 @@
+//! Snapshots of whole pages, which the tests with a real browser open, too.
+
+use redyno_contract::Reason;
+use redyno_contract::Verdict;
+use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState};
+use redyno_contract::limit::Holding;
+use redyno_contract::outcome::Fate;
+use redyno_contract::plan::Step;
+
+use super::*;
+use crate::report::fixtures::{
+    UID, curves, distribution, failed_by_backlog, passed, plan, sizes, times,
+};
+use crate::report::{Curve, Enforcement, StepDistribution};
+
+/// All that a page is made from.
+struct Run {
+    judgement: Judgement,
+    plan: redyno_contract::Plan,
+    sizes: Vec<String>,
+    steps: Vec<StepDistribution>,
+    curves: Vec<Curve>,
+}
+
+impl Run {
+    fn of(judgement: Judgement) -> Self {
+        Self {
+            judgement,
+            plan: plan(2),
+            sizes: sizes(),
+            steps: Vec::new(),
+            curves: Vec::new(),
+        }
+    }
+
+    fn page(&self) -> String {
+        page(&TerminalReport {
+            namespace: "default",
+            name: &self.plan.run.name,
+            version: "0.1.0",
+            uid: UID,
+            verdict: self.judgement.verdict,
+            message: &self.judgement.message,
+            run: Some(PlannedRun {
+                plan: &self.plan,
+                sizes: &self.sizes,
+                enforcement: Enforcement::Enforced,
+                found: None,
+                judgement: Some(&self.judgement),
+                steps: &self.steps,
+                curves: &self.curves,
+                cleanup: None,
+            }),
+        })
+    }
+}
+
+/// An element a line.
+fn apart(page: &str) -> String {
+    page.replace("><", ">\n<")
+}
+
+#[test]
+fn passed_with_all_charts() {
+    let mut run = Run::of(passed(2));
+    run.steps = [
+        (Step::Fetch, [412, 703, 1_300, 2_410]),
+        (Step::Save, [301, 502, 904, 1_700]),
+    ]
+    .map(|(step, quantiles)| StepDistribution {
+        step,
+        service: distribution(quantiles, times(480_000, 430, 7_710), 3),
+    })
+    .to_vec();
+    run.curves = curves(480_000, 480_000);
+    insta::assert_snapshot!(apart(&run.page()));
+}
+
+#[test]
+fn failed_early() {
+    let mut run = Run::of(failed_by_backlog());
+    run.curves = curves(46_800, 42_000);
+    insta::assert_snapshot!(apart(&run.page()));
+}
+
+#[test]
+fn errored_with_a_lost_dyno() {
+    let mut judgement = passed(2);
+    judgement.verdict = Verdict::Errored;
+    judgement.reason = Reason::DynoLost;
+    judgement.message = "web.2 was lost: killed by signal 9. Run the test again.".to_owned();
+    judgement.dynos[1] = DynoResult {
+        result: DynoVerdict::Errored,
+        reason: Some("Lost".to_owned()),
+        fate: Fate::Lost {
+            detail: "killed by signal 9".to_owned(),
+        },
+        end: None,
+        report: ReportState::Missing,
+        numbers: None,
+        ..judgement.dynos[1].clone()
+    };
+    judgement.start_skew_microseconds = None;
+    judgement.summary.response = None;
+    judgement.summary.wait = None;
+    judgement.summary.service = None;
+    judgement.formation.clear();
+    judgement.thresholds[0].holding = Holding::Unknown;
+    insta::assert_snapshot!(apart(&Run::of(judgement).page()));
+}
+
+#[test]
+fn errored_before_any_plan_is_a_banner_alone() {
+    let page = page(&TerminalReport {
+        namespace: "default",
+        name: "vertical-up-6",
+        version: "0.1.0",
+        uid: UID,
+        verdict: Verdict::Errored,
+        message: "spec.formation[0].size is \"huge\", must be one of eco, basic.",
+        run: None,
+    });
+    assert!(page.contains("ERRORED"), "{page}");
+    assert!(page.contains("is &quot;huge&quot;, must be"), "{page}");
+    assert!(!page.contains("<table"), "{page}");
+}
+
+/// Whatever a cluster, a Redis or a user calls things, it is text.
+#[test]
+fn what_others_wrote_is_text() {
+    const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;";
+    let mut run = Run::of(failed_by_backlog());
+    run.curves = curves(4_680, 4_200);
+    EVIL.clone_into(&mut run.judgement.message);
+    for row in &mut run.judgement.dynos {
+        row.node_name = Some(EVIL.to_owned());
+        row.reason = Some(EVIL.to_owned());
+    }
+    for threshold in &mut run.judgement.thresholds {
+        EVIL.clone_into(&mut threshold.name);
+        EVIL.clone_into(&mut threshold.observed);
+        EVIL.clone_into(&mut threshold.limit);
+    }
+    if let Some(target) = &mut run.judgement.target {
+        EVIL.clone_into(&mut target.version);
+        EVIL.clone_into(&mut target.maxmemory_policy);
+    }
+    EVIL.clone_into(&mut run.plan.run.name);
+    EVIL.clone_into(&mut run.plan.target.title);
+    EVIL.clone_into(&mut run.plan.thresholds[0].name);
+    run.sizes = vec![EVIL.to_owned()];
+    let page = run.page();
+    assert!(
+        !page.contains("<script") && !page.contains("<img"),
+        "{page}"
+    );
+    let escaped = "&quot;'&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&amp;lt;";
+    assert!(page.matches(escaped).count() > 15, "{page}");
+}
+
+/// A page that is mailed must show the same wherever it is opened.
+#[test]
+fn nothing_is_loaded_and_nothing_runs() {
+    let mut run = Run::of(passed(2));
+    run.curves = curves(480_000, 480_000);
+    let page = run.page();
+    for forbidden in [
+        "http:", "https:", "//", "url(", "@import", "<script", "src=",
+    ] {
+        assert!(!page.contains(forbidden), "{forbidden} in {page}");
+    }
+    // No attribute such as onload.
+    let handler = page.split(" on").skip(1).find(|rest| {
+        rest.trim_start_matches(|letter: char| letter.is_ascii_lowercase())
+            .starts_with('=')
+    });
+    assert_eq!(handler, None);
+    assert!(page.contains("default-src 'none'"), "{page}");
+}
+
+/// An image for a screen reader: every drawing that is no decoration has a name.
+#[test]
+fn drawings_have_names_and_tables_have_captions() {
+    let mut run = Run::of(passed(10));
+    run.plan = plan(10);
+    run.curves = curves(48_000, 48_000);
+    let page = run.page();
+    assert_eq!(
+        page.matches("role=\"img\"").count(),
+        page.matches("aria-labelledby=\"").count()
+    );
+    assert_eq!(
+        page.matches("<table").count(),
+        page.matches("<caption>").count()
+    );
+    assert!(page.matches("<table").count() >= 5, "{page}");
+    for id in page.split("aria-labelledby=\"").skip(1) {
+        let id = id.split('"').next().unwrap_or_default();
+        assert_eq!(page.matches(&format!(" id=\"{id}\"")).count(), 1, "{id}");
+    }
+}

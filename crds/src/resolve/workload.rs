@@ -1,0 +1,114 @@
+//! What a task does, with every default filled in.
+
+use redyno_contract::plan;
+
+use super::Problems;
+use crate::spec::{
+    Commands, Distribution, Fetch, Keyspace, MixedCommand, ObjectGraph, Prefill, Workload,
+};
+
+/// The workload, and the application's CPU per task.
+pub(super) fn resolve(
+    field: &str,
+    workload: &Workload,
+    problems: &mut Problems,
+) -> Option<(plan::Workload, u32)> {
+    let Workload {
+        object_graph,
+        commands,
+        application_cpu_microseconds,
+    } = workload;
+    let application_cpu_microseconds = problems.natural(
+        &format!("{field}.applicationCpuMicroseconds"),
+        *application_cpu_microseconds,
+    );
+    let workload = match (object_graph, commands) {
+        (Some(graph), None) => {
+            let field = format!("{field}.objectGraph");
+            plan::Workload::ObjectGraph(self::object_graph(&field, graph, problems))
+        }
+        (None, Some(commands)) => {
+            let field = format!("{field}.commands");
+            plan::Workload::Commands(self::commands(&field, commands, problems))
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            problems.add(field, "exactly one of objectGraph and commands");
+            return None;
+        }
+    };
+    Some((workload, application_cpu_microseconds))
+}
+
+fn object_graph(field: &str, graph: &ObjectGraph, problems: &mut Problems) -> plan::ObjectGraph {
+    let ObjectGraph {
+        max_flats,
+        item_payload_bytes,
+        fetch,
+        prefill,
+    } = graph;
+    plan::ObjectGraph {
+        max_flats: problems.natural(&format!("{field}.maxFlats"), *max_flats),
+        item_payload_bytes: problems
+            .natural(&format!("{field}.itemPayloadBytes"), *item_payload_bytes),
+        fetch: match fetch {
+            Fetch::Lua => plan::Fetch::Lua,
+            Fetch::Hgetall => plan::Fetch::Hgetall,
+        },
+        prefill: self::prefill(*prefill),
+    }
+}
+
+fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::Commands {
+    let Commands {
+        keyspace,
+        value_bytes,
+        prefill,
+        mix,
+    } = commands;
+    let Keyspace {
+        keys,
+        distribution,
+        zipf_exponent_percent,
+    } = keyspace;
+    let keyspace = plan::Keyspace {
+        keys: problems.natural(&format!("{field}.keyspace.keys"), *keys),
+        distribution: match distribution {
+            Distribution::Uniform => plan::Distribution::Uniform,
+            Distribution::Zipf => plan::Distribution::Zipf {
+                exponent_percent: problems.natural(
+                    &format!("{field}.keyspace.zipfExponentPercent"),
+                    zipf_exponent_percent.unwrap_or(Keyspace::DEFAULT_EXPONENT_PERCENT),
+                ),
+            },
+        },
+    };
+    let mix = mix
+        .iter()
+        .enumerate()
+        .map(|(position, entry)| {
+            let MixedCommand {
+                name,
+                weight,
+                command,
+            } = entry;
+            plan::MixedCommand {
+                name: name.clone(),
+                weight: problems.natural(&format!("{field}.mix[{position}].weight"), *weight),
+                command: command.clone(),
+            }
+        })
+        .collect();
+    plan::Commands {
+        keyspace,
+        value_bytes: problems.natural(&format!("{field}.valueBytes"), *value_bytes),
+        prefill: self::prefill(*prefill),
+        mix,
+    }
+}
+
+const fn prefill(prefill: Prefill) -> plan::Prefill {
+    match prefill {
+        Prefill::Full => plan::Prefill::Full,
+        Prefill::Empty => plan::Prefill::Empty,
+    }
+}

@@ -1,0 +1,217 @@
+//! Both ways to a Redis, compared: the same bytes go out, and replies mean the same.
+
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use redyno_contract::plan::{DynoName, Fetch, ObjectGraph, Prefill, TlsVerification};
+use redyno_contract::random::{Purpose, Seed};
+use redyno_target::{ConnectOptions, Target};
+use redyno_test_redis::{Folder, RedisServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::exchange::{Buffers, Exchange, TaskConnection};
+use super::failure::TaskFailure;
+use super::object_graph::{GraphWorker, Mails};
+use crate::engine::FailureClass;
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Direct,
+    Library,
+}
+
+async fn connect(way: Way, port: u16) -> TaskConnection {
+    let url = format!("redis://127.0.0.1:{port}");
+    let folder = Folder::with(&[("url", url.as_bytes())]).unwrap();
+    let target = Target::from_directory(folder.path(), TlsVerification::VerifyFull).unwrap();
+    let options = ConnectOptions::patient("redyno parity");
+    let buffers = Buffers::default();
+    match way {
+        Way::Direct => {
+            TaskConnection::direct(target.connect_stream(&options).await.unwrap(), buffers)
+        }
+        Way::Library => TaskConnection::library(target.connect(&options).await.unwrap(), buffers),
+    }
+}
+
+/// Passes everything on to `port` and keeps what one client sends.
+async fn listen_in(port: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let own_port = listener.local_addr().unwrap().port();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&heard);
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let answers = tokio::spawn(async move {
+            tokio::io::copy(&mut from_server, &mut to_client).await.ok();
+        });
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+            keep.lock().unwrap().extend_from_slice(&bytes[..count]);
+            to_server.write_all(&bytes[..count]).await.unwrap();
+        }
+        answers.abort();
+    });
+    (own_port, heard)
+}
+
+fn worker(graph: &ObjectGraph) -> (GraphWorker, Seed) {
+    let dyno = DynoName {
+        dyno_type: "web".to_owned(),
+        index: 0,
+    };
+    let seed = Seed::of(7, &dyno);
+    let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
+    let worker = GraphWorker::new("0123456789", 7, &dyno, graph, mails, Buffers::default(), 3);
+    (worker, seed)
+}
+
+/// Everything that a client sends which fills a building and then does some tasks.
+async fn sent(way: Way, graph: &ObjectGraph) -> Vec<u8> {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let (port, heard) = listen_in(server.port()).await;
+    let mut connection = connect(way, port).await;
+    let (worker, seed) = worker(graph);
+    worker.greet(&mut connection).await.unwrap();
+    if graph.prefill == Prefill::Full {
+        worker.prefill(&mut connection).await.unwrap();
+    }
+    for number in 0..5 {
+        let random = seed.stream(Purpose::MeasuredPayload, number);
+        let mut steps = 0;
+        let task = worker.run(&mut connection, random, || steps += 1);
+        task.await.unwrap();
+        assert_eq!(steps, 2);
+    }
+    let heard = heard.lock().unwrap();
+    heard.clone()
+}
+
+#[tokio::test]
+async fn both_send_the_same_bytes() {
+    for fetch in [Fetch::Lua, Fetch::Hgetall] {
+        for (prefill, max_flats) in [
+            (Prefill::Full, 100),
+            // The prefill takes more than one command, the reply more than one read.
+            (Prefill::Full, 1200),
+            (Prefill::Empty, 3),
+        ] {
+            let graph = ObjectGraph {
+                max_flats,
+                item_payload_bytes: 1000,
+                fetch,
+                prefill,
+            };
+            let direct = sent(Way::Direct, &graph).await;
+            let library = sent(Way::Library, &graph).await;
+            // Not assert_eq: nobody reads a megabyte.
+            assert!(
+                direct == library,
+                "{fetch:?} of {max_flats}: {} and {} bytes",
+                direct.len(),
+                library.len()
+            );
+            assert!(direct.len() > max_flats as usize * 200);
+        }
+    }
+}
+
+/// A server that welcomes one client, answers its next words with these bytes, and hangs up.
+async fn say_once(answer: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"PING\r\n") {
+            client.read_buf(&mut heard).await.unwrap();
+        }
+        client.write_all(b"+OK\r\n+PONG\r\n").await.unwrap();
+        client.read_buf(&mut heard).await.unwrap();
+        client.write_all(&answer).await.unwrap();
+    });
+    port
+}
+
+type Said = Result<String, FailureClass>;
+
+/// What came of an answer, with and without looking at it.
+async fn understood(way: Way, commands: u64, answer: &str) -> [Said; 2] {
+    let request = b"*1\r\n$4\r\nping\r\n".repeat(usize::try_from(commands).unwrap());
+    let class = |failure: TaskFailure| failure.class;
+    let mut connection = connect(way, say_once(answer.as_bytes().to_vec()).await).await;
+    assert!(!connection.is_closed());
+    let reply = connection.exchange(&request, commands).await;
+    // The end of the connection is seen without using it.
+    while !connection.is_closed() {
+        tokio::task::yield_now().await;
+    }
+    let mut connection = connect(way, say_once(answer.as_bytes().to_vec()).await).await;
+    let done = connection.perform(&request, commands).await;
+    [
+        reply
+            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+            .map_err(class),
+        done.map(|()| answer.to_owned()).map_err(class),
+    ]
+}
+
+#[tokio::test]
+async fn both_understand_the_same() {
+    use FailureClass::*;
+    let oom_first = "+OK\r\n-OOM command not allowed\r\n-EXECABORT Transaction discarded\r\n";
+    for (commands, answer, failure) in [
+        (1, "+PONG\r\n", None),
+        (1, "$3\r\nabc\r\n", None),
+        (1, "$0\r\n\r\n", None),
+        (1, "$-1\r\n", None),
+        (1, ":-42\r\n", None),
+        (1, "*0\r\n", None),
+        (1, "*2\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$-1\r\n", None),
+        (3, "+OK\r\n+QUEUED\r\n*2\r\n+OK\r\n:0\r\n", None),
+        (1, "-OOM command not allowed\r\n", Some(OutOfMemory)),
+        (1, "-READONLY You can't\r\n", Some(ReadOnly)),
+        (1, "-NOPERM this user\r\n", Some(NoPermission)),
+        (
+            1,
+            "-NOAUTH Authentication required.\r\n",
+            Some(NoPermission),
+        ),
+        (1, "-LOADING Redis is loading\r\n", Some(Loading)),
+        (1, "-MOVED 3999 127.0.0.1:6381\r\n", Some(Moved)),
+        (1, "-ASK 3999 127.0.0.1:6381\r\n", Some(Moved)),
+        (1, "-WRONGTYPE Operation against\r\n", Some(WrongType)),
+        (1, "-NOSCRIPT No matching script\r\n", Some(NoScript)),
+        (
+            1,
+            "-ERR max number of clients reached\r\n",
+            Some(MaxClients),
+        ),
+        (1, "-ERR unknown command\r\n", Some(Other)),
+        (1, "-\r\n", Some(Other)),
+        // The first error is the cause, however deep.
+        (3, oom_first, Some(OutOfMemory)),
+        (2, "+OK\r\n*2\r\n+OK\r\n-WRONGTYPE no\r\n", Some(WrongType)),
+        (2, "*1\r\n*1\r\n-MOVED 1 a:1\r\n-OOM no\r\n", Some(Moved)),
+        // Cut off, or no Redis.
+        (1, "", Some(Connection)),
+        (1, "$10\r\nabc", Some(Connection)),
+        (2, "+OK\r\n", Some(Connection)),
+        (1, "HTTP/1.1 400 Bad Request\r\n", Some(Connection)),
+        (1, "$x\r\n", Some(Connection)),
+    ] {
+        let expected = failure.map_or_else(|| Ok(answer.to_owned()), Err);
+        for way in [Way::Direct, Way::Library] {
+            let said = understood(way, commands, answer).await;
+            assert_eq!(
+                said,
+                [expected.clone(), expected.clone()],
+                "{way:?}: {answer:?}"
+            );
+        }
+    }
+}
