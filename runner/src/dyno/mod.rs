@@ -89,7 +89,14 @@ pub(crate) async fn run(
         own.sample(),
         asks_target,
     )));
-    let metrics = Metrics::new(&plan, &identity, Arc::clone(&shown))?;
+    let plan = Arc::new(plan);
+    let metrics = Metrics::new(
+        Arc::clone(&plan),
+        dynos.clone(),
+        &identity,
+        own.clone(),
+        Arc::clone(&shown),
+    );
     let server = tokio::spawn(http::serve(listener, Arc::clone(&shown), Arc::new(metrics)));
     let mut events = Events::default();
     events.print(&Event::Listening {
@@ -97,7 +104,7 @@ pub(crate) async fn run(
     });
     let seat = Seat::new(&plan, &target, identity.dyno.clone(), &identity.pod);
     let mut dyno = Dyno {
-        plan: Arc::new(plan),
+        plan,
         dynos,
         identity,
         target,

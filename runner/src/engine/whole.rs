@@ -129,7 +129,7 @@ impl Whole {
     ) -> Snapshot {
         let mut sum = Sum::default();
         for engine in engines {
-            self.add(&mut sum, engine);
+            sum.add(engine);
         }
         let Sum {
             at,
@@ -184,52 +184,6 @@ impl Whole {
             other_workers_backlog,
             reconnects,
         }
-    }
-
-    fn add(&self, sum: &mut Sum, engine: ShareSnapshot) {
-        let ShareSnapshot {
-            share,
-            at,
-            stage,
-            last,
-            warmup,
-            measured,
-            limits,
-            latencies:
-                Latencies {
-                    response,
-                    wait,
-                    service,
-                },
-            steps,
-            schedule_lag,
-            backlogs,
-            running,
-            served_nanoseconds,
-            busiest,
-            other_workers_backlog,
-            reconnects,
-        } = engine;
-        sum.at = sum.at.max(at);
-        sum.stages.push(stage);
-        sum.handed_over.extend(last.map(|last| (share, last)));
-        sum.warmup = sum.warmup.plus(warmup);
-        sum.measured = sum.measured.plus(measured);
-        sum.limits.add(&limits);
-        sum.latencies.response = sum.latencies.response.plus(response);
-        sum.latencies.wait = sum.latencies.wait.plus(wait);
-        sum.latencies.service = sum.latencies.service.plus(service);
-        sum.steps.resize(steps.len(), Times::default());
-        for (mine, others) in sum.steps.iter_mut().zip(steps) {
-            *mine = mine.plus(others);
-        }
-        sum.schedule_lag = sum.schedule_lag.plus(schedule_lag);
-        sum.backlogs.extend(backlogs);
-        sum.running += running;
-        sum.served_nanoseconds += served_nanoseconds;
-        sum.busiest.extend(busiest);
-        sum.other_workers_backlog = sum.other_workers_backlog.max(other_workers_backlog);
-        sum.reconnects += reconnects;
     }
 
     /// The books of a phase of a run that ended at `until`, or got so far.
@@ -312,4 +266,52 @@ struct Sum {
     busiest: Vec<BusyWorker>,
     other_workers_backlog: u32,
     reconnects: u64,
+}
+
+impl Sum {
+    fn add(&mut self, engine: ShareSnapshot) {
+        let ShareSnapshot {
+            share,
+            at,
+            stage,
+            last,
+            warmup,
+            measured,
+            limits,
+            latencies:
+                Latencies {
+                    response,
+                    wait,
+                    service,
+                },
+            steps,
+            schedule_lag,
+            backlogs,
+            running,
+            served_nanoseconds,
+            busiest,
+            other_workers_backlog,
+            reconnects,
+        } = engine;
+        self.at = self.at.max(at);
+        self.stages.push(stage);
+        self.handed_over.extend(last.map(|last| (share, last)));
+        self.warmup = self.warmup.plus(warmup);
+        self.measured = self.measured.plus(measured);
+        self.limits.add(&limits);
+        self.latencies.response = self.latencies.response.plus(response);
+        self.latencies.wait = self.latencies.wait.plus(wait);
+        self.latencies.service = self.latencies.service.plus(service);
+        self.steps.resize(steps.len(), Times::default());
+        for (mine, others) in self.steps.iter_mut().zip(steps) {
+            *mine = mine.plus(others);
+        }
+        self.schedule_lag = self.schedule_lag.plus(schedule_lag);
+        self.backlogs.extend(backlogs);
+        self.running += running;
+        self.served_nanoseconds += served_nanoseconds;
+        self.busiest.extend(busiest);
+        self.other_workers_backlog = self.other_workers_backlog.max(other_workers_backlog);
+        self.reconnects += reconnects;
+    }
 }

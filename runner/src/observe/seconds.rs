@@ -49,7 +49,7 @@ pub(crate) struct Seconds {
     workers: u32,
     /// What the oldest second is compared with.
     before: Look,
-    seconds: VecDeque<Second>,
+    recent: VecDeque<Second>,
 }
 
 impl Seconds {
@@ -61,7 +61,7 @@ impl Seconds {
                 own,
                 ..Look::default()
             },
-            seconds: VecDeque::new(),
+            recent: VecDeque::new(),
         }
     }
 
@@ -85,16 +85,16 @@ impl Seconds {
             peak_backlog: _,
         } = interval;
         let at = look.at;
-        self.seconds.push_back(Second {
+        self.recent.push_back(Second {
             look,
             response: merged(&warmup.response, &measured.response),
             schedule_lag: merged(&warmup.schedule_lag, &measured.schedule_lag),
         });
         while self
-            .seconds
+            .recent
             .front()
             .is_some_and(|oldest| at.nanoseconds_since(oldest.look.at) >= LAST_NANOSECONDS)
-            && let Some(oldest) = self.seconds.pop_front()
+            && let Some(oldest) = self.recent.pop_front()
         {
             self.before = oldest.look;
         }
@@ -102,28 +102,28 @@ impl Seconds {
 
     /// The latest look.
     pub(crate) fn latest(&self) -> &Look {
-        self.seconds
+        self.recent
             .back()
             .map_or(&self.before, |second| &second.look)
     }
 
     /// How busy the busiest load thread was before the latest look, in thousandths.
     pub(crate) fn busiest_thread(&self) -> u32 {
-        let before = self.seconds.len().checked_sub(2);
+        let before = self.recent.len().checked_sub(2);
         let before = before
-            .and_then(|position| self.seconds.get(position))
+            .and_then(|position| self.recent.get(position))
             .map_or(&self.before, |second| &second.look);
         self.latest().busiest_thread_since(before)
     }
 
     /// What the last seconds were like; the target's side is for others to add.
     pub(crate) fn summary(&self) -> LastSeconds {
-        if self.seconds.is_empty() {
+        if self.recent.is_empty() {
             return LastSeconds::default();
         }
         let mut response = Histogram::new(Digits::Two);
         let mut schedule_lag = Histogram::new(Digits::Two);
-        for second in &self.seconds {
+        for second in &self.recent {
             response.add(&second.response);
             schedule_lag.add(&second.schedule_lag);
         }

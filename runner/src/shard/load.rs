@@ -283,9 +283,7 @@ impl Load {
                         .known
                         .iter_mut()
                         .filter_map(|known| known.closed.take());
-                    if let Some((sample, _)) =
-                        together(samples.collect(), |all| self.whole.closed(all))
-                    {
+                    if let Some((sample, _)) = together(samples, |all| self.whole.closed(all)) {
                         self.events.push_back(LoadEvent::Closed(Box::new(sample)));
                     }
                 }
@@ -334,8 +332,7 @@ impl Load {
             .known
             .iter_mut()
             .filter_map(|known| known.sample.take());
-        let Some((sample, empty)) = together(samples.collect(), |all| self.whole.so_far(all))
-        else {
+        let Some((sample, empty)) = together(samples, |all| self.whole.so_far(all)) else {
             return;
         };
         for interval in empty {
@@ -402,12 +399,15 @@ impl Load {
     }
 }
 
+/// Intervals that wait to be filled again.
+type Spares = Vec<Box<Interval>>;
+
 /// The samples of all threads as one, and the intervals that are left over, empty. None without
 /// any.
 fn together(
-    samples: Vec<Box<ShardSample>>,
+    samples: impl IntoIterator<Item = Box<ShardSample>>,
     merge: impl FnOnce(Vec<ShareSnapshot>) -> Snapshot,
-) -> Option<(Sample, Vec<Box<Interval>>)> {
+) -> Option<(Sample, Spares)> {
     let (mut snapshots, mut threads, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     let mut loop_lag = Times::default();
     let mut merged: Option<Box<Interval>> = None;
