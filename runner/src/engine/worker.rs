@@ -164,15 +164,16 @@ impl Worker {
         Some(task)
     }
 
-    /// The step of its task that was going on ended, and this one begins: the task.
+    /// The step of its task that was going on ended, and this one begins; the first one began with
+    /// the task. Gives the task.
     pub(crate) fn begin_step(&mut self, step: usize, now: Moment) -> Option<Task> {
         let current = self.current.as_mut()?;
         let progress = current.progress.as_mut()?;
         progress.end_step(now);
-        let place = progress.steps.iter_mut().find(|place| place.is_none())?;
-        *place = Some(Span {
+        let position = progress.steps.iter().position(Option::is_none)?;
+        progress.steps[position] = Some(Span {
             step,
-            begun: now,
+            begun: if position == 0 { progress.started } else { now },
             ended: None,
         });
         Some(current.task)

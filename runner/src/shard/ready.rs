@@ -1,4 +1,4 @@
-//! Getting ready: every worker connected, greeted by the server, its building filled.
+//! Getting ready: every worker connected, greeted by the server, its data written.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
-use redyno_contract::plan::{ObjectGraph, Prefill, Workload};
 use redyno_target::ConnectOptions;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{ShardEvent, ShardSettings, tell};
-use crate::random::Seed;
 use crate::workload::exchange::{Connector, TaskConnection};
-use crate::workload::object_graph::{GraphWorker, Mails};
+use crate::workload::work::{Team, Work};
 
 /// Connections that are made at the same time: enough to hide the round trips, few enough for
 /// any server's accept queue.
@@ -30,7 +28,7 @@ pub(super) struct ReadyWorker {
     /// Its number, from 0.
     pub(super) number: u32,
     /// What it does.
-    pub(super) graph: GraphWorker,
+    pub(super) work: Work,
     /// Its connection.
     pub(super) connection: TaskConnection,
     /// How it gets another.
@@ -53,35 +51,27 @@ pub(super) async fn all_workers(
     settings: &ShardSettings,
     events: &UnboundedSender<ShardEvent>,
 ) -> Vec<ReadyWorker> {
-    let Workload::ObjectGraph(graph) = &settings.dynos.workload else {
-        // No LoadTest can ask for it yet.
-        return std::future::pending().await;
-    };
-    let seed = Seed::of(settings.plan.seed, &settings.dyno);
-    let mails = Rc::new(Mails::new(seed, graph.item_payload_bytes));
     let connector = Rc::new(connector(settings));
+    let team = Team::new(
+        &settings.plan,
+        &settings.dyno,
+        &settings.dynos,
+        connector.buffers().clone(),
+    );
     let own = settings.share.workers(settings.dynos.workers);
     let not_ready = RefCell::new(own.clone().map(|_| 1).sum::<u32>());
     let mut workers: Vec<ReadyWorker> = stream::iter(own)
         .map(|number| {
-            let worker = GraphWorker::new(
-                &settings.plan.run.uid,
-                settings.plan.seed,
-                &settings.dyno,
-                graph,
-                Rc::clone(&mails),
-                connector.buffers().clone(),
-                number,
-            );
+            let work = team.worker(number);
             let (not_ready, connector) = (&not_ready, &connector);
             async move {
                 loop {
-                    match attempt(settings, graph, &worker, connector).await {
+                    match attempt(settings, &work, connector).await {
                         Ok(connection) => {
                             *not_ready.borrow_mut() -= 1;
                             return ReadyWorker {
                                 number,
-                                graph: worker,
+                                work,
                                 connection,
                                 connector: Rc::clone(connector),
                             };
@@ -107,25 +97,18 @@ pub(super) async fn all_workers(
 
 async fn attempt(
     settings: &ShardSettings,
-    graph: &ObjectGraph,
-    worker: &GraphWorker,
+    work: &Work,
     connector: &Connector,
 ) -> Result<TaskConnection, String> {
     let mut connection = connector
         .connect()
         .await
         .map_err(|failure| failure.to_string())?;
-    let prepare = async {
-        worker.greet(&mut connection).await?;
-        match graph.prefill {
-            Prefill::Full => worker.prefill(&mut connection).await,
-            Prefill::Empty => Ok(()),
-        }
-    };
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
-    match tokio::time::timeout(limit.max(CONNECT_TIMEOUT), prepare).await {
+    let prepared = work.prepare(&mut connection);
+    match tokio::time::timeout(limit.max(CONNECT_TIMEOUT), prepared).await {
         Ok(Ok(())) => Ok(connection),
-        Ok(Err(failure)) => Err(format!("cannot fill a building: {failure}")),
-        Err(_) => Err("the target did not answer in time while buildings were filled".to_owned()),
+        Ok(Err(failure)) => Err(format!("cannot write what the run begins with: {failure}")),
+        Err(_) => Err("the target did not answer in time while data was written".to_owned()),
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::{FailureClass, Phase, Task};
 use crate::random::{Purpose, Random, Seed};
 use crate::workload::exchange::{Connector, Exchange, TaskConnection};
 use crate::workload::failure::TaskFailure;
-use crate::workload::object_graph::GraphWorker;
+use crate::workload::work::{Steps, Work};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
@@ -20,12 +20,17 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<Shared>) {
     let ReadyWorker {
         number,
-        graph,
+        work,
         mut connection,
         connector,
     } = ready;
     let seed = Seed::of(settings.plan.seed, &settings.dyno);
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
+    let steps = WorkerSteps {
+        shared: &shared,
+        worker: number,
+        application_cpu_microseconds: settings.dynos.application_cpu_microseconds,
+    };
     let mut backoff = seed.stream(Purpose::Backoff, u64::from(number));
     loop {
         // A server may hang up on who is idle: that is no failure of the task that comes next. One
@@ -41,17 +46,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
             continue;
         };
         let random = payload(seed, &task);
-        let application_cpu = settings.dynos.application_cpu_microseconds;
-        let served = serve(
-            &shared,
-            number,
-            &graph,
-            &mut connection,
-            random,
-            limit,
-            application_cpu,
-        );
-        match served.await {
+        match serve(&steps, &work, &mut connection, random, limit).await {
             Ok(()) => {
                 let now = shared.clock.now();
                 shared.engine.borrow_mut().complete(number, now);
@@ -71,31 +66,13 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
 }
 
 async fn serve(
-    shared: &Shared,
-    number: u32,
-    graph: &GraphWorker,
+    steps: &WorkerSteps<'_>,
+    work: &Work,
     connection: &mut TaskConnection,
     random: Random,
     limit: Duration,
-    application_cpu_microseconds: u32,
 ) -> Result<(), TaskFailure> {
-    let mut step = 0;
-    let begin_step = |step| {
-        let now = shared.clock.now();
-        shared.engine.borrow_mut().begin_step(number, step, now);
-    };
-    begin_step(step);
-    let step_ended = || {
-        if step == 0 && application_cpu_microseconds > 0 {
-            // What was fetched is worked on before it is saved.
-            let now = shared.clock.now();
-            shared.engine.borrow_mut().end_step(number, now);
-            application::burn(application_cpu_microseconds);
-        }
-        step += 1;
-        begin_step(step);
-    };
-    tokio::time::timeout(limit, graph.run(connection, random, step_ended))
+    tokio::time::timeout(limit, work.run(connection, random, steps))
         .await
         .unwrap_or_else(|_| {
             Err(TaskFailure {
@@ -103,6 +80,30 @@ async fn serve(
                 detail: format!("not done after {} ms", limit.as_millis()),
             })
         })
+}
+
+/// Tells the engine of the steps of a worker's tasks.
+struct WorkerSteps<'a> {
+    shared: &'a Shared,
+    worker: u32,
+    application_cpu_microseconds: u32,
+}
+
+impl Steps for WorkerSteps<'_> {
+    fn begin(&self, step: usize) {
+        let now = self.shared.clock.now();
+        let mut engine = self.shared.engine.borrow_mut();
+        engine.begin_step(self.worker, step, now);
+    }
+
+    fn application(&self) {
+        if self.application_cpu_microseconds == 0 {
+            return;
+        }
+        let now = self.shared.clock.now();
+        self.shared.engine.borrow_mut().end_step(self.worker, now);
+        application::burn(self.application_cpu_microseconds);
+    }
 }
 
 /// The pacer only needs to know if this may have been the last task, or broke a limit.

@@ -150,10 +150,10 @@ pub fn data_keys<'a>(
         .chain(own.into_iter().flatten())
 }
 
-/// Key number `number` of the keyspace that all dynos of a type share.
-pub fn keyspace_key(uid: &str, dyno_type: &str, number: u32) -> String {
+/// What the names of the keyspace begin with that all dynos of a type share; a number follows.
+pub fn keyspace_prefix(uid: &str, dyno_type: &str) -> String {
     // A dyno's name has a dot and a type's has none, so no worker's building is called so.
-    format!("{}{dyno_type}:{number}", data_prefix(uid))
+    format!("{}{dyno_type}:", data_prefix(uid))
 }
 
 /// Every key of the keyspace that all dynos of a type share; none if they share none.
@@ -165,7 +165,8 @@ pub fn shared_keys<'a>(
         Workload::ObjectGraph(_) => 0,
         Workload::Commands(commands) => commands.keyspace.keys,
     };
-    (0..count).map(move |number| keyspace_key(&plan.run.uid, &dynos.dyno_type, number))
+    let prefix = keyspace_prefix(&plan.run.uid, &dynos.dyno_type);
+    (0..count).map(move |number| format!("{prefix}{number}"))
 }
 
 /// Every data key that the run can have made.

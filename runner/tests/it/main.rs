@@ -10,6 +10,7 @@ mod coordination;
 mod ending;
 mod limits;
 mod lost;
+mod mix;
 mod monitor;
 mod pages;
 mod plans;

@@ -93,7 +93,7 @@ fn reached(node: &Node, process: u32, addresses: &[String]) -> Vec<String> {
     }
     // All at once: what is dropped is waited for.
     let script = format!(
-        "attempt() {{ if timeout 2 bash -c \"exec 3<>/dev/tcp/$1/$2\" 2>/dev/null; then echo \"$1:$2\"; fi; }}; {attempts} wait"
+        "attempt() {{ if timeout 3 bash -c \"exec 3<>/dev/tcp/$1/$2\" 2>/dev/null; then echo \"$1:$2\"; fi; }}; {attempts} wait"
     );
     let output = node
         .shell(&format!(

@@ -94,7 +94,6 @@ fn a_run_behind_network_policies_is_seen_in_full() {
     seen.results(&finished);
     seen.dashboards(&finished);
     seen.alerts(&finished);
-    seen.expect_nothing_wrong();
 
     namespace
         .kubectl(&["delete", "loadtest", NAME])
@@ -102,6 +101,7 @@ fn a_run_behind_network_policies_is_seen_in_full() {
     eventually("the operator's metrics know nothing of it", 30, || {
         (!operator_metrics().contains(namespace.name())).then_some(())
     });
+    seen.expect_nothing_wrong();
 }
 
 /// The operator with everything on that this test looks at, for as long as this lives.

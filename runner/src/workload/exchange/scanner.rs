@@ -9,8 +9,8 @@ pub(crate) const LONGEST_REPLY: u64 = 512 * 1024 * 1024;
 /// Longest status or error. Those of Redis are much shorter; a script can make longer ones.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// Every number of the protocol fits, sign included.
-const LONGEST_NUMBER: usize = 20;
+/// No number of the protocol has more digits, and none of so many exceeds 64 bits.
+const MOST_DIGITS: usize = 19;
 
 const LINE_END: &[u8] = b"\r\n";
 
@@ -185,21 +185,16 @@ impl Scanner {
 /// [`Malformed::Number`], as soon as that can be seen.
 pub(crate) fn number(line: &[u8]) -> Result<Option<(i64, usize)>, Malformed> {
     let negative = line.first() == Some(&b'-');
-    let digits = usize::from(negative);
-    let mut number = 0_i64;
-    let mut at = digits;
+    let begin = usize::from(negative);
+    let mut magnitude = 0_u64;
+    let mut at = begin;
     loop {
         match line.get(at) {
-            Some(digit @ b'0'..=b'9') if at < LONGEST_NUMBER => {
-                let digit = i64::from(digit - b'0');
-                // Negative throughout, for the smallest number has no positive counterpart.
-                number = number
-                    .checked_mul(10)
-                    .and_then(|tens| tens.checked_sub(digit))
-                    .ok_or(Malformed::Number)?;
+            Some(digit @ b'0'..=b'9') if at < begin + MOST_DIGITS => {
+                magnitude = magnitude * 10 + u64::from(digit - b'0');
                 at += 1;
             }
-            Some(b'\r') if at > digits => match line.get(at + 1) {
+            Some(b'\r') if at > begin => match line.get(at + 1) {
                 Some(b'\n') => break,
                 Some(_) => return Err(Malformed::End),
                 None => return Ok(None),
@@ -209,11 +204,14 @@ pub(crate) fn number(line: &[u8]) -> Result<Option<(i64, usize)>, Malformed> {
         }
     }
     let number = if negative {
-        number
+        0_i64.checked_sub_unsigned(magnitude)
     } else {
-        number.checked_neg().ok_or(Malformed::Number)?
+        i64::try_from(magnitude).ok()
     };
-    Ok(Some((number, at + LINE_END.len())))
+    Ok(Some((
+        number.ok_or(Malformed::Number)?,
+        at + LINE_END.len(),
+    )))
 }
 
 #[cfg(test)]

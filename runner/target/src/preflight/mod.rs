@@ -5,6 +5,7 @@ mod enter;
 mod flush_hosts;
 mod growth;
 mod memory;
+mod mix;
 mod permissions;
 mod refused;
 mod role;
@@ -92,6 +93,7 @@ async fn look_and_enter(
         }
     }
     permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+    mix::check(&mut connection, plan).await?;
     connections::check(
         plan.target.connections,
         info.maxclients,

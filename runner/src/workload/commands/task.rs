@@ -1,0 +1,217 @@
+//! One worker's tasks on the wire: one command each.
+
+use std::rc::Rc;
+
+use redyno_contract::Plan;
+use redyno_contract::plan::{Commands, DynoName, DynoTypePlan, Keyspace, MixedCommand, Prefill};
+use redyno_contract::random::{Random, Seed};
+use redyno_target::keys::keyspace_prefix;
+
+use super::keys::Keys;
+use super::request::{Template, write_key};
+use super::values::Values;
+use crate::workload::exchange::{Buffers, Exchange, push_command};
+use crate::workload::failure::TaskFailure;
+
+/// Commands of the prefill that leave in one write.
+const AT_ONCE: usize = 500;
+
+/// What all workers of a load thread share.
+#[derive(Debug)]
+pub(crate) struct Mix {
+    /// The commands with the sum of all weights up to and including their own.
+    commands: Vec<(u32, Template)>,
+    weights: u32,
+    keyspace: Keyspace,
+    keys: Keys,
+    values: Values,
+    prefill: Prefill,
+    prefix: String,
+}
+
+impl Mix {
+    /// The mix of a dyno.
+    pub(crate) fn new(plan: &Plan, dyno: &DynoName, commands: &Commands) -> Self {
+        let Commands {
+            keyspace,
+            value_bytes,
+            prefill,
+            mix,
+        } = commands;
+        let mut weights = 0_u32;
+        let commands = mix
+            .iter()
+            .map(|entry| {
+                let MixedCommand {
+                    name: _,
+                    weight,
+                    command,
+                } = entry;
+                weights = weights.saturating_add(*weight);
+                (weights, Template::new(command))
+            })
+            .collect();
+        Self {
+            commands,
+            weights,
+            keyspace: *keyspace,
+            keys: Keys::new(*keyspace),
+            values: Values::new(Seed::of(plan.seed, dyno), *value_bytes),
+            prefill: *prefill,
+            prefix: keyspace_prefix(&plan.run.uid, &dyno.dyno_type),
+        }
+    }
+
+    /// The command that a random number chooses: its position in the mix.
+    fn choose(&self, random: &mut Random) -> usize {
+        let place = random.below(self.weights);
+        self.commands.partition_point(|(until, _)| *until <= place)
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct CommandWorker {
+    mix: Rc<Mix>,
+    buffers: Buffers,
+    /// The part of the keyspace that it fills: every so-manieth key from here.
+    first: u32,
+    every: u32,
+}
+
+impl CommandWorker {
+    /// The worker with this number, counted from 0.
+    pub(crate) fn new(
+        mix: Rc<Mix>,
+        buffers: Buffers,
+        dynos: &DynoTypePlan,
+        index: u32,
+        worker: u32,
+    ) -> Self {
+        Self {
+            mix,
+            buffers,
+            first: index.saturating_mul(dynos.workers).saturating_add(worker),
+            every: dynos.quantity.saturating_mul(dynos.workers).max(1),
+        }
+    }
+
+    /// Greets the server, so that no connection is first used by a task.
+    pub(crate) async fn greet(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+        let mut request = self.buffers.take();
+        push_command(&mut request, &[b"PING"]);
+        connection.perform(request, 1).await
+    }
+
+    /// Writes a value to its part of the keys: all workers of all dynos of the type fill it together.
+    pub(crate) async fn prefill(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+        if self.mix.prefill == Prefill::Empty {
+            return Ok(());
+        }
+        let mut numbers = (self.first..self.mix.keyspace.keys)
+            .step_by(self.every as usize)
+            .peekable();
+        let mut key = Vec::new();
+        while numbers.peek().is_some() {
+            let mut request = self.buffers.take();
+            let mut commands = 0;
+            for number in numbers.by_ref().take(AT_ONCE) {
+                write_key(&self.mix.prefix, number, &mut key);
+                push_command(&mut request, &[b"SET", &key, self.mix.values.at(number)]);
+                commands += 1;
+            }
+            connection.perform(request, commands).await?;
+        }
+        Ok(())
+    }
+
+    /// One task. `begin` is told the position of its command in the mix, just before it is sent.
+    pub(crate) async fn run(
+        &self,
+        connection: &mut impl Exchange,
+        mut random: Random,
+        begin: impl FnOnce(usize),
+    ) -> Result<(), TaskFailure> {
+        let mix = &*self.mix;
+        let chosen = mix.choose(&mut random);
+        let (_, template) = mix
+            .commands
+            .get(chosen)
+            .ok_or_else(|| TaskFailure::unexpected("no command in the mix"))?;
+        let mut key = self.buffers.take();
+        if template.has_key() {
+            let number = mix.keys.draw(&mut random);
+            write_key(&mix.prefix, number, &mut key);
+        }
+        let value = if template.has_value() {
+            mix.values.at(random.below(u32::MAX))
+        } else {
+            &[]
+        };
+        let mut request = self.buffers.take();
+        template.write(&key, value, &mut request);
+        drop(key);
+        begin(chosen);
+        connection.perform(request, 1).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redyno_contract::plan::Distribution;
+    use redyno_contract::random::Purpose;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_drawn_by_their_weights() {
+        let entry = |name: &str, weight| MixedCommand {
+            name: name.to_owned(),
+            weight,
+            command: vec!["PING".to_owned()],
+        };
+        let commands = Commands {
+            keyspace: Keyspace {
+                keys: 1,
+                distribution: Distribution::Uniform,
+            },
+            value_bytes: 1,
+            prefill: Prefill::Empty,
+            mix: vec![entry("a", 9), entry("b", 1), entry("c", 90)],
+        };
+        let dyno = DynoName {
+            dyno_type: "web".to_owned(),
+            index: 0,
+        };
+        let mut weights = 0;
+        let mix = Mix {
+            commands: commands
+                .mix
+                .iter()
+                .map(|entry| {
+                    weights += entry.weight;
+                    (weights, Template::new(&entry.command))
+                })
+                .collect(),
+            weights,
+            keyspace: commands.keyspace,
+            keys: Keys::new(commands.keyspace),
+            values: Values::new(Seed::of(1, &dyno), 1),
+            prefill: Prefill::Empty,
+            prefix: String::new(),
+        };
+        let mut counts = [0_u32; 3];
+        for number in 0..10_000 {
+            let mut random = Seed::of(1, &dyno).stream(Purpose::MeasuredPayload, number);
+            counts[mix.choose(&mut random)] += 1;
+        }
+        // 900, 100 and 9,000 expected; six standard deviations are 172, 60 and 180.
+        for (count, expected, spread) in [
+            (counts[0], 900, 172),
+            (counts[1], 100, 60),
+            (counts[2], 9000, 180),
+        ] {
+            assert!(count.abs_diff(expected) < spread, "{counts:?}");
+        }
+    }
+}

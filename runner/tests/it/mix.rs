@@ -1,0 +1,190 @@
+//! Runs of a mix of commands.
+
+use redyno_contract::plan::{
+    Commands, Distribution, Keyspace, Latency, LatencyLimit, Limit, MixedCommand, Percentile, Plan,
+    Prefill, Step, ThresholdPlan, Workload,
+};
+use redyno_contract::report::Ending;
+use redyno_contract::schedule::Rate;
+use redyno_contract::{Message, Report};
+use redyno_test_redis::RedisServer;
+
+use crate::plans;
+use crate::process::{Run, connect};
+
+fn entry(name: &str, weight: u32, command: &[&str]) -> MixedCommand {
+    MixedCommand {
+        name: name.to_owned(),
+        weight,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+    }
+}
+
+fn plan(mix: Vec<MixedCommand>, distribution: Distribution, prefill: Prefill) -> Plan {
+    let mut plan = plans::small();
+    plan.formation[0].rate = Rate::per_second(500);
+    plan.formation[0].workload = Workload::Commands(Commands {
+        keyspace: Keyspace {
+            keys: 100,
+            distribution,
+        },
+        value_bytes: 32,
+        prefill,
+        mix,
+    });
+    plan
+}
+
+fn counts(report: &Report) -> Vec<(String, u64)> {
+    report
+        .steps
+        .iter()
+        .map(|times| (times.step.to_string(), times.service.count))
+        .collect()
+}
+
+async fn text(server: &RedisServer, words: &[&str]) -> String {
+    let mut command = redis::Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    let mut connection = connect(server).await;
+    command.query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_command_of_a_mix_is_a_step_of_its_own() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plan(
+        vec![
+            entry("get", 3, &["GET", "{key}"]),
+            entry("set", 1, &["SET", "{key}", "{value}"]),
+        ],
+        Distribution::Uniform,
+        Prefill::Full,
+    );
+    plan.thresholds.push(ThresholdPlan {
+        name: "get".to_owned(),
+        dyno_type: None,
+        limit: Limit::Latency(LatencyLimit {
+            of: Latency::Service,
+            step: Step::Command("get".to_owned()),
+            percentile: Percentile::P99,
+            max_microseconds: 10_000_000,
+        }),
+    });
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let ended = run.dyno("web", 0).end().await;
+    ended.check();
+    assert_eq!(*ended.ending(), Ending::Completed);
+    let report = &ended.report;
+    assert_eq!(report.books.completed, 500);
+    let counts = counts(report);
+    let [(get, gets), (set, sets)] = counts.as_slice() else {
+        panic!("two steps expected, found {counts:?}")
+    };
+    assert_eq!((get.as_str(), set.as_str()), ("get", "set"));
+    assert_eq!(gets + sets, 500);
+    // 375 expected; six standard deviations are 58.
+    assert!(gets.abs_diff(375) < 58, "{gets}");
+    // What is limited of a step is counted among the tasks that took it.
+    assert_eq!(report.over[0].total, *gets);
+    // Every key was there at the start, with a value of the size that was asked for.
+    let size = text(&server, &["STRLEN", &format!("{}17", prefix(&plan))]).await;
+    assert_eq!(size, "32");
+    assert_eq!(text(&server, &["DBSIZE"]).await, keys_left(100));
+
+    // And all of them go, with what the run needed to agree.
+    run.part("finish").await;
+    assert_eq!(text(&server, &["DBSIZE"]).await, "0");
+}
+
+/// The keys of the run, before the finish: its lock is among them.
+fn keys_left(data: u32) -> String {
+    (data + 1).to_string()
+}
+
+fn prefix(plan: &Plan) -> String {
+    redyno_target::keys::keyspace_prefix(&plan.run.uid, "web")
+}
+
+#[tokio::test]
+async fn an_error_reply_is_a_failed_task() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plan(
+        vec![entry("push", 1, &["LPUSH", "{key}", "{value}"])],
+        Distribution::Zipf {
+            exponent_percent: 99,
+        },
+        Prefill::Full,
+    );
+    // Strings were written before, and a list cannot be pushed to.
+    plan.thresholds = vec![plans::errors(1_000_000)];
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let ended = run.dyno("web", 0).end().await;
+    ended.check();
+    assert_eq!(ended.report.books.completed, 0);
+    assert!(ended.report.books.failed > 0);
+    assert!(ended.report.books.balanced());
+}
+
+#[tokio::test]
+async fn a_mix_that_cannot_be_run_is_refused_before_it_begins() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    for (command, words) in [
+        (
+            &["GETT", "{key}"][..],
+            "command get of type web (GETT): the target does not have it",
+        ),
+        (
+            &["GET"],
+            "command get of type web (GET): wrong number of arguments",
+        ),
+    ] {
+        let plan = plan(
+            vec![entry("get", 1, command)],
+            Distribution::Uniform,
+            Prefill::Empty,
+        );
+        let (code, message) = Run::new(&plan, &server).part("preflight").await;
+        assert_eq!(code, 65);
+        let Message::Preflight(report) = message else {
+            panic!("{message:?}")
+        };
+        assert!(report.message.contains(words), "{}", report.message);
+    }
+}
+
+#[tokio::test]
+async fn the_application_is_part_of_the_service_and_of_no_step() {
+    const BURNT: u64 = 3000;
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut graph = plans::small();
+    graph.formation[0].application_cpu_microseconds = u32::try_from(BURNT).unwrap();
+    let mut mix = plan(
+        vec![entry("ping", 1, &["PING"])],
+        Distribution::Uniform,
+        Prefill::Empty,
+    );
+    mix.formation[0].rate = Rate::per_second(50);
+    mix.formation[0].application_cpu_microseconds = u32::try_from(BURNT).unwrap();
+    for plan in [graph, mix] {
+        let run = Run::new(&plan, &server);
+        run.pass_preflight().await;
+        let ended = run.dyno("web", 0).end().await;
+        ended.check();
+        let report = &ended.report;
+        assert_eq!(report.books.completed, 50);
+        let steps: u64 = report
+            .steps
+            .iter()
+            .map(|times| times.service.sum_microseconds)
+            .sum();
+        let service = report.latencies.service.sum_microseconds;
+        assert!(service >= steps + 50 * BURNT, "{service} {steps}");
+        assert!(report.own.cpu_microseconds >= 49 * BURNT);
+        run.part("finish").await;
+    }
+}
