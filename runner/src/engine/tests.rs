@@ -664,11 +664,12 @@ fn steps_count_where_they_belong() {
     assert!(engine.arrive(seconds(0)).is_some());
     engine.begin(0, seconds(0)).unwrap();
     engine.complete(0, seconds(0));
-    // One task of a mix takes its third step alone, and then works on what it got.
+    // One task of a mix takes its third step alone, between two seconds of the application.
     assert!(engine.arrive(seconds(2)).is_some());
     engine.begin(0, seconds(2)).unwrap();
+    engine.end_step(0, seconds(2));
     engine.begin_step(0, 2, seconds(3));
-    engine.end_step(0, seconds(4));
+    engine.end_step(0, seconds(5));
     engine.complete(0, seconds(6));
     let snapshot = whole.so_far([engine.snapshot(seconds(6))]);
     assert_eq!(snapshot.steps[2].max_microseconds, 2_000_000);

@@ -42,6 +42,8 @@ struct Current {
 #[derive(Clone, Copy, Debug)]
 struct Progress {
     started: Moment,
+    /// Something that belongs to no step came before the first.
+    later: bool,
     steps: [Option<Span>; MOST_STEPS_OF_A_TASK],
 }
 
@@ -158,6 +160,7 @@ impl Worker {
             task,
             progress: Some(Progress {
                 started: now,
+                later: false,
                 steps: [None; MOST_STEPS_OF_A_TASK],
             }),
         });
@@ -165,7 +168,7 @@ impl Worker {
     }
 
     /// The step of its task that was going on ended, and this one begins; the first one began with
-    /// the task. Gives the task.
+    /// the task, unless something came before it. Gives the task.
     pub(crate) fn begin_step(&mut self, step: usize, now: Moment) -> Option<Task> {
         let current = self.current.as_mut()?;
         let progress = current.progress.as_mut()?;
@@ -173,16 +176,21 @@ impl Worker {
         let position = progress.steps.iter().position(Option::is_none)?;
         progress.steps[position] = Some(Span {
             step,
-            begun: if position == 0 { progress.started } else { now },
+            begun: if position == 0 && !progress.later {
+                progress.started
+            } else {
+                now
+            },
             ended: None,
         });
         Some(current.task)
     }
 
-    /// The step of its task that was going on ended.
+    /// The step of its task that was going on ended, if any; what comes now belongs to none.
     pub(crate) fn end_step(&mut self, now: Moment) {
         if let Some(progress) = self.current.as_mut().and_then(|it| it.progress.as_mut()) {
             progress.end_step(now);
+            progress.later = true;
         }
     }
 
