@@ -1,5 +1,6 @@
 //! What the runner is told on its command line and in its environment.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -69,4 +70,7 @@ pub struct DynoArguments {
         value_parser = clap::value_parser!(u32).range(1..=3600)
     )]
     pub progress_seconds: u32,
+    /// Load threads; by default as many as the work needs and the CPU limit has room for.
+    #[arg(long, value_name = "NUMBER")]
+    pub load_threads: Option<NonZeroU32>,
 }

@@ -34,9 +34,6 @@ pub(crate) enum CommandError {
     /// The machine.
     #[error("the system refused: {0}")]
     System(#[from] std::io::Error),
-    /// A mistake of ours.
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
 }
 
 impl CommandError {
@@ -44,9 +41,7 @@ impl CommandError {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Configuration(_) | Self::Target(_) => Exit::BadPlan,
-            Self::Record(_) | Self::Http { .. } | Self::System(_) | Self::Metrics(_) => {
-                Exit::Internal
-            }
+            Self::Record(_) | Self::Http { .. } | Self::System(_) => Exit::Internal,
         }
     }
 }

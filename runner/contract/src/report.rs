@@ -344,8 +344,17 @@ pub struct LastSeconds {
     pub cpu_per_mille: u32,
     /// The busiest load thread, in thousandths of the time.
     pub load_thread_busy_per_mille: u32,
+    /// Share of the time in which a worker had a task in its hands, in thousandths: the mean over
+    /// all workers.
+    pub workers_busy_per_mille: u32,
     /// The target's main thread, in thousandths of its core; None if this dyno does not sample it.
     pub redis_main_thread_per_mille: Option<u32>,
+    /// Keys that the target evicted; None if this dyno does not sample it.
+    pub redis_evicted_keys: Option<u64>,
+    /// Connections that the target refused; None if nobody knows.
+    pub redis_rejected_connections: Option<u64>,
+    /// `used_memory` at the end of them, in bytes; None if this dyno does not sample it.
+    pub redis_memory_bytes: Option<u64>,
 }
 
 /// What the target said of itself: samples of INFO, once a second.

@@ -189,7 +189,11 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             response_p99_microseconds: 1000,
             cpu_per_mille: 200,
             load_thread_busy_per_mille: 150,
+            workers_busy_per_mille: 990,
             redis_main_thread_per_mille: sampler.then_some(410),
+            redis_evicted_keys: sampler.then_some(0),
+            redis_rejected_connections: sampler.then_some(0),
+            redis_memory_bytes: sampler.then_some(4 << 30),
         },
         target: sampler.then(|| TargetVitals {
             samples: plan.duration_seconds,
@@ -349,7 +353,11 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             response_p99_microseconds: next(),
             cpu_per_mille: short(next),
             load_thread_busy_per_mille: short(next),
+            workers_busy_per_mille: short(next),
             redis_main_thread_per_mille: next().is_multiple_of(2).then(|| short(next)),
+            redis_evicted_keys: next().is_multiple_of(2).then(&mut *next),
+            redis_rejected_connections: next().is_multiple_of(2).then(&mut *next),
+            redis_memory_bytes: next().is_multiple_of(2).then(&mut *next),
         },
         target: next().is_multiple_of(2).then(|| TargetVitals {
             samples: short(next),

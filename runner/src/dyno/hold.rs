@@ -11,13 +11,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
 
-/// Asks on a fresh connection, for up to five seconds. None if the same server as at the start
-/// answers; else how it was seen that the target is lost.
-pub(super) async fn target_lost(
-    target: Target,
-    name: String,
-    run_id: Option<String>,
-) -> Option<String> {
+/// What became of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The same server as at the start answers.
+    There,
+    /// A server answers that has no connection left.
+    Full,
+    /// It is lost; how that was seen.
+    Lost(String),
+}
+
+/// Asks on a fresh connection, for up to five seconds.
+pub(super) async fn look(target: Target, name: String, run_id: Option<String>) -> Found {
     let options = ConnectOptions {
         name,
         connect_timeout: CONNECT_TIMEOUT,
@@ -37,22 +43,26 @@ pub(super) async fn target_lost(
     };
     let answered = tokio::time::timeout_at(deadline, asking).await;
     match answered {
-        Ok(found) => restarted(run_id.as_deref(), found.as_deref()),
-        Err(_) => Some(format!("connections did not come back within 5 s: {seen}")),
+        Ok(None) => Found::Full,
+        Ok(Some(info)) => {
+            restarted(run_id.as_deref(), info.run_id.as_deref()).map_or(Found::There, Found::Lost)
+        }
+        Err(_) => Found::Lost(format!("connections did not come back within 5 s: {seen}")),
     }
 }
 
-async fn ask(target: &Target, options: &ConnectOptions) -> Result<Option<String>, String> {
+/// What INFO says; None from a server that has no connection left.
+async fn ask(target: &Target, options: &ConnectOptions) -> Result<Option<Info>, String> {
     let mut connection = match target.connect(options).await {
         Ok(connection) => connection,
         // It is there, and full.
         Err(failure) if failure.refusal == Refusal::TooFewConnections => return Ok(None),
         Err(failure) => return Err(failure.to_string()),
     };
-    let info = Info::read(&mut connection)
+    Info::read(&mut connection)
         .await
-        .map_err(|error| error.to_string())?;
-    Ok(info.run_id)
+        .map(Some)
+        .map_err(|error| error.to_string())
 }
 
 /// How it shows that another server answers than at the start, if it does.

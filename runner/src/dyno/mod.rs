@@ -21,11 +21,13 @@ use redyno_target::{ByteCounters, Target};
 use crate::arguments::DynoArguments;
 use crate::command::CommandError;
 use crate::configuration::ConfigurationError;
+use crate::engine::Share;
 use crate::exit::Exit;
 use crate::http::{self, Metrics, Shown};
+use crate::observe::control_group::ControlGroup;
 use crate::observe::own::OwnProcess;
 use crate::output::{Events, RecordFile};
-use crate::shard::ShardSettings;
+use crate::shard::{ShardSettings, load_threads};
 use crate::termination::Termination;
 
 pub(crate) use totals::{Identity, Totals};
@@ -37,7 +39,6 @@ struct Dyno {
     identity: Identity,
     target: Target,
     seat: Seat,
-    bytes: Arc<ByteCounters>,
     own: OwnProcess,
     shown: Arc<Shown>,
     events: Events,
@@ -58,6 +59,7 @@ pub(crate) async fn run(
         dyno_type,
         index,
         progress_seconds,
+        load_threads: threads,
     } = arguments;
     let name = DynoName { dyno_type, index };
     let dynos = planned(&plan, &name)?.clone();
@@ -73,16 +75,28 @@ pub(crate) async fn run(
         dyno: name,
         pod: common.pod_uid,
     };
-    let bytes = Arc::new(ByteCounters::default());
-    let own = OwnProcess::new(Arc::clone(&bytes));
+    let group = ControlGroup::find();
+    let threads = threads
+        .unwrap_or_else(|| load_threads(group.cpu_limit_millis, &dynos))
+        .get();
+    let bytes = (0..threads).map(|_| Arc::new(ByteCounters::default()));
+    let own = OwnProcess::new(group, bytes.collect());
     let asks_target = plan.sampler().as_ref() == Some(&identity.dyno);
     let shown = Arc::new(Shown::new(Totals::new(
         &plan,
         &dynos,
+        threads,
         own.sample(),
         asks_target,
     )));
-    let metrics = Metrics::new(&plan, &identity, Arc::clone(&shown))?;
+    let plan = Arc::new(plan);
+    let metrics = Metrics::new(
+        Arc::clone(&plan),
+        dynos.clone(),
+        &identity,
+        own.clone(),
+        Arc::clone(&shown),
+    );
     let server = tokio::spawn(http::serve(listener, Arc::clone(&shown), Arc::new(metrics)));
     let mut events = Events::default();
     events.print(&Event::Listening {
@@ -90,12 +104,11 @@ pub(crate) async fn run(
     });
     let seat = Seat::new(&plan, &target, identity.dyno.clone(), &identity.pod);
     let mut dyno = Dyno {
-        plan: Arc::new(plan),
+        plan,
         dynos,
         identity,
         target,
         seat,
-        bytes,
         own,
         shown,
         events,
@@ -142,8 +155,9 @@ impl Dyno {
             plan: Arc::clone(&self.plan),
             dynos: self.dynos.clone(),
             dyno: self.identity.dyno.clone(),
+            share: Share::WHOLE,
             target: self.target.clone(),
-            bytes: Arc::clone(&self.bytes),
+            bytes: Arc::default(),
         }
     }
 

@@ -9,14 +9,14 @@ use redyno_contract::report::{End, Ending, Start};
 use redyno_target::coordination::ClockMapping;
 use tokio::sync::oneshot;
 
-use super::Dyno;
 use super::control::{Control, ControlEvent};
+use super::hold::Found;
 use super::sampler::{Answer, Sampler, seconds_from};
 use super::startup::Begun;
-use super::{hold, leaving};
+use super::{Dyno, Totals, hold, leaving};
 use crate::command::CommandError;
-use crate::engine::Interval;
-use crate::shard::{Sample, Shard, ShardCommand, ShardEvent};
+use crate::engine::Moment;
+use crate::shard::{Load, LoadEvent, Sample};
 
 /// Seconds between two checkpoints.
 const CHECKPOINT_SECONDS: u64 = 2;
@@ -30,7 +30,7 @@ const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
 /// What is known of a run that has begun.
 struct Underway {
-    shard: Shard,
+    load: Load,
     control: Control,
     sampler: Sampler,
     /// S by the monotonic clock.
@@ -39,12 +39,20 @@ struct Underway {
     clock: ClockMapping,
     error_microseconds: u64,
     run_id: Option<String>,
-    /// An empty interval for the load thread; None while it has it.
-    spare: Option<Box<Interval>>,
     /// Whether the target's numbers of after the end are in.
     target_at_end: bool,
     ended: bool,
     terminated: bool,
+}
+
+/// A limit was broken by connection errors alone.
+struct Held {
+    /// How the run ends if the target is there.
+    ending: Ending,
+    /// When.
+    since: Moment,
+    /// What becomes of the target.
+    answer: oneshot::Receiver<Found>,
 }
 
 impl Dyno {
@@ -63,7 +71,10 @@ impl Dyno {
             Ok(sample) => {
                 let own = self.own.sample();
                 let end = sample.snapshot.end.clone();
-                self.shown.totals(|totals| totals.add(*sample, own));
+                self.shown.totals(|totals| {
+                    totals.add(*sample, own);
+                    totals.close();
+                });
                 // What ended since the last whole second would else be in no line.
                 self.print_progress();
                 end.map(|end| end.ending)
@@ -79,14 +90,14 @@ impl Dyno {
         });
         self.last_answer(&mut run).await;
         let Underway {
-            shard,
+            load,
             control,
             sampler,
             start,
             ..
         } = run;
-        // Ends the load thread, and with it all workers' connections.
-        shard.join();
+        // Ends the load threads, and with them all workers' connections.
+        load.join();
         drop(sampler);
         let end = End {
             ending: ending.clone(),
@@ -119,7 +130,7 @@ impl Dyno {
     fn begin(&self, begun: Begun) -> Result<Underway, Ending> {
         let Begun {
             control,
-            shard,
+            load,
             at_microseconds,
             clock,
             drift_microseconds,
@@ -137,11 +148,11 @@ impl Dyno {
                         .to_owned(),
             });
         }
-        shard.tell(ShardCommand::Start { at: start });
+        load.start(start);
         let name = |what| format!("redyno {} {what}", self.identity.dyno);
         let asks_target = self.plan.sampler().as_ref() == Some(&self.identity.dyno);
         Ok(Underway {
-            shard,
+            load,
             control: Control::new(
                 control,
                 self.target.clone(),
@@ -160,23 +171,22 @@ impl Dyno {
                 .error_microseconds()
                 .saturating_add(drift_microseconds),
             run_id,
-            spare: Some(Box::new(Interval::new(self.dynos.workload.steps().len()))),
             target_at_end: !asks_target,
             ended: false,
             terminated: false,
         })
     }
 
-    /// Until the load thread has closed the books. The error is a mistake of ours.
+    /// Until the load threads have closed the books. The error is a mistake of ours.
     async fn watch(&mut self, run: &mut Underway) -> Result<Box<Sample>, String> {
         let mut seconds = seconds_from(run.start);
         let (mut second, mut first) = (0_u64, true);
-        let (mut resolution, mut held) = (None, false);
+        let mut held: Option<Held> = None;
         loop {
             tokio::select! {
-                event = run.shard.event() => match event {
-                    ShardEvent::Started { at } => self.started(run, at),
-                    ShardEvent::Sample(sample) => {
+                event = run.load.event() => match event {
+                    LoadEvent::Started { at } => self.started(run, at),
+                    LoadEvent::Sample(sample) => {
                         self.sampled(run, *sample);
                         // Ticks may have been left out: the clock tells which second this is.
                         let now = run.start.elapsed().as_secs();
@@ -193,40 +203,37 @@ impl Dyno {
                             self.checkpoint();
                         }
                     }
-                    ShardEvent::Ended(sample) => {
-                        let ending = sample.snapshot.end.as_ref().map(|end| end.ending.clone());
+                    LoadEvent::Ending(ending) => {
+                        tracing::info!(?ending, "no more tasks, draining");
+                        self.tell_others(run, &ending);
+                    }
+                    LoadEvent::Ended(sample) => {
                         self.sampled(run, *sample);
+                        self.shown.totals(Totals::ended);
                         run.ended = true;
-                        if let Some(ending) = ending {
-                            tracing::info!(?ending, "no more tasks, draining");
-                            self.tell_others(run, &ending);
-                        }
                         self.checkpoint();
                     }
-                    ShardEvent::Held => {
-                        if !held {
-                            held = true;
-                            resolution = Some(self.ask_for_target(run));
-                        }
+                    LoadEvent::Held { ending, since } => {
+                        let answer = self.ask_for_target(run);
+                        held = Some(Held { ending, since, answer });
+                        self.shown.totals(|totals| totals.held(since));
+                        run.load.sample();
                     }
-                    ShardEvent::Closed(sample) => return Ok(sample),
-                    ShardEvent::Broken(detail) => return Err(detail),
-                    ShardEvent::Ready | ShardEvent::NotReady { .. } => {}
+                    LoadEvent::Closed(sample) => return Ok(sample),
+                    LoadEvent::Broken(detail) => return Err(detail),
+                    LoadEvent::Ready | LoadEvent::NotReady { .. } => {}
                 },
-                lost = resolved(&mut resolution) => {
-                    resolution = None;
-                    run.shard.tell(ShardCommand::Resolve { target_lost: lost });
-                }
-                _ = seconds.tick() => {
-                    if let Some(fresh) = run.spare.take() {
-                        run.shard.tell(ShardCommand::Sample { fresh });
+                found = resolved(&mut held) => {
+                    if let Some(held) = held.take() {
+                        self.resolve(run, held, found);
                     }
                 }
+                _ = seconds.tick() => run.load.sample(),
                 answer = run.sampler.answer() => self.answered(run, answer),
                 event = run.control.event() => match event {
                     ControlEvent::Stopped(reason) => {
                         tracing::info!(%reason, "told to stop");
-                        run.shard.tell(ShardCommand::End(Ending::Stopped));
+                        run.load.end(&Ending::Stopped, None);
                     }
                     ControlEvent::WriteFailed => {
                         self.shown.totals(|totals| totals.coordination_failures += 1);
@@ -235,10 +242,24 @@ impl Dyno {
                 () = self.termination.wait(), if !run.terminated => {
                     run.terminated = true;
                     tracing::info!("told to go");
-                    run.shard.tell(ShardCommand::End(Ending::Terminated));
+                    run.load.end(&Ending::Terminated, None);
                 }
             }
         }
+    }
+
+    /// It is known what became of the target since a breach is held: now the run has ended, by the
+    /// breach or by the loss of the target, at the time when it was held.
+    fn resolve(&self, run: &Underway, held: Held, found: Found) {
+        let ending = match found {
+            Found::There => held.ending,
+            Found::Full => {
+                self.shown.totals(Totals::saw_full_target);
+                held.ending
+            }
+            Found::Lost(detail) => Ending::TargetLost { detail },
+        };
+        run.load.end(&ending, Some(held.since));
     }
 
     fn started(&mut self, run: &Underway, at: Instant) {
@@ -264,14 +285,12 @@ impl Dyno {
     fn sampled(&self, run: &mut Underway, sample: Sample) {
         let own = self.own.sample();
         let empty = self.shown.totals(|totals| totals.add(sample, own));
-        // One is enough: a second, from an end, is given up.
-        run.spare = Some(empty);
+        run.load.give_back(empty);
     }
 
     fn answered(&self, run: &mut Underway, (at, info): Answer) {
         if let Some(detail) = hold::restarted(run.run_id.as_deref(), info.run_id.as_deref()) {
-            run.shard
-                .tell(ShardCommand::End(Ending::TargetLost { detail }));
+            run.load.end(&Ending::TargetLost { detail }, None);
             return;
         }
         if run.target_at_end {
@@ -279,9 +298,7 @@ impl Dyno {
         }
         run.target_at_end = run.ended;
         let since = at.saturating_duration_since(run.start);
-        let moment = crate::engine::Moment::from_nanoseconds(
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
-        );
+        let moment = Moment::from_nanoseconds(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
         let in_window = since >= Duration::from_secs(u64::from(self.plan.warmup_seconds));
         self.shown
             .totals(|totals| totals.asked(moment, in_window, info));
@@ -298,10 +315,10 @@ impl Dyno {
         }
     }
 
-    fn ask_for_target(&self, run: &Underway) -> oneshot::Receiver<Option<String>> {
+    fn ask_for_target(&self, run: &Underway) -> oneshot::Receiver<Found> {
         tracing::warn!("a limit was broken by connection errors alone: is the target there?");
         let (sender, receiver) = oneshot::channel();
-        let asking = hold::target_lost(
+        let asking = hold::look(
             self.target.clone(),
             format!("redyno {} hold", self.identity.dyno),
             run.run_id.clone(),
@@ -348,18 +365,18 @@ impl Dyno {
     }
 
     fn print_progress(&mut self) {
-        if let Some(progress) = self.shown.totals(super::Totals::progress) {
+        if let Some(progress) = self.shown.totals(Totals::progress) {
             self.events.print(&Event::Progress(progress));
         }
     }
 }
 
-/// How a hold is resolved; never, without one.
-async fn resolved(resolution: &mut Option<oneshot::Receiver<Option<String>>>) -> Option<String> {
-    match resolution {
-        Some(receiver) => receiver
+/// What a held breach waits for; for ever, without one.
+async fn resolved(held: &mut Option<Held>) -> Found {
+    match held {
+        Some(held) => (&mut held.answer)
             .await
-            .unwrap_or_else(|_| Some("nobody could tell".to_owned())),
+            .unwrap_or_else(|_| Found::Lost("nobody could tell".to_owned())),
         None => std::future::pending().await,
     }
 }

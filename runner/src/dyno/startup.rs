@@ -13,7 +13,7 @@ use redyno_target::coordination::{
 use redyno_target::{ConnectOptions, Connection, Info, Target};
 
 use super::Dyno;
-use crate::shard::{Shard, ShardEvent};
+use crate::shard::{Load, LoadEvent};
 use crate::workload::object_graph::script;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ const CLOCK_SAMPLES: u32 = 10;
 pub(super) struct Begun {
     /// Its control connection.
     pub(super) control: Connection,
-    /// Its load thread, ready.
-    pub(super) shard: Shard,
+    /// Its load threads, ready.
+    pub(super) load: Load,
     /// S by the clock of Redis, in microseconds since the epoch.
     pub(super) at_microseconds: u64,
     /// Redis' clock as it was mapped best.
@@ -61,10 +61,12 @@ impl Dyno {
     async fn get_ready(&mut self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
         let mut control = connect(&self.target, &self.seat_name(), waiting_for).await;
         check_phase(self, &mut control, waiting_for).await?;
-        let mut shard = Shard::spawn(self.shard_settings()).map_err(|error| Ending::Internal {
-            detail: format!("no load thread: {error}"),
-        })?;
-        workers_ready(&mut shard, waiting_for).await?;
+        let settings = self.shard_settings();
+        let mut load =
+            Load::spawn(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
+                detail: format!("no load thread: {error}"),
+            })?;
+        workers_ready(&mut load, waiting_for).await?;
         loop {
             match self.coordinate(&mut control, waiting_for).await {
                 Ok(Ok(coordinated)) => {
@@ -76,7 +78,7 @@ impl Dyno {
                     } = coordinated;
                     return Ok(Begun {
                         control,
-                        shard,
+                        load,
                         at_microseconds,
                         clock,
                         drift_microseconds,
@@ -204,12 +206,12 @@ async fn check_phase(
     }
 }
 
-async fn workers_ready(shard: &mut Shard, waiting_for: &RefCell<String>) -> Result<(), Ending> {
+async fn workers_ready(load: &mut Load, waiting_for: &RefCell<String>) -> Result<(), Ending> {
     waiting_for.replace("its own workers' connections".to_owned());
     loop {
-        match shard.event().await {
-            ShardEvent::Ready => return Ok(()),
-            ShardEvent::NotReady {
+        match load.event().await {
+            LoadEvent::Ready => return Ok(()),
+            LoadEvent::NotReady {
                 workers,
                 of,
                 detail,
@@ -217,12 +219,13 @@ async fn workers_ready(shard: &mut Shard, waiting_for: &RefCell<String>) -> Resu
                 tracing::warn!(workers, of, %detail, "workers are not ready yet");
                 waiting_for.replace(format!("{workers} of {of} workers: {detail}"));
             }
-            ShardEvent::Broken(detail) => return Err(Ending::Internal { detail }),
-            ShardEvent::Started { .. }
-            | ShardEvent::Held
-            | ShardEvent::Ended(_)
-            | ShardEvent::Sample(_)
-            | ShardEvent::Closed(_) => {}
+            LoadEvent::Broken(detail) => return Err(Ending::Internal { detail }),
+            LoadEvent::Started { .. }
+            | LoadEvent::Held { .. }
+            | LoadEvent::Ending(_)
+            | LoadEvent::Ended(_)
+            | LoadEvent::Sample(_)
+            | LoadEvent::Closed(_) => {}
         }
     }
 }

@@ -11,9 +11,9 @@ use redyno_target::Info;
 
 use crate::engine::{Distributions, Interval, Moment, Snapshot};
 use crate::observe::course::Course;
-use crate::observe::own::{OwnSample, peak_memory_bytes};
-use crate::observe::seconds::Seconds;
-use crate::observe::target::TargetSamples;
+use crate::observe::own::{Memory, OwnSample};
+use crate::observe::seconds::{Look, Seconds};
+use crate::observe::target::{LastOfTarget, TargetSamples};
 use crate::shard::Sample;
 
 /// Everything that is known of the run so far.
@@ -25,12 +25,22 @@ pub(crate) struct Totals {
     course: Course,
     snapshot: Option<Snapshot>,
     loop_lag: Times,
-    own_at_start: Option<OwnSample>,
-    own: OwnSample,
-    /// Of the end, once it came: the drain must not blur it.
-    at_end: Option<LastSeconds>,
+    threads: u32,
+    /// The first look of the measured window.
+    at_start: Option<Look>,
+    /// The run has ended: what comes now is the drain.
+    ended: bool,
+    /// The drain is over, too.
+    closed: bool,
+    /// Since then a breach is held.
+    held: Option<Moment>,
+    /// The seconds before the end, and when it was: the drain must not blur them, nor the time in
+    /// which a breach was held.
+    last: Option<(LastSeconds, Moment)>,
     /// What the target said, if this dyno asks it.
     target: Option<TargetSamples>,
+    /// It had no connection left for somebody who asked whether it was there.
+    target_full: bool,
     /// The common start, once it is known.
     pub(crate) start: Option<Start>,
     /// Coordination writes that failed after it.
@@ -47,24 +57,29 @@ pub(crate) struct Identity {
 }
 
 impl Totals {
-    /// Nothing yet, of a dyno of this type.
+    /// Nothing yet, of a dyno of this type with so many load threads.
     pub(crate) fn new(
         plan: &Plan,
         dynos: &DynoTypePlan,
+        threads: u32,
         own: OwnSample,
         asks_target: bool,
     ) -> Self {
         Self {
-            measured: Distributions::new(dynos.workload.steps().len()),
+            measured: Distributions::new(dynos.workload.steps().len(), Digits::Three),
             since_progress: [Histogram::new(Digits::Three), Histogram::new(Digits::Three)],
-            seconds: Seconds::new(own),
+            seconds: Seconds::new(dynos.workers, own),
             course: Course::new(plan.warmup_seconds, plan.duration_seconds),
             snapshot: None,
             loop_lag: Times::default(),
-            own_at_start: None,
-            own,
-            at_end: None,
+            threads,
+            at_start: None,
+            ended: false,
+            closed: false,
+            held: None,
+            last: None,
             target: asks_target.then(TargetSamples::default),
+            target_full: false,
             start: None,
             coordination_failures: 0,
         }
@@ -72,17 +87,17 @@ impl Totals {
 
     /// S has come: what was before it belongs to no second of the run.
     pub(crate) fn began(&mut self, own: OwnSample, start: Start) {
-        self.seconds = Seconds::new(own);
-        self.own = own;
+        self.seconds.begin(own);
         self.start = Some(start);
     }
 
-    /// Adds what the load thread recorded, with the own counters of the same moment. Gives back
+    /// Adds what the load threads recorded, with the own counters of the same moment. Gives back
     /// the interval, empty.
     pub(crate) fn add(&mut self, sample: Sample, own: OwnSample) -> Box<Interval> {
         let Sample {
             snapshot,
             loop_lag,
+            threads,
             mut interval,
         } = sample;
         self.measured.add(&interval.measured);
@@ -91,22 +106,54 @@ impl Totals {
             response.add(&phase.response);
             service.add(&phase.service);
         }
-        if self.at_end.is_none() {
-            self.seconds.add(snapshot.at, own, &interval);
+        if !self.ended {
+            let look = Look {
+                at: snapshot.at,
+                own,
+                threads,
+                served_nanoseconds: snapshot.served_nanoseconds,
+            };
+            if snapshot.in_window && self.at_start.is_none() {
+                self.at_start = Some(look.clone());
+            }
+            self.seconds.add(look, &interval);
             self.course
                 .add(snapshot.at, snapshot.measured.in_time, &interval);
-            self.own = own;
-            if snapshot.in_window && self.own_at_start.is_none() {
-                self.own_at_start = Some(own);
-            }
-            if snapshot.end.is_some() {
-                self.at_end = Some(self.seconds.summary());
-            }
+        }
+        if let Some(since) = self.held
+            && self.last.is_none()
+        {
+            self.last = Some((self.seconds.summary(), since));
         }
         self.loop_lag = loop_lag;
         self.snapshot = Some(snapshot);
         interval.clear();
         interval
+    }
+
+    /// A breach is held since then: if it is one, the last seconds are those before it.
+    pub(crate) const fn held(&mut self, since: Moment) {
+        self.held = Some(since);
+    }
+
+    /// What was added last is the end of the run.
+    pub(crate) fn ended(&mut self) {
+        self.ended = true;
+        if self.last.is_none() {
+            let end = self
+                .snapshot
+                .as_ref()
+                .and_then(|snapshot| snapshot.end.as_ref());
+            let at = end.map_or(Moment::default(), |end| {
+                Moment::from_nanoseconds(end.after_milliseconds.saturating_mul(1_000_000))
+            });
+            self.last = Some((self.seconds.summary(), at));
+        }
+    }
+
+    /// What was added last is final: the books are closed.
+    pub(crate) const fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Adds what INFO said of the target at `at`.
@@ -117,10 +164,40 @@ impl Totals {
         target.add(at, in_window, info);
         if let Some(per_mille) = target.latest_per_mille()
             && in_window
-            && self.at_end.is_none()
+            && !self.ended
         {
             self.course.add_redis(at, per_mille);
         }
+    }
+
+    /// The target had no connection left.
+    pub(crate) const fn saw_full_target(&mut self) {
+        self.target_full = true;
+    }
+
+    /// What the target said last, if this dyno asks it and it answered.
+    pub(crate) fn target(&self) -> Option<&Info> {
+        self.target.as_ref()?.latest()
+    }
+
+    /// Load threads.
+    pub(crate) const fn threads(&self) -> u32 {
+        self.threads
+    }
+
+    /// How busy the busiest load thread was before the latest look, in thousandths.
+    pub(crate) fn busiest_thread(&self) -> u32 {
+        self.seconds.busiest_thread()
+    }
+
+    /// How late a 10 ms timer of the load threads was, in the measured window.
+    pub(crate) const fn loop_lag(&self) -> Times {
+        self.loop_lag
+    }
+
+    /// Whether the books are closed: nothing that is unfinished will end any more.
+    pub(crate) const fn closed(&self) -> bool {
+        self.closed
     }
 
     /// The latest numbers; None before the start.
@@ -149,8 +226,8 @@ impl Totals {
             scheduled: both.scheduled,
             completed: both.completed,
             failed: both.failed,
-            waiting: snapshot.waiting,
-            max_backlog: snapshot.longest_queue,
+            waiting: snapshot.waiting(),
+            max_backlog: snapshot.longest_queue(),
             response,
             service,
             redis_main_thread_per_mille: self
@@ -164,9 +241,6 @@ impl Totals {
     /// own.
     pub(crate) fn report(&self, plan: &Plan, identity: &Identity, end: Option<End>) -> Report {
         let snapshot = self.snapshot.as_ref();
-        let mut last = self.at_end.unwrap_or_else(|| self.seconds.summary());
-        last.redis_main_thread_per_mille =
-            self.target.as_ref().and_then(TargetSamples::last_per_mille);
         let no_counts = || {
             plan.latency_limits(&identity.dyno.dyno_type)
                 .map(|_| redyno_contract::limit::LimitCount::default())
@@ -195,7 +269,7 @@ impl Totals {
                 .map(|snapshot| snapshot.other_workers_backlog)
                 .unwrap_or_default(),
             own: self.own_vitals(),
-            last,
+            last: self.last_seconds(),
             target: self.target.as_ref().and_then(TargetSamples::vitals),
             timeline: snapshot.map(|_| self.course.timeline()),
             histograms: self.histograms(),
@@ -219,20 +293,48 @@ impl Totals {
             .collect()
     }
 
+    fn last_seconds(&self) -> LastSeconds {
+        let (mut last, until) = self.last.map_or_else(
+            || (self.seconds.summary(), None),
+            |(last, until)| (last, Some(until)),
+        );
+        let LastOfTarget {
+            main_thread_per_mille,
+            evicted_keys,
+            rejected_connections,
+            memory_bytes,
+        } = self
+            .target
+            .as_ref()
+            .map(|target| target.before(until))
+            .unwrap_or_default();
+        last.redis_main_thread_per_mille = main_thread_per_mille;
+        last.redis_evicted_keys = evicted_keys;
+        last.redis_rejected_connections = if self.target_full {
+            rejected_connections.max(Some(1))
+        } else {
+            rejected_connections
+        };
+        last.redis_memory_bytes = memory_bytes;
+        last
+    }
+
     fn own_vitals(&self) -> OwnVitals {
         let snapshot = self.snapshot.as_ref();
-        let (from, to) = (self.own_at_start.unwrap_or(self.own), self.own);
+        let last = self.seconds.latest();
+        let first = self.at_start.as_ref().unwrap_or(last);
+        let (from, to) = (first.own, last.own);
         OwnVitals {
             schedule_lag_p99_microseconds: self.measured.schedule_lag.percentile(Percentile::P99),
             schedule_lag: snapshot
                 .map(|snapshot| snapshot.schedule_lag)
                 .unwrap_or_default(),
             loop_lag: self.loop_lag,
-            load_threads: 1,
-            load_thread_busy_per_mille: 0,
+            load_threads: self.threads,
+            load_thread_busy_per_mille: last.busiest_thread_since(first),
             cpu_microseconds: to.cpu_microseconds.saturating_sub(from.cpu_microseconds),
             throttled_per_mille: to.throttling.per_mille_since(from.throttling),
-            memory_bytes: peak_memory_bytes(),
+            memory_bytes: Memory::look().peak_bytes,
             bytes_out: to.bytes_out.saturating_sub(from.bytes_out),
             bytes_in: to.bytes_in.saturating_sub(from.bytes_in),
             reconnects: snapshot

@@ -1,18 +1,25 @@
 //! Closing the books: what became of the tasks that did not complete.
 
+use redyno_contract::report::Ending;
+
 use super::arrivals::Phase;
 use super::worker::never_started;
-use super::{Engine, Moment, Snapshot, Stage};
+use super::{Engine, Moment, ShareSnapshot, Stage};
 
 impl Engine {
-    /// Settles everything that is unfinished by its age at `now`, and gives the final numbers.
-    /// To be called once, when [`Engine::advance`] says that nothing is left to wait for; the
-    /// engine must not be told of anything afterwards.
-    pub(crate) fn close(&mut self, now: Moment) -> Snapshot {
+    /// Settles everything that is unfinished by its age at `now`, and gives the final numbers of
+    /// a run that ended so, at `at`: whichever thread saw it. To be called once, when every
+    /// engine's [`Engine::advance`] has said that nothing is left to wait for; the engine must not
+    /// be told of anything afterwards.
+    pub(crate) fn close(&mut self, ending: Ending, at: Moment, now: Moment) -> ShareSnapshot {
+        self.stage = Stage::Draining {
+            ending,
+            at,
+            until: now,
+        };
         let Self {
             arrivals,
             workers,
-            stage,
             rejected,
             limits,
             ..
@@ -27,18 +34,13 @@ impl Engine {
             limits.unfinished(&never_started(task, now));
         }
         // Due before the end, but never handed over.
-        let ended_at = match stage {
-            Stage::Draining { at, .. } => *at,
-            Stage::Running | Stage::Held { .. } => now,
-        };
-        let mut undispatched = arrivals.clone();
-        while let Some(task) = undispatched.take().filter(|task| task.due <= ended_at) {
+        while let Some((task, _)) = arrivals.take()
+            && task.due <= at
+        {
             if measured(task.phase) {
                 limits.unfinished(&never_started(task, now));
             }
         }
-        let books = self.books_at(Phase::Measured, now);
-        let over = self.limits.counts(books.scheduled, 0);
-        self.snapshot_with(now, books, over)
+        self.snapshot(now)
     }
 }

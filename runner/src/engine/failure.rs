@@ -71,6 +71,13 @@ impl FailureCounts {
         self.0[class as usize] += 1;
     }
 
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, others) in self.0.iter_mut().zip(other.0) {
+            *mine += others;
+        }
+    }
+
     /// How many of a class.
     pub(crate) const fn of(&self, class: FailureClass) -> u64 {
         self.0[class as usize]

@@ -23,8 +23,8 @@ pub(crate) struct Distributions {
 
 impl Distributions {
     /// Empty ones, of a workload with so many steps.
-    pub(crate) fn new(steps: usize) -> Self {
-        let empty = || Histogram::new(Digits::Three);
+    pub(crate) fn new(steps: usize, digits: Digits) -> Self {
+        let empty = || Histogram::new(digits);
         Self {
             response: empty(),
             wait: empty(),
@@ -54,7 +54,26 @@ impl Distributions {
 
     /// Adds others.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.each_with(other, Histogram::add);
+        let Self {
+            response,
+            wait,
+            service,
+            steps,
+            schedule_lag,
+        } = other;
+        for (mine, others) in [
+            (&mut self.response, response),
+            (&mut self.wait, wait),
+            (&mut self.service, service),
+            (&mut self.schedule_lag, schedule_lag),
+        ]
+        .into_iter()
+        .chain(self.steps.iter_mut().zip(steps))
+        {
+            if others.count() > 0 {
+                mine.add(others);
+            }
+        }
     }
 
     /// Forgets everything.
@@ -75,29 +94,6 @@ impl Distributions {
             }
         }
     }
-
-    fn each_with(&mut self, other: &Self, change: impl Fn(&mut Histogram, &Histogram)) {
-        let Self {
-            response,
-            wait,
-            service,
-            steps,
-            schedule_lag,
-        } = self;
-        for (mine, others) in [
-            (response, &other.response),
-            (wait, &other.wait),
-            (service, &other.service),
-            (schedule_lag, &other.schedule_lag),
-        ]
-        .into_iter()
-        .chain(steps.iter_mut().zip(&other.steps))
-        {
-            if others.count() > 0 {
-                change(mine, others);
-            }
-        }
-    }
 }
 
 /// What was recorded since the last look.
@@ -115,8 +111,9 @@ impl Interval {
     /// An empty one, of a workload with so many steps.
     pub(crate) fn new(steps: usize) -> Self {
         Self {
-            warmup: Distributions::new(steps),
-            measured: Distributions::new(steps),
+            // The warm-up is only shown while it lasts: two digits take an eighth of the memory.
+            warmup: Distributions::new(steps, Digits::Two),
+            measured: Distributions::new(steps, Digits::Three),
             peak_backlog: 0,
         }
     }
@@ -127,6 +124,18 @@ impl Interval {
             Phase::Warmup => &mut self.warmup,
             Phase::Measured => &mut self.measured,
         }
+    }
+
+    /// Adds what another load thread recorded in the same time.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            warmup,
+            measured,
+            peak_backlog,
+        } = other;
+        self.warmup.add(warmup);
+        self.measured.add(measured);
+        self.peak_backlog = self.peak_backlog.max(*peak_backlog);
     }
 
     /// Forgets everything.

@@ -6,7 +6,7 @@ use redyno_contract::report::Ending;
 
 use super::arrivals::Phase;
 use super::failure::{FailureClass, FailureCounts};
-use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, Scope};
+use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Scope};
 
 /// The latencies of a completed task, in whole microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,51 +143,64 @@ pub(crate) struct Breach {
     pub(crate) by_lost_connections: bool,
 }
 
-/// What one dyno counted against every limit of the plan.
+/// What an engine counts against every limit of the plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    planned: PlannedLimits,
+    counters: LimitCounters,
+}
+
+/// What was counted against every limit of the plan, by one engine or by several together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LimitCounters {
     latencies: Vec<LatencyCounter>,
-    errors: Vec<PlannedErrorLimit>,
     failures: FailureCounts,
     warmup_failures: FailureCounts,
     steps_begun: Vec<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LatencyCounter {
-    planned: PlannedLatencyLimit,
-    over: u64,
-    over_by_lost_connections: u64,
+    /// Completed tasks that took longer.
+    slow: u64,
+    /// Failed tasks: over every limit.
+    failed: u64,
+    /// Those of them that failed for their connection.
+    failed_by_connection: u64,
+    /// Unfinished tasks whose age at the end was over it.
+    aged: u64,
+    /// Unfinished tasks that might still have ended in time.
     unknown: u64,
+}
+
+impl LatencyCounter {
+    const fn over(&self) -> u64 {
+        self.slow + self.failed + self.aged
+    }
 }
 
 impl Limits {
     /// Nothing counted yet, of a workload with so many steps.
-    pub(crate) fn new(
-        latencies: Vec<PlannedLatencyLimit>,
-        errors: Vec<PlannedErrorLimit>,
-        steps: usize,
-    ) -> Self {
+    pub(crate) fn new(planned: PlannedLimits, steps: usize) -> Self {
         Self {
-            latencies: latencies
-                .into_iter()
-                .map(|planned| LatencyCounter {
-                    planned,
-                    over: 0,
-                    over_by_lost_connections: 0,
-                    unknown: 0,
-                })
-                .collect(),
-            errors,
-            failures: FailureCounts::default(),
-            warmup_failures: FailureCounts::default(),
-            steps_begun: vec![0; steps],
+            counters: LimitCounters {
+                latencies: vec![LatencyCounter::default(); planned.latencies.len()],
+                failures: FailureCounts::default(),
+                warmup_failures: FailureCounts::default(),
+                steps_begun: vec![0; steps],
+            },
+            planned,
         }
+    }
+
+    /// What was counted so far.
+    pub(crate) const fn counters(&self) -> &LimitCounters {
+        &self.counters
     }
 
     /// A measured task begins a step.
     pub(crate) fn begin_step(&mut self, step: usize) {
-        if let Some(begun) = self.steps_begun.get_mut(step) {
+        if let Some(begun) = self.counters.steps_begun.get_mut(step) {
             *begun += 1;
         }
     }
@@ -195,11 +208,11 @@ impl Limits {
     /// A measured task completed. The first limit that this breaks, in the order of the plan.
     pub(crate) fn completed(&mut self, times: &TaskTimes) -> Option<Breach> {
         let mut breach = None;
-        for counter in &mut self.latencies {
-            let time = times.of(counter.planned.scope);
-            if time.is_some_and(|time| time > counter.planned.max_microseconds) {
-                counter.over += 1;
-                breach = breach.or_else(|| counter.breach());
+        for (planned, counter) in self.latencies() {
+            let time = times.of(planned.scope);
+            if time.is_some_and(|time| time > planned.max_microseconds) {
+                counter.slow += 1;
+                breach = breach.or_else(|| latency_breach(planned, counter));
             }
         }
         breach
@@ -215,26 +228,23 @@ impl Limits {
     ) -> Option<Breach> {
         match phase {
             Phase::Warmup => {
-                self.warmup_failures.count(class);
-                error_breach(&self.errors, &self.warmup_failures, |limit| {
-                    limit.allowed_in_warmup
-                })
+                self.counters.warmup_failures.count(class);
+                self.planned.errors_of_the_warmup(&self.counters)
             }
             Phase::Measured => {
-                self.failures.count(class);
-                let mut breach = error_breach(&self.errors, &self.failures, |limit| limit.allowed);
-                for counter in &mut self.latencies {
-                    let counts = match counter.planned.scope {
+                self.counters.failures.count(class);
+                let mut breach = self.planned.errors(&self.counters);
+                for (planned, counter) in self.latencies() {
+                    let counts = match planned.scope {
                         Scope::Task(_) => true,
                         Scope::Step(step) => steps_begun.contains(&step),
                         Scope::Nothing => false,
                     };
                     if counts {
-                        counter.over += 1;
-                        if class == FailureClass::Connection {
-                            counter.over_by_lost_connections += 1;
-                        }
-                        breach = breach.or_else(|| counter.breach());
+                        counter.failed += 1;
+                        counter.failed_by_connection +=
+                            u64::from(class == FailureClass::Connection);
+                        breach = breach.or_else(|| latency_breach(planned, counter));
                     }
                 }
                 breach
@@ -244,12 +254,56 @@ impl Limits {
 
     /// At the end: a measured task that did not complete.
     pub(crate) fn unfinished(&mut self, task: &Unfinished) {
-        for counter in &mut self.latencies {
-            match task.standing(&counter.planned) {
-                Standing::Over => counter.over += 1,
+        for (planned, counter) in self.latencies() {
+            match task.standing(planned) {
+                Standing::Over => counter.aged += 1,
                 Standing::Unknown => counter.unknown += 1,
                 Standing::Within | Standing::NotCounted => {}
             }
+        }
+    }
+
+    fn latencies(&mut self) -> impl Iterator<Item = (&PlannedLatencyLimit, &mut LatencyCounter)> {
+        self.planned
+            .latencies
+            .iter()
+            .zip(&mut self.counters.latencies)
+    }
+}
+
+impl LimitCounters {
+    /// Adds what another engine counted of the same limits.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            latencies,
+            failures,
+            warmup_failures,
+            steps_begun,
+        } = other;
+        self.latencies.resize(
+            self.latencies.len().max(latencies.len()),
+            LatencyCounter::default(),
+        );
+        for (mine, others) in self.latencies.iter_mut().zip(latencies) {
+            let LatencyCounter {
+                slow,
+                failed,
+                failed_by_connection,
+                aged,
+                unknown,
+            } = *others;
+            mine.slow += slow;
+            mine.failed += failed;
+            mine.failed_by_connection += failed_by_connection;
+            mine.aged += aged;
+            mine.unknown += unknown;
+        }
+        self.failures.add(failures);
+        self.warmup_failures.add(warmup_failures);
+        self.steps_begun
+            .resize(self.steps_begun.len().max(steps_begun.len()), 0);
+        for (mine, others) in self.steps_begun.iter_mut().zip(steps_begun) {
+            *mine += others;
         }
     }
 
@@ -258,37 +312,72 @@ impl Limits {
         &self.failures
     }
 
+    /// Completed tasks that took longer than each latency limit, in the order of the plan.
+    pub(crate) fn slow(&self) -> impl Iterator<Item = u64> + '_ {
+        self.latencies.iter().map(|counter| counter.slow)
+    }
+}
+
+impl PlannedLimits {
+    /// The first limit that these counts break.
+    pub(crate) fn broken(&self, counters: &LimitCounters) -> Option<Breach> {
+        self.errors_of_the_warmup(counters)
+            .or_else(|| self.errors(counters))
+            .or_else(|| {
+                self.latencies
+                    .iter()
+                    .zip(&counters.latencies)
+                    .find_map(|(planned, counter)| latency_breach(planned, counter))
+            })
+    }
+
     /// The counts of every latency limit, in the order of the plan, with `scheduled` measured
     /// tasks of which `unsettled` may still end either way.
-    pub(crate) fn counts(&self, scheduled: u64, unsettled: u64) -> Vec<LimitCount> {
+    pub(crate) fn counts(
+        &self,
+        counters: &LimitCounters,
+        scheduled: u64,
+        unsettled: u64,
+    ) -> Vec<LimitCount> {
         self.latencies
             .iter()
-            .map(|counter| {
-                let total = match counter.planned.scope {
+            .zip(&counters.latencies)
+            .map(|(planned, counter)| {
+                let total = match planned.scope {
                     Scope::Task(_) => scheduled,
-                    Scope::Step(step) => self.steps_begun.get(step).copied().unwrap_or(0),
+                    Scope::Step(step) => counters.steps_begun.get(step).copied().unwrap_or(0),
                     Scope::Nothing => 0,
                 };
+                let over = counter.over();
                 LimitCount {
-                    over: counter.over,
+                    over,
                     // Of a step, no more can be unknown than began.
-                    unknown: (counter.unknown + unsettled).min(total - counter.over.min(total)),
+                    unknown: (counter.unknown + unsettled).min(total - over.min(total)),
                     total,
                 }
             })
             .collect()
     }
-}
 
-impl LatencyCounter {
-    fn breach(&self) -> Option<Breach> {
-        (self.over > self.planned.allowed).then(|| Breach {
-            ending: Ending::LatencyLimit {
-                threshold: self.planned.threshold.clone(),
-            },
-            by_lost_connections: self.over - self.over_by_lost_connections <= self.planned.allowed,
+    fn errors(&self, counters: &LimitCounters) -> Option<Breach> {
+        error_breach(&self.errors, &counters.failures, |limit| limit.allowed)
+    }
+
+    fn errors_of_the_warmup(&self, counters: &LimitCounters) -> Option<Breach> {
+        error_breach(&self.errors, &counters.warmup_failures, |limit| {
+            limit.allowed_in_warmup
         })
     }
+}
+
+fn latency_breach(planned: &PlannedLatencyLimit, counter: &LatencyCounter) -> Option<Breach> {
+    let over = counter.over();
+    (over > planned.allowed).then(|| Breach {
+        ending: Ending::LatencyLimit {
+            threshold: planned.threshold.clone(),
+        },
+        by_lost_connections: over - counter.failed_by_connection <= planned.allowed,
+    })
 }
 
 fn error_breach(
@@ -329,21 +418,28 @@ mod tests {
         }
     }
 
+    fn limits(latencies: Vec<PlannedLatencyLimit>, errors: Vec<PlannedErrorLimit>) -> Limits {
+        Limits::new(PlannedLimits { latencies, errors }, 3)
+    }
+
+    fn counts(limits: &Limits, scheduled: u64) -> Vec<LimitCount> {
+        limits.planned.counts(&limits.counters, scheduled, 0)
+    }
+
     #[test]
     fn a_time_equal_to_the_limit_is_within_it_and_a_microsecond_more_is_over() {
-        let mut limits = Limits::new(
+        let mut limits = limits(
             vec![limit(Scope::Task(Latency::Response), 250_000, 1)],
             vec![],
-            3,
         );
         let times = |response| TaskTimes {
             response,
             ..TaskTimes::default()
         };
         assert_eq!(limits.completed(&times(250_000)), None);
-        assert_eq!(limits.counts(3, 0)[0].over, 0);
+        assert_eq!(counts(&limits, 3)[0].over, 0);
         assert_eq!(limits.completed(&times(250_001)), None);
-        assert_eq!(limits.counts(3, 0)[0].over, 1);
+        assert_eq!(counts(&limits, 3)[0].over, 1);
         let breach = limits.completed(&times(250_001));
         assert_eq!(
             breach,
@@ -358,7 +454,7 @@ mod tests {
 
     #[test]
     fn a_failed_task_is_over_every_limit_whose_step_began() {
-        let mut limits = Limits::new(
+        let mut limits = limits(
             vec![
                 limit(Scope::Task(Latency::Wait), 1, 10),
                 limit(Scope::Step(0), 1, 10),
@@ -366,13 +462,11 @@ mod tests {
                 limit(Scope::Step(2), 1, 10),
             ],
             vec![],
-            3,
         );
         limits.begin_step(0);
         limits.begin_step(1);
         limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0, 1]);
-        let counts: Vec<_> = limits
-            .counts(1, 0)
+        let counts: Vec<_> = counts(&limits, 1)
             .iter()
             .map(|count| (count.over, count.unknown, count.total))
             .collect();
@@ -409,10 +503,9 @@ mod tests {
             (never_started(101), [(1, 0), (1, 0), (0, 1), (0, 0), (0, 0)]),
             (running, [(1, 0), (0, 0), (1, 0), (0, 0), (1, 0)]),
         ] {
-            let mut limits = Limits::new(all(), vec![], 3);
+            let mut limits = limits(all(), vec![]);
             limits.unfinished(&task);
-            let counts: Vec<_> = limits
-                .counts(1, 0)
+            let counts: Vec<_> = counts(&limits, 1)
                 .iter()
                 .map(|count| (count.over, count.unknown))
                 .collect();
@@ -422,7 +515,7 @@ mod tests {
 
     #[test]
     fn only_connection_errors_make_a_breach_that_may_be_a_lost_target() {
-        let mut limits = Limits::new(vec![], vec![errors(1)], 3);
+        let mut limits = limits(vec![], vec![errors(1)]);
         assert_eq!(
             limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0]),
             None
@@ -446,12 +539,12 @@ mod tests {
 
     #[test]
     fn the_warmup_has_an_allowance_of_its_own() {
-        let mut limits = Limits::new(vec![], vec![errors(5)], 3);
+        let mut limits = limits(vec![], vec![errors(5)]);
         assert!(
             limits
                 .failed(Phase::Warmup, FailureClass::Other, &[0])
                 .is_some()
         );
-        assert_eq!(limits.failures().total(), 0);
+        assert_eq!(limits.counters().failures().total(), 0);
     }
 }

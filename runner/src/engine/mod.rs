@@ -6,6 +6,10 @@
 //! A worker that is connected and idle takes an arriving task into its hands at once, so that the
 //! backlog is what really waits even if the worker's own loop is late; the task's start is when
 //! that loop gets to it.
+//!
+//! Each load thread has an engine of its own, with a [`Share`] of the workers. What they counted
+//! is added up by the [`Whole`]; what only the whole plan tells, such as how many tasks were due,
+//! is known there alone.
 
 mod arrivals;
 mod closing;
@@ -14,24 +18,30 @@ mod interval;
 mod limits;
 mod moment;
 mod settings;
+mod share;
 mod snapshot;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod worker;
 
-use redyno_contract::plan::{Assignment, QueueOrder};
-use redyno_contract::report::{Books, Ending, Latencies, Times};
+use redyno_contract::plan::QueueOrder;
+use redyno_contract::report::{Ending, Latencies, Times};
 
 pub(crate) use arrivals::{Phase, Task};
-pub(crate) use failure::{FailureClass, FailureCounts};
+pub(crate) use failure::FailureClass;
 pub(crate) use interval::{Distributions, Interval};
 pub(crate) use moment::Moment;
 pub(crate) use settings::EngineSettings;
-pub(crate) use snapshot::Snapshot;
+pub(crate) use share::Share;
+pub(crate) use snapshot::ShareSnapshot;
+pub(crate) use tally::Tally;
+pub(crate) use whole::{Snapshot, Whole};
 
-use crate::random::{Purpose, Seed};
 use arrivals::Arrivals;
-use limits::{Breach, Limits, TaskTimes};
+pub(crate) use limits::{Breach, LimitCounters};
+use limits::{Limits, TaskTimes};
 use worker::Worker;
 
 /// After a stop, a SIGTERM or a breach, unfinished tasks may go on for at most this long.
@@ -72,60 +82,62 @@ pub(crate) enum Arrival {
     Rejected,
 }
 
-/// The dyno's state machine.
+/// The state machine of a share of the dyno's workers.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    seed: Seed,
-    assignment: Assignment,
+    share: Share,
     queue_order: QueueOrder,
     max_worker_backlog: u32,
     drain_nanoseconds: u64,
     arrivals: Arrivals,
     workers: Vec<Worker>,
     stage: Stage,
-    warmup: Books,
-    measured: Books,
+    /// The last task that was handed over, or rejected.
+    last: Option<Task>,
+    warmup: Tally,
+    measured: Tally,
     rejected: Vec<Task>,
     limits: Limits,
     latencies: Latencies,
     steps: Vec<Times>,
     schedule_lag: Times,
+    served_nanoseconds: u64,
     reconnects: u64,
     interval: Box<Interval>,
 }
 
 impl Engine {
-    /// All workers connected and idle, nothing due yet.
-    pub(crate) fn new(settings: EngineSettings) -> Self {
+    /// All workers of the share connected and idle, nothing due yet.
+    pub(crate) fn new(settings: EngineSettings, share: Share) -> Self {
         let EngineSettings {
-            seed,
-            workers,
-            assignment,
+            choice,
+            windows,
             queue_order,
             steps,
             max_worker_backlog,
-            warmup,
-            measured,
             drain_seconds,
-            latency_limits,
-            error_limits,
+            limits,
         } = settings;
         Self {
-            seed,
-            assignment,
+            share,
             queue_order,
             max_worker_backlog,
             drain_nanoseconds: u64::from(drain_seconds) * 1_000_000_000,
-            arrivals: Arrivals::new(warmup, measured),
-            workers: (0..workers).map(|_| Worker::new(steps)).collect(),
+            arrivals: Arrivals::new(&windows, choice, share),
+            workers: share
+                .workers(choice.workers)
+                .map(|_| Worker::new(steps))
+                .collect(),
             stage: Stage::Running,
-            warmup: Books::default(),
-            measured: Books::default(),
+            last: None,
+            warmup: Tally::default(),
+            measured: Tally::default(),
             rejected: Vec::new(),
-            limits: Limits::new(latency_limits, error_limits, steps),
+            limits: Limits::new(limits, steps),
             latencies: Latencies::default(),
             steps: vec![Times::default(); steps],
             schedule_lag: Times::default(),
+            served_nanoseconds: 0,
             reconnects: 0,
             interval: Box::new(Interval::new(steps)),
         }
@@ -148,27 +160,27 @@ impl Engine {
             Stage::Draining { until, .. } => Some(*until),
             Stage::Running => Some(
                 self.arrivals
-                    .peek()
-                    .map_or_else(|| self.arrivals.measured_until(), |task| task.due),
+                    .next_due()
+                    .unwrap_or_else(|| self.arrivals.measured_until()),
             ),
-            Stage::Held { .. } => self.arrivals.peek().map(|task| task.due),
+            Stage::Held { .. } => self.arrivals.next_due(),
         }
     }
 
     /// Hands over the next task if it is due. To be called until it returns None: everything
     /// overdue is handed over at once, each task with its own due time; nothing is skipped.
     pub(crate) fn arrive(&mut self, now: Moment) -> Option<Arrival> {
-        if !self.takes_arrivals() || self.arrivals.peek().is_none_or(|task| task.due > now) {
+        if !self.takes_arrivals() || self.arrivals.next_due().is_none_or(|due| due > now) {
             return None;
         }
-        let task = self.arrivals.take()?;
-        let number = self.worker_of(&task);
+        let (task, number) = self.arrivals.take()?;
+        self.last = Some(task);
         let limit = self.max_worker_backlog;
-        let worker = &mut self.workers[number as usize];
+        let worker = &mut self.workers[self.share.position(number)];
         let waiting = worker.waiting();
         if waiting >= limit {
             let by_lost_connections = !worker.is_connected();
-            self.books(task.phase).rejected += 1;
+            self.tally(task.phase).rejected += 1;
             self.rejected.push(task);
             let ending = Ending::BacklogLimit {
                 worker: number,
@@ -187,7 +199,7 @@ impl Engine {
         worker.give(task, now);
         let waiting = worker.waiting();
         self.interval.peak_backlog = self.interval.peak_backlog.max(waiting);
-        self.books(task.phase).delivered += 1;
+        self.tally(task.phase).delivered += 1;
         let lag = now.microseconds_since(task.due);
         self.interval.phase(task.phase).schedule_lag.record(lag);
         if task.phase == Phase::Measured {
@@ -204,7 +216,7 @@ impl Engine {
     /// wait for.
     pub(crate) fn advance(&mut self, now: Moment) -> bool {
         match &self.stage {
-            Stage::Running if self.arrivals.peek().is_none() => {
+            Stage::Running if self.arrivals.next_due().is_none() => {
                 let window_end = self.arrivals.measured_until();
                 if now < window_end {
                     return false;
@@ -221,12 +233,24 @@ impl Engine {
         }
     }
 
-    /// Ends the run, unless it has ended already: no more arrivals.
-    pub(crate) fn end(&mut self, ending: Ending, now: Moment) {
-        if !self.takes_arrivals() {
-            // Nothing after an end changes its cause; but who is told to go, goes soon.
-            if let Stage::Draining { until, .. } = &mut self.stage {
-                *until = (*until).min(now.plus(SHORT_DRAIN_NANOSECONDS));
+    /// Ends the run at `at`, which is `now` where the end is not known to have come earlier: no
+    /// more arrivals. Nothing after an end changes its cause; only an end that came before it
+    /// does, seen by another thread.
+    pub(crate) fn end(&mut self, ending: Ending, at: Option<Moment>, now: Moment) {
+        let at = at
+            .unwrap_or(now)
+            .min(now)
+            .min(self.arrivals.measured_until());
+        if let Stage::Draining {
+            ending: own_ending,
+            at: own_at,
+            until,
+        } = &mut self.stage
+        {
+            // Who is told to go, goes soon.
+            *until = (*until).min(now.plus(SHORT_DRAIN_NANOSECONDS));
+            if at < *own_at {
+                (*own_ending, *own_at) = (ending, at);
             }
             return;
         }
@@ -235,7 +259,6 @@ impl Engine {
             Ending::TargetLost { .. } => 0,
             _ => self.drain_nanoseconds.min(SHORT_DRAIN_NANOSECONDS),
         };
-        let at = now.min(self.arrivals.measured_until());
         self.stage = Stage::Draining {
             ending,
             at,
@@ -243,27 +266,16 @@ impl Engine {
         };
     }
 
-    /// The target was there, or was not: ends a hold.
-    pub(crate) fn resolve(&mut self, target_lost: Option<String>, now: Moment) {
-        let Stage::Held { ending, .. } = &self.stage else {
-            return;
-        };
-        let ending = match target_lost {
-            Some(detail) => Ending::TargetLost { detail },
-            None => ending.clone(),
-        };
-        self.end(ending, now);
-    }
-
     /// The worker's loop asks for its next task, and begins it.
     pub(crate) fn begin(&mut self, worker: u32, now: Moment) -> Option<Task> {
-        self.workers[worker as usize].begin(self.queue_order, now)
+        let order = self.queue_order;
+        self.worker(worker).begin(order, now)
     }
 
     /// The worker's task begins the step at this position of the workload; the one before it, if
     /// it is still going on, ends.
     pub(crate) fn begin_step(&mut self, worker: u32, step: usize, now: Moment) {
-        if let Some(task) = self.workers[worker as usize].begin_step(step, now)
+        if let Some(task) = self.worker(worker).begin_step(step, now)
             && task.phase == Phase::Measured
         {
             self.limits.begin_step(step);
@@ -273,28 +285,30 @@ impl Engine {
     /// The worker's task is through with the step that was going on. Only needed where something
     /// that belongs to no step comes before the next: the end of a task ends its last one.
     pub(crate) fn end_step(&mut self, worker: u32, now: Moment) {
-        self.workers[worker as usize].end_step(now);
+        self.worker(worker).end_step(now);
     }
 
     /// The worker's task ended without error.
     pub(crate) fn complete(&mut self, worker: u32, now: Moment) {
         let window = self.window();
-        let in_window = self.takes_arrivals();
-        let Some(completed) = self.workers[worker as usize].complete(now, window) else {
+        // A run that is held will have ended then.
+        let in_window = self.stage == Stage::Running;
+        let Some(completed) = self.worker(worker).complete(now, window) else {
             return;
         };
+        self.served_nanoseconds += completed.nanoseconds;
         let phase_end = match completed.task.phase {
             Phase::Warmup => self.arrivals.measured_from(),
             Phase::Measured => self.arrivals.measured_until(),
         };
-        let books = self.books(completed.task.phase);
-        books.completed += 1;
-        books.in_time += u64::from(in_window && now < phase_end);
+        let tally = self.tally(completed.task.phase);
+        tally.completed += 1;
+        tally.in_time += u64::from(in_window && now < phase_end);
         self.interval
             .phase(completed.task.phase)
             .record(&completed.times);
         if completed.task.phase == Phase::Measured {
-            self.workers[worker as usize].record(&completed.times);
+            self.worker(worker).record(&completed.times);
             self.record(&completed.times);
             if let Some(breach) = self.limits.completed(&completed.times) {
                 self.broken(breach, now);
@@ -305,12 +319,13 @@ impl Engine {
     /// The worker's task ended in an error; its connection is dropped.
     pub(crate) fn fail(&mut self, worker: u32, class: FailureClass, now: Moment) {
         let window = self.window();
-        let Some(failed) = self.workers[worker as usize].fail(now, window) else {
+        let Some(failed) = self.worker(worker).fail(now, window) else {
             return;
         };
-        let books = self.books(failed.task.phase);
-        books.failed += 1;
-        books.timed_out += u64::from(class == FailureClass::Timeout);
+        self.served_nanoseconds += failed.nanoseconds;
+        let tally = self.tally(failed.task.phase);
+        tally.failed += 1;
+        tally.timed_out += u64::from(class == FailureClass::Timeout);
         if let Some(breach) = self
             .limits
             .failed(failed.task.phase, class, &failed.steps_begun)
@@ -321,31 +336,12 @@ impl Engine {
 
     /// The worker has a connection again.
     pub(crate) fn reconnected(&mut self, worker: u32) {
-        self.workers[worker as usize].reconnected();
+        self.worker(worker).reconnected();
         self.reconnects += 1;
     }
 
-    /// The worker that a task goes to: a function of seed, dyno and number alone.
-    fn worker_of(&self, task: &Task) -> u32 {
-        let workers = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        match self.assignment {
-            Assignment::RoundRobin => {
-                let worker = task.number % u64::from(workers.max(1));
-                u32::try_from(worker).unwrap_or_default()
-            }
-            Assignment::Random => {
-                let purpose = match task.phase {
-                    Phase::Warmup => Purpose::WarmupWorker,
-                    Phase::Measured => Purpose::MeasuredWorker,
-                };
-                self.seed.stream(purpose, task.number).below(workers)
-            }
-        }
-    }
-
-    /// Steps of the workload.
-    pub(crate) const fn steps(&self) -> usize {
-        self.steps.len()
+    fn worker(&mut self, number: u32) -> &mut Worker {
+        &mut self.workers[self.share.position(number)]
     }
 
     fn broken(&mut self, breach: Breach, now: Moment) {
@@ -356,7 +352,7 @@ impl Engine {
                     ending: breach.ending,
                 };
             }
-            Stage::Running => self.end(breach.ending, now),
+            Stage::Running => self.end(breach.ending, None, now),
             // The first breach is the cause, and nothing after an end is one.
             Stage::Held { .. } | Stage::Draining { .. } => {}
         }
@@ -379,7 +375,7 @@ impl Engine {
         }
     }
 
-    const fn books(&mut self, phase: Phase) -> &mut Books {
+    const fn tally(&mut self, phase: Phase) -> &mut Tally {
         match phase {
             Phase::Warmup => &mut self.warmup,
             Phase::Measured => &mut self.measured,
@@ -406,8 +402,6 @@ impl Engine {
         let Self {
             warmup, measured, ..
         } = self;
-        (warmup.delivered + measured.delivered)
-            - (warmup.completed + measured.completed)
-            - (warmup.failed + measured.failed)
+        warmup.unfinished() + measured.unfinished()
     }
 }

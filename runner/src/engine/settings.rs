@@ -2,38 +2,37 @@
 
 use redyno_contract::Plan;
 use redyno_contract::limit::{allowed_errors, allowed_over};
-use redyno_contract::plan::{
-    Assignment, DynoName, DynoTypePlan, Latency, Limit, QueueOrder, Step, Workload,
-};
-use redyno_contract::schedule::Schedule;
+use redyno_contract::plan::{DynoName, DynoTypePlan, Latency, Limit, QueueOrder, Step, Workload};
 
+use super::arrivals::{Choice, Windows};
 use crate::random::Seed;
 
-/// What one dyno's engine has to know of the plan.
+/// What the engines of one dyno have to know of the plan.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineSettings {
-    /// The dyno's own seed.
-    pub(crate) seed: Seed,
-    /// Workers, 1 or more.
-    pub(crate) workers: u32,
-    /// How a task finds its worker.
-    pub(crate) assignment: Assignment,
+    /// Which worker takes a task.
+    pub(crate) choice: Choice,
+    /// When tasks are due.
+    pub(crate) windows: Windows,
     /// Which waiting task a worker takes next.
     pub(crate) queue_order: QueueOrder,
     /// Steps of the workload.
     pub(crate) steps: usize,
     /// A task that finds this many waiting is rejected.
     pub(crate) max_worker_backlog: u32,
-    /// Due times of the warm-up, from S.
-    pub(crate) warmup: Schedule,
-    /// Due times of the measured window, from t0.
-    pub(crate) measured: Schedule,
     /// How long unfinished tasks may go on after the window, in seconds.
     pub(crate) drain_seconds: u32,
-    /// Every latency limit that applies to this dyno, in the order of [`Plan::latency_limits`].
-    pub(crate) latency_limits: Vec<PlannedLatencyLimit>,
-    /// Every errors limit that applies to this dyno, in the order of the plan.
-    pub(crate) error_limits: Vec<PlannedErrorLimit>,
+    /// What is counted against.
+    pub(crate) limits: PlannedLimits,
+}
+
+/// Every limit that applies to a dyno.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlannedLimits {
+    /// Latency limits, in the order of [`Plan::latency_limits`].
+    pub(crate) latencies: Vec<PlannedLatencyLimit>,
+    /// Errors limits, in the order of the plan.
+    pub(crate) errors: Vec<PlannedErrorLimit>,
 }
 
 /// A latency limit with what the whole run's plan allows.
@@ -82,9 +81,9 @@ pub(crate) struct PlannedErrorLimit {
 }
 
 impl EngineSettings {
-    /// The settings of dyno `name`, which is of type `dynos`.
+    /// Those of dyno `name`, which is of type `dynos`.
     pub(crate) fn of(plan: &Plan, dynos: &DynoTypePlan, name: &DynoName) -> Self {
-        let latency_limits = plan
+        let latencies = plan
             .latency_limits(&dynos.dyno_type)
             .map(|(position, limit)| {
                 let threshold = &plan.thresholds[position];
@@ -97,7 +96,7 @@ impl EngineSettings {
                 }
             })
             .collect();
-        let error_limits = plan
+        let errors = plan
             .thresholds
             .iter()
             .filter(|threshold| {
@@ -122,17 +121,20 @@ impl EngineSettings {
             })
             .collect();
         Self {
-            seed: Seed::of(plan.seed, name),
-            workers: dynos.workers,
-            assignment: dynos.assignment,
+            choice: Choice {
+                seed: Seed::of(plan.seed, name),
+                assignment: dynos.assignment,
+                workers: dynos.workers,
+            },
+            windows: Windows {
+                warmup: plan.warmup_schedule(dynos, name.index),
+                measured: plan.schedule(dynos, name.index),
+            },
             queue_order: dynos.queue_order,
             steps: dynos.workload.steps().len(),
             max_worker_backlog: dynos.max_worker_backlog,
-            warmup: plan.warmup_schedule(dynos, name.index),
-            measured: plan.schedule(dynos, name.index),
             drain_seconds: plan.drain_seconds,
-            latency_limits,
-            error_limits,
+            limits: PlannedLimits { latencies, errors },
         }
     }
 }

@@ -42,6 +42,8 @@ struct Current {
 #[derive(Clone, Copy, Debug)]
 struct Progress {
     started: Moment,
+    /// Something that belongs to no step came before the first.
+    later: bool,
     steps: [Option<Span>; MOST_STEPS_OF_A_TASK],
 }
 
@@ -70,6 +72,8 @@ pub(crate) struct Completed {
     pub(crate) task: Task,
     /// What it took.
     pub(crate) times: TaskTimes,
+    /// How long it was in the worker's hands.
+    pub(crate) nanoseconds: u64,
 }
 
 /// A task that ended in an error.
@@ -77,6 +81,8 @@ pub(crate) struct Completed {
 pub(crate) struct Failed {
     /// Which.
     pub(crate) task: Task,
+    /// How long it was in the worker's hands.
+    pub(crate) nanoseconds: u64,
     /// The steps of it that had begun, by their position in the workload.
     pub(crate) steps_begun: Vec<usize>,
 }
@@ -154,30 +160,37 @@ impl Worker {
             task,
             progress: Some(Progress {
                 started: now,
+                later: false,
                 steps: [None; MOST_STEPS_OF_A_TASK],
             }),
         });
         Some(task)
     }
 
-    /// The step of its task that was going on ended, and this one begins: the task.
+    /// The step of its task that was going on ended, and this one begins; the first one began with
+    /// the task, unless something came before it. Gives the task.
     pub(crate) fn begin_step(&mut self, step: usize, now: Moment) -> Option<Task> {
         let current = self.current.as_mut()?;
         let progress = current.progress.as_mut()?;
         progress.end_step(now);
-        let place = progress.steps.iter_mut().find(|place| place.is_none())?;
-        *place = Some(Span {
+        let position = progress.steps.iter().position(Option::is_none)?;
+        progress.steps[position] = Some(Span {
             step,
-            begun: now,
+            begun: if position == 0 && !progress.later {
+                progress.started
+            } else {
+                now
+            },
             ended: None,
         });
         Some(current.task)
     }
 
-    /// The step of its task that was going on ended.
+    /// The step of its task that was going on ended, if any; what comes now belongs to none.
     pub(crate) fn end_step(&mut self, now: Moment) {
         if let Some(progress) = self.current.as_mut().and_then(|it| it.progress.as_mut()) {
             progress.end_step(now);
+            progress.later = true;
         }
     }
 
@@ -200,6 +213,7 @@ impl Worker {
                 service: now.microseconds_since(progress.started),
                 steps,
             },
+            nanoseconds: now.nanoseconds_since(progress.started),
         })
     }
 
@@ -212,6 +226,7 @@ impl Worker {
         self.was_busy(progress.started, now, window);
         Some(Failed {
             task: current.task,
+            nanoseconds: now.nanoseconds_since(progress.started),
             steps_begun: progress
                 .steps
                 .iter()
@@ -295,6 +310,13 @@ impl Worker {
             response: self.response,
             step_means_microseconds: self.steps.iter().map(mean).collect(),
         }
+    }
+
+    /// How long the task in its hands has been going on.
+    pub(crate) fn serving_nanoseconds(&self, now: Moment) -> u64 {
+        self.current
+            .and_then(|current| current.progress)
+            .map_or(0, |progress| now.nanoseconds_since(progress.started))
     }
 
     /// Its highest backlog so far.

@@ -26,16 +26,24 @@ pub(crate) struct OwnSample {
 #[derive(Clone, Debug)]
 pub(crate) struct OwnProcess {
     group: ControlGroup,
-    bytes: Arc<ByteCounters>,
+    /// One for each load thread.
+    bytes: Vec<Arc<ByteCounters>>,
 }
 
 impl OwnProcess {
-    /// Finds where to look.
-    pub(crate) fn new(bytes: Arc<ByteCounters>) -> Self {
-        Self {
-            group: ControlGroup::find(),
-            bytes,
-        }
+    /// Of a process in this group, whose workers count their bytes so.
+    pub(crate) const fn new(group: ControlGroup, bytes: Vec<Arc<ByteCounters>>) -> Self {
+        Self { group, bytes }
+    }
+
+    /// Where the workers of each load thread count their bytes.
+    pub(crate) fn bytes(&self) -> &[Arc<ByteCounters>] {
+        &self.bytes
+    }
+
+    /// Its control group.
+    pub(crate) const fn group(&self) -> &ControlGroup {
+        &self.group
     }
 
     /// Its counters now.
@@ -43,27 +51,45 @@ impl OwnProcess {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
         let nanoseconds = u64::try_from(cpu.tv_nsec).unwrap_or(0);
+        let sum = |of: fn(&ByteCounters) -> u64| self.bytes.iter().map(|bytes| of(bytes)).sum();
         OwnSample {
             cpu_microseconds: seconds * 1_000_000 + nanoseconds / 1000,
             throttling: self.group.throttling(),
-            bytes_out: self.bytes.bytes_out.load(Ordering::Relaxed),
-            bytes_in: self.bytes.bytes_in.load(Ordering::Relaxed),
+            bytes_out: sum(|bytes| bytes.bytes_out.load(Ordering::Relaxed)),
+            bytes_in: sum(|bytes| bytes.bytes_in.load(Ordering::Relaxed)),
         }
     }
 }
 
-/// Highest resident memory of the process so far, in bytes; 0 if the kernel does not say.
-pub(crate) fn peak_memory_bytes() -> u64 {
-    parse_peak_memory(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+/// Resident memory of the process, in bytes; 0 where the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// Now.
+    pub(crate) now_bytes: u64,
+    /// The highest so far.
+    pub(crate) peak_bytes: u64,
 }
 
-fn parse_peak_memory(status: &str) -> u64 {
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|value| value.trim().strip_suffix("kB"))
-        .and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok())
-        .map_or(0, |kilobytes| kilobytes.saturating_mul(1024))
+impl Memory {
+    /// The own process'.
+    pub(crate) fn look() -> Self {
+        Self::parse(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+    }
+
+    fn parse(status: &str) -> Self {
+        let field = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .and_then(|value| value.trim().strip_suffix("kB"))
+                .and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok())
+                .map_or(0, |kilobytes| kilobytes.saturating_mul(1024))
+        };
+        Self {
+            now_bytes: field("VmRSS:"),
+            peak_bytes: field("VmHWM:"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -71,19 +97,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peak_memory_is_read() {
+    fn memory_is_read() {
         assert_eq!(
-            parse_peak_memory("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t   38912 kB\n"),
-            38912 * 1024
+            Memory::parse("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t   38912 kB\nVmRSS:\t 12 kB\n"),
+            Memory {
+                now_bytes: 12 * 1024,
+                peak_bytes: 38912 * 1024
+            }
         );
-        assert_eq!(parse_peak_memory("VmHWM: lots"), 0);
-        assert!(peak_memory_bytes() > 0);
+        assert_eq!(Memory::parse("VmHWM: lots"), Memory::default());
+        let own = Memory::look();
+        assert!(own.now_bytes > 0 && own.peak_bytes >= own.now_bytes);
     }
 
     #[test]
-    fn cpu_time_never_goes_back() {
-        let process = OwnProcess::new(Arc::default());
+    fn cpu_time_never_goes_back_and_bytes_of_all_threads_count() {
+        let bytes = vec![Arc::new(ByteCounters::default()), Arc::default()];
+        bytes[0].bytes_out.store(7, Ordering::Relaxed);
+        bytes[1].bytes_out.store(5, Ordering::Relaxed);
+        let process = OwnProcess::new(ControlGroup::default(), bytes);
         let first = process.sample();
+        assert_eq!((first.bytes_out, first.bytes_in), (12, 0));
         assert!(process.sample().cpu_microseconds >= first.cpu_microseconds);
     }
 }

@@ -9,15 +9,36 @@ use redyno_contract::report::LastSeconds;
 
 use super::own::OwnSample;
 use crate::engine::{Interval, Moment};
+use crate::shard::{ThreadTime, busiest};
 
 /// How far back the last seconds reach.
 pub(crate) const LAST_NANOSECONDS: u64 = 5_000_000_000;
 
+/// Counters of one moment: differences of two tell of the time between.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    /// When.
+    pub(crate) at: Moment,
+    /// The process.
+    pub(crate) own: OwnSample,
+    /// Its load threads.
+    pub(crate) threads: Vec<ThreadTime>,
+    /// Time that tasks were in workers' hands, over all workers.
+    pub(crate) served_nanoseconds: u64,
+}
+
+impl Look {
+    /// How busy the busiest load thread was since an earlier look, in thousandths.
+    pub(crate) fn busiest_thread_since(&self, earlier: &Self) -> u32 {
+        let nanoseconds = self.at.nanoseconds_since(earlier.at);
+        busiest(&self.threads, &earlier.threads, nanoseconds)
+    }
+}
+
 /// One look at the dyno, and what was recorded before it.
 #[derive(Clone, Debug)]
 struct Second {
-    at: Moment,
-    own: OwnSample,
+    look: Look,
     response: Histogram,
     schedule_lag: Histogram,
 }
@@ -25,22 +46,32 @@ struct Second {
 /// The last seconds, warm-up included.
 #[derive(Clone, Debug)]
 pub(crate) struct Seconds {
+    workers: u32,
     /// What the oldest second is compared with.
-    before: (Moment, OwnSample),
-    seconds: VecDeque<Second>,
+    before: Look,
+    recent: VecDeque<Second>,
 }
 
 impl Seconds {
-    /// Nothing yet; `own` is of the start.
-    pub(crate) fn new(own: OwnSample) -> Self {
+    /// Nothing yet of so many workers; `own` is of the start.
+    pub(crate) fn new(workers: u32, own: OwnSample) -> Self {
         Self {
-            before: (Moment::default(), own),
-            seconds: VecDeque::new(),
+            workers,
+            before: Look {
+                own,
+                ..Look::default()
+            },
+            recent: VecDeque::new(),
         }
     }
 
-    /// Adds what was recorded up to `at`, and forgets what is too long ago.
-    pub(crate) fn add(&mut self, at: Moment, own: OwnSample, interval: &Interval) {
+    /// S has come: what was before it counts no more.
+    pub(crate) fn begin(&mut self, own: OwnSample) {
+        *self = Self::new(self.workers, own);
+    }
+
+    /// Adds what was recorded up to a look, and forgets what is too long ago.
+    pub(crate) fn add(&mut self, look: Look, interval: &Interval) {
         let merged = |warmup: &Histogram, measured: &Histogram| {
             // Two digits are plenty here, and take a ninth of the memory.
             let mut merged = Histogram::new(Digits::Two);
@@ -53,43 +84,70 @@ impl Seconds {
             measured,
             peak_backlog: _,
         } = interval;
-        self.seconds.push_back(Second {
-            at,
-            own,
+        let at = look.at;
+        self.recent.push_back(Second {
+            look,
             response: merged(&warmup.response, &measured.response),
             schedule_lag: merged(&warmup.schedule_lag, &measured.schedule_lag),
         });
-        while let Some(oldest) = self.seconds.front()
-            && at.nanoseconds_since(oldest.at) >= LAST_NANOSECONDS
+        while self
+            .recent
+            .front()
+            .is_some_and(|oldest| at.nanoseconds_since(oldest.look.at) >= LAST_NANOSECONDS)
+            && let Some(oldest) = self.recent.pop_front()
         {
-            self.before = (oldest.at, oldest.own);
-            self.seconds.pop_front();
+            self.before = oldest.look;
         }
+    }
+
+    /// The latest look.
+    pub(crate) fn latest(&self) -> &Look {
+        self.recent
+            .back()
+            .map_or(&self.before, |second| &second.look)
+    }
+
+    /// How busy the busiest load thread was before the latest look, in thousandths.
+    pub(crate) fn busiest_thread(&self) -> u32 {
+        let before = self.recent.len().checked_sub(2);
+        let before = before
+            .and_then(|position| self.recent.get(position))
+            .map_or(&self.before, |second| &second.look);
+        self.latest().busiest_thread_since(before)
     }
 
     /// What the last seconds were like; the target's side is for others to add.
     pub(crate) fn summary(&self) -> LastSeconds {
-        let (before_at, before) = self.before;
-        let Some(newest) = self.seconds.back() else {
+        if self.recent.is_empty() {
             return LastSeconds::default();
-        };
+        }
         let mut response = Histogram::new(Digits::Two);
         let mut schedule_lag = Histogram::new(Digits::Two);
-        for second in &self.seconds {
+        for second in &self.recent {
             response.add(&second.response);
             schedule_lag.add(&second.schedule_lag);
         }
+        let (before, newest) = (&self.before, self.latest());
         let cpu = newest
             .own
             .cpu_microseconds
-            .saturating_sub(before.cpu_microseconds);
+            .saturating_sub(before.own.cpu_microseconds);
+        let served = newest
+            .served_nanoseconds
+            .saturating_sub(before.served_nanoseconds);
+        let nanoseconds = newest.at.nanoseconds_since(before.at);
         LastSeconds {
-            throttled_per_mille: newest.own.throttling.per_mille_since(before.throttling),
+            throttled_per_mille: newest.own.throttling.per_mille_since(before.own.throttling),
             schedule_lag_p99_microseconds: schedule_lag.percentile(Percentile::P99),
             response_p99_microseconds: response.percentile(Percentile::P99),
-            cpu_per_mille: per_mille(cpu, newest.at.microseconds_since(before_at)),
-            load_thread_busy_per_mille: 0,
-            redis_main_thread_per_mille: None,
+            cpu_per_mille: per_mille(cpu, nanoseconds / 1000),
+            load_thread_busy_per_mille: newest.busiest_thread_since(before),
+            workers_busy_per_mille: per_mille(
+                served,
+                nanoseconds.saturating_mul(self.workers.into()),
+            )
+            .min(1000),
+            ..LastSeconds::default()
         }
     }
 }
@@ -114,31 +172,48 @@ mod tests {
             throttling: Throttling {
                 periods: second * 10,
                 throttled: second.min(10) * 5 + second.saturating_sub(10),
+                throttled_microseconds: 0,
             },
             ..OwnSample::default()
         };
-        let mut seconds = Seconds::new(own(0));
+        let mut seconds = Seconds::new(4, own(0));
         assert_eq!(seconds.summary(), LastSeconds::default());
         for second in 1..=15_u32 {
             let mut interval = Interval::new(3);
             let microseconds = if second <= 10 { 90_000 } else { 1000 };
             interval.measured.response.record(microseconds);
             interval.warmup.schedule_lag.record(microseconds / 10);
-            seconds.add(
-                Moment::from_seconds(second),
-                own(u64::from(second)),
-                &interval,
-            );
+            let count = u64::from(second);
+            let look = Look {
+                at: Moment::from_seconds(second),
+                own: own(count),
+                // One thread is idle, the other more and more busy.
+                threads: vec![
+                    ThreadTime::default(),
+                    ThreadTime {
+                        awake_nanoseconds: count * count * 10_000_000,
+                        cpu_nanoseconds: 0,
+                    },
+                ],
+                // Two of four workers have a task all the time.
+                served_nanoseconds: count * 2_000_000_000,
+            };
+            seconds.add(look, &interval);
             if second == 10 {
                 let summary = seconds.summary();
                 assert_eq!(summary.cpu_per_mille, 500);
                 assert_eq!(summary.throttled_per_mille, 500);
                 assert!(summary.response_p99_microseconds >= 90_000);
+                // From 5 s to 10 s: 750 ms of 5 s.
+                assert_eq!(summary.load_thread_busy_per_mille, 150);
             }
         }
         let summary = seconds.summary();
         assert_eq!(summary.cpu_per_mille, 100);
         assert_eq!(summary.throttled_per_mille, 100);
+        assert_eq!(summary.load_thread_busy_per_mille, 250);
+        assert_eq!(seconds.busiest_thread(), 290);
+        assert_eq!(summary.workers_busy_per_mille, 500);
         assert!((1000..1010).contains(&summary.response_p99_microseconds));
         assert!((100..102).contains(&summary.schedule_lag_p99_microseconds));
     }

@@ -8,6 +8,9 @@ use redyno_target::Info;
 use super::seconds::{LAST_NANOSECONDS, per_mille};
 use crate::engine::Moment;
 
+/// Samples are kept for so long: the last seconds may lie before a hold of 5 s and a drain of 5 s.
+const KEPT_NANOSECONDS: u64 = 4 * LAST_NANOSECONDS;
+
 /// All that INFO said so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TargetSamples {
@@ -16,9 +19,31 @@ pub(crate) struct TargetSamples {
     /// The first of the measured window, and when it came.
     at_start: Option<(Moment, Info)>,
     last: Option<(Moment, Info)>,
-    /// CPU time of the main thread, in microseconds.
-    cpu: VecDeque<(Moment, u64)>,
+    recent: VecDeque<Recent>,
     connections_max: u64,
+}
+
+/// What the target said of itself at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    at: Moment,
+    cpu_microseconds: Option<u64>,
+    evicted_keys: u64,
+    rejected_connections: u64,
+    memory_bytes: Option<u64>,
+}
+
+/// What the target said of the 5 s before a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastOfTarget {
+    /// The main thread, in thousandths of its core.
+    pub(crate) main_thread_per_mille: Option<u32>,
+    /// Keys evicted.
+    pub(crate) evicted_keys: Option<u64>,
+    /// Connections refused.
+    pub(crate) rejected_connections: Option<u64>,
+    /// Memory used at the end.
+    pub(crate) memory_bytes: Option<u64>,
 }
 
 impl TargetSamples {
@@ -28,14 +53,19 @@ impl TargetSamples {
         self.connections_max = self
             .connections_max
             .max(info.connected_clients.unwrap_or(0));
-        if let Some(cpu) = info.main_thread_cpu_microseconds {
-            self.cpu.push_back((at, cpu));
-            // One that is older than the last seconds stays: what is compared with.
-            while let Some((second, _)) = self.cpu.get(1)
-                && at.nanoseconds_since(*second) >= LAST_NANOSECONDS
-            {
-                self.cpu.pop_front();
-            }
+        self.recent.push_back(Recent {
+            at,
+            cpu_microseconds: info.main_thread_cpu_microseconds,
+            evicted_keys: info.evicted_keys.unwrap_or(0),
+            rejected_connections: info.rejected_connections.unwrap_or(0),
+            memory_bytes: info.used_memory,
+        });
+        while self
+            .recent
+            .front()
+            .is_some_and(|oldest| at.nanoseconds_since(oldest.at) > KEPT_NANOSECONDS)
+        {
+            self.recent.pop_front();
         }
         if self.first.is_none() {
             self.first = Some(info.clone());
@@ -46,17 +76,49 @@ impl TargetSamples {
         self.last = Some((at, info));
     }
 
-    /// The main thread over the last seconds, in thousandths of its core.
-    pub(crate) fn last_per_mille(&self) -> Option<u32> {
-        share(*self.cpu.front()?, *self.cpu.back()?)
+    /// What it said last.
+    pub(crate) fn latest(&self) -> Option<&Info> {
+        self.last.as_ref().map(|(_, info)| info)
+    }
+
+    /// The 5 s before `end`, or before the latest sample: from the sample that is the first after
+    /// the end, so that what happened just before it is told of, back to the last that is 5 s
+    /// older.
+    pub(crate) fn before(&self, end: Option<Moment>) -> LastOfTarget {
+        let newest = end
+            .and_then(|end| self.recent.iter().find(|sample| sample.at >= end))
+            .or_else(|| self.recent.back());
+        let Some(newest) = newest else {
+            return LastOfTarget::default();
+        };
+        let older = |sample: &&Recent| newest.at.nanoseconds_since(sample.at) >= LAST_NANOSECONDS;
+        let Some(oldest) = (self.recent.iter().rev().find(older))
+            .or_else(|| self.recent.front())
+            .filter(|oldest| oldest.at < newest.at)
+        else {
+            return LastOfTarget {
+                memory_bytes: newest.memory_bytes,
+                ..LastOfTarget::default()
+            };
+        };
+        LastOfTarget {
+            main_thread_per_mille: share(oldest, newest),
+            evicted_keys: Some(newest.evicted_keys.saturating_sub(oldest.evicted_keys)),
+            rejected_connections: Some(
+                newest
+                    .rejected_connections
+                    .saturating_sub(oldest.rejected_connections),
+            ),
+            memory_bytes: newest.memory_bytes,
+        }
     }
 
     /// The main thread since the sample before, in thousandths of its core.
     pub(crate) fn latest_per_mille(&self) -> Option<u32> {
-        let newest = self.cpu.len().checked_sub(1)?;
+        let newest = self.recent.len().checked_sub(1)?;
         share(
-            *self.cpu.get(newest.checked_sub(1)?)?,
-            *self.cpu.get(newest)?,
+            self.recent.get(newest.checked_sub(1)?)?,
+            self.recent.get(newest)?,
         )
     }
 
@@ -71,7 +133,7 @@ impl TargetSamples {
         let cpu = |info: &Info| info.main_thread_cpu_microseconds;
         let main_thread = cpu(start)
             .zip(cpu(last))
-            .and_then(|(from, to)| share((start_at, from), (*last_at, to)))
+            .and_then(|(from, to)| share_of((start_at, from), (*last_at, to)))
             .unwrap_or(0);
         let grown =
             |from: Option<u64>, to: Option<u64>| to.unwrap_or(0).saturating_sub(from.unwrap_or(0));
@@ -95,7 +157,14 @@ impl TargetSamples {
     }
 }
 
-fn share(from: (Moment, u64), to: (Moment, u64)) -> Option<u32> {
+fn share(from: &Recent, to: &Recent) -> Option<u32> {
+    share_of(
+        (from.at, from.cpu_microseconds?),
+        (to.at, to.cpu_microseconds?),
+    )
+}
+
+fn share_of(from: (Moment, u64), to: (Moment, u64)) -> Option<u32> {
     let elapsed = to.0.microseconds_since(from.0);
     (elapsed > 0).then(|| per_mille(to.1.saturating_sub(from.1), elapsed))
 }
@@ -129,11 +198,23 @@ mod tests {
                 second >= 10,
                 info(u64::from(second)),
             );
-            if second == 9 {
-                assert_eq!(samples.last_per_mille(), Some(200));
-            }
         }
-        assert_eq!(samples.last_per_mille(), Some(1000));
+        let at = |second| samples.before(Some(Moment::from_seconds(second)));
+        assert_eq!(at(9).main_thread_per_mille, Some(200));
+        // Whatever came after it.
+        let nanoseconds = Moment::from_seconds(8).plus(1);
+        assert_eq!(samples.before(Some(nanoseconds)), at(9));
+        assert_eq!(
+            samples.before(None),
+            LastOfTarget {
+                main_thread_per_mille: Some(1000),
+                evicted_keys: Some(5),
+                rejected_connections: Some(10),
+                memory_bytes: Some(1_020_000),
+            }
+        );
+        assert_eq!(at(90), samples.before(None));
+        assert_eq!(at(12).main_thread_per_mille, Some(520));
         assert_eq!(samples.latest_per_mille(), Some(1000));
         let vitals = samples.vitals().unwrap();
         assert_eq!(vitals.samples, 21);
@@ -149,7 +230,7 @@ mod tests {
     fn a_target_that_says_nothing_has_no_share() {
         let mut samples = TargetSamples::default();
         samples.add(Moment::default(), true, Info::default());
-        assert_eq!(samples.last_per_mille(), None);
+        assert_eq!(samples.before(None), LastOfTarget::default());
         assert_eq!(samples.vitals().unwrap().main_thread_per_mille, 0);
     }
 }

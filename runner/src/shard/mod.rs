@@ -1,23 +1,27 @@
-//! The load thread: a thread and a runtime of its own, so that nothing else delays an arrival.
+//! The load threads: threads and runtimes of their own, so that nothing else delays an arrival.
 //!
-//! It gets its workers ready, waits for the common start, and then drives the [`Engine`] with the
+//! Each gets its workers ready, waits for the common start, and then drives its [`Engine`] with the
 //! clock: the pacer hands over what is due, one task per worker talks to the target. All of it
-//! shares the engine without a lock, for all of it runs on this one thread. What was recorded
-//! leaves the thread whole, once a second, when the control thread sends an empty [`Interval`]
-//! to take its place.
+//! shares the engine without a lock, for all of it runs on this one thread, and no thread needs
+//! anything of another. What was recorded leaves the thread whole, once a second, when the control
+//! thread sends an empty [`Interval`] to take its place.
 //!
 //! [`Engine`]: crate::engine::Engine
 
 mod application;
+mod busy;
 mod clock;
+mod load;
 mod pacer;
 mod probe;
 mod ready;
+mod threads;
 mod timer;
 mod worker;
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -28,9 +32,13 @@ use redyno_target::{ByteCounters, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use crate::engine::{Interval, Snapshot};
+use crate::engine::{EngineSettings, Interval, Moment, Share, ShareSnapshot};
 
-/// What the load thread has to know.
+pub(crate) use busy::{ThreadTime, busiest};
+pub(crate) use load::{Load, LoadEvent, Sample};
+pub(crate) use threads::load_threads;
+
+/// What a load thread has to know.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardSettings {
     /// The plan.
@@ -39,15 +47,22 @@ pub(crate) struct ShardSettings {
     pub(crate) dynos: DynoTypePlan,
     /// Which dyno this is.
     pub(crate) dyno: DynoName,
+    /// Which of the dyno's workers are this thread's.
+    pub(crate) share: Share,
     /// Where the load goes.
     pub(crate) target: Target,
-    /// Counts the workers' bytes.
+    /// Counts its workers' bytes.
     pub(crate) bytes: Arc<ByteCounters>,
 }
 
-/// What the load thread is told.
+/// The engines' settings for the dyno.
+fn engine_settings(settings: &ShardSettings) -> EngineSettings {
+    EngineSettings::of(&settings.plan, &settings.dynos, &settings.dyno)
+}
+
+/// What a load thread is told.
 #[derive(Debug)]
-pub(crate) enum ShardCommand {
+enum ShardCommand {
     /// The common start is known.
     Start {
         /// S, which may lie ahead.
@@ -59,59 +74,79 @@ pub(crate) enum ShardCommand {
         fresh: Box<Interval>,
     },
     /// The run is over for this reason.
-    End(Ending),
-    /// Ends a hold: whether the target is lost, and how that was seen.
-    Resolve {
-        /// None if it is there.
-        target_lost: Option<String>,
+    End {
+        /// Why.
+        ending: Ending,
+        /// Since when; since now if None.
+        at: Option<Moment>,
+    },
+    /// No thread has anything left to wait for: close the books of a run that ended so.
+    Close {
+        /// Why it ended.
+        ending: Ending,
+        /// When.
+        at: Moment,
     },
 }
 
-/// What the load thread tells.
+/// What a load thread tells.
 #[derive(Debug)]
-pub(crate) enum ShardEvent {
+enum ShardEvent {
     /// Workers are still without connection, for this reason; they go on trying.
     NotReady {
         /// How many.
         workers: u32,
-        /// Of how many.
-        of: u32,
         /// Why the last one failed.
         detail: String,
     },
     /// All workers are connected, their buildings are filled.
     Ready,
-    /// The load thread was there for S, at this instant: the dyno's true start.
+    /// The load thread was there for S, at this instant.
     Started {
         /// By the monotonic clock.
         at: Instant,
     },
     /// A limit was broken by connection errors alone.
-    Held,
-    /// No more arrivals; the numbers of that moment.
-    Ended(Box<Sample>),
+    Held {
+        /// How the run ends if the target is there.
+        ending: Ending,
+        /// When.
+        since: Moment,
+    },
+    /// No more arrivals.
+    Ended {
+        /// Why.
+        ending: Ending,
+        /// Since when.
+        at: Moment,
+    },
     /// The answer to [`ShardCommand::Sample`].
-    Sample(Box<Sample>),
-    /// Nothing is left to wait for: the final numbers. The last event of a run that started.
-    Closed(Box<Sample>),
+    Sample(Box<ShardSample>),
+    /// Nothing is left to wait for.
+    Drained,
+    /// The answer to [`ShardCommand::Close`]: the final numbers. The last event of a run that
+    /// started.
+    Closed(Box<ShardSample>),
     /// A mistake of ours, or of the machine. The last event.
     Broken(String),
 }
 
-/// The numbers of one moment.
+/// One load thread's numbers of one moment.
 #[derive(Debug)]
-pub(crate) struct Sample {
+struct ShardSample {
     /// Counts since S.
-    pub(crate) snapshot: Snapshot,
+    snapshot: ShareSnapshot,
     /// How late a 10 ms timer of the load thread was, in the measured window.
-    pub(crate) loop_lag: Times,
+    loop_lag: Times,
+    /// What the thread has spent.
+    thread: ThreadTime,
     /// What was recorded since the last sample.
-    pub(crate) interval: Box<Interval>,
+    interval: Box<Interval>,
 }
 
-/// The load thread, seen from the control thread. Dropping it ends the thread.
+/// A load thread, seen from the control thread. Dropping it ends the thread.
 #[derive(Debug)]
-pub(crate) struct Shard {
+struct Shard {
     commands: UnboundedSender<ShardCommand>,
     events: UnboundedReceiver<ShardEvent>,
     thread: JoinHandle<()>,
@@ -122,7 +157,7 @@ impl Shard {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(crate) fn spawn(settings: ShardSettings) -> io::Result<Self> {
+    fn spawn(settings: ShardSettings) -> io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new()
@@ -136,21 +171,23 @@ impl Shard {
     }
 
     /// Tells the thread something; nothing happens if it is gone, which its events tell.
-    pub(crate) fn tell(&self, command: ShardCommand) {
+    fn tell(&self, command: ShardCommand) {
         if self.commands.send(command).is_err() {
             tracing::debug!("the load thread is gone");
         }
     }
 
     /// What it tells next.
-    pub(crate) async fn event(&mut self) -> ShardEvent {
-        self.events.recv().await.unwrap_or_else(|| {
-            ShardEvent::Broken("the load thread ended without a word".to_owned())
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<ShardEvent> {
+        self.events.poll_recv(context).map(|event| {
+            event.unwrap_or_else(|| {
+                ShardEvent::Broken("a load thread ended without a word".to_owned())
+            })
         })
     }
 
     /// Ends the thread and waits for it, so that its connections are closed.
-    pub(crate) fn join(self) {
+    fn join(self) {
         let Self {
             commands,
             events,
@@ -203,8 +240,8 @@ async fn live(
                 }
                 command = commands.recv() => match command {
                     Some(ShardCommand::Start { at }) => break workers.take().map(|ready| (at, ready)),
-                    Some(ShardCommand::Sample { .. } | ShardCommand::Resolve { .. }) => {}
-                    Some(ShardCommand::End(_)) | None => break None,
+                    Some(ShardCommand::Sample { .. }) => {}
+                    Some(ShardCommand::End { .. } | ShardCommand::Close { .. }) | None => break None,
                 },
             }
         }

@@ -5,21 +5,23 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use redyno_contract::report::Times;
+use redyno_contract::report::{Ending, Times};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
+use super::busy::ThreadTime;
 use super::clock::Clock;
-use super::ready::{self, ReadyWorker};
+use super::ready::ReadyWorker;
 use super::timer::Timer;
-use super::{Sample, ShardCommand, ShardEvent, ShardSettings, probe, tell, worker};
-use crate::engine::{Arrival, Engine, Interval, Moment, Stage};
+use super::{
+    ShardCommand, ShardEvent, ShardSample, ShardSettings, engine_settings, probe, tell, worker,
+};
+use crate::engine::{Arrival, Engine, Interval, Moment, ShareSnapshot, Stage};
 
-/// Above this many tasks per second, due times are served on a grid: a wake-up for every single
-/// one would cost more than the tasks.
-const FINE_RATE: f64 = 2000.0;
-const GRID_NANOSECONDS: u64 = 100_000;
+/// Above so many tasks per second, due times are served on a grid of so many nanoseconds: a
+/// wake-up for every single one would cost more than the tasks.
+const GRIDS: [(f64, u64); 2] = [(20_000.0, 200_000), (2000.0, 100_000)];
 
 /// What all parts of the load thread share.
 pub(super) struct Shared {
@@ -44,10 +46,13 @@ pub(super) async fn run(
     events: &UnboundedSender<ShardEvent>,
 ) -> io::Result<()> {
     let timer = Timer::new()?;
+    let engine = Engine::new(engine_settings(settings), settings.share);
+    let grid = grid(settings.dynos.rate.tasks_per_second() / settings.share.threads());
     let shared = Rc::new(Shared {
-        engine: RefCell::new(Engine::new(ready::engine_settings(settings))),
+        engine: RefCell::new(engine),
         clock,
-        wakes: workers.iter().map(|_| Notify::new()).collect(),
+        // One for every worker of the dyno: nobody wakes those of other threads.
+        wakes: (0..settings.dynos.workers).map(|_| Notify::new()).collect(),
         changed: Notify::new(),
         loop_lag: Cell::default(),
     });
@@ -56,7 +61,6 @@ pub(super) async fn run(
         tasks.spawn_local(worker::run(settings.clone(), ready, Rc::clone(&shared)));
     }
     tasks.spawn_local(probe::run(settings.clone(), Rc::clone(&shared)));
-    let grid = settings.dynos.rate.tasks_per_second() > FINE_RATE;
     let mut told = Told::Nothing;
     loop {
         let at = Instant::now();
@@ -67,7 +71,7 @@ pub(super) async fn run(
             told = Told::Started;
             tell(events, ShardEvent::Started { at });
         }
-        let (done, next) = {
+        let (drained, next) = {
             let mut engine = shared.engine.borrow_mut();
             if started {
                 hand_over(&mut engine, &shared.wakes, now);
@@ -82,17 +86,19 @@ pub(super) async fn run(
                 },
             )
         };
-        told.catch_up(&shared, now, events);
-        if done {
-            let sample = close(&shared, now);
-            tasks.shutdown().await;
-            tell(events, ShardEvent::Closed(Box::new(sample)));
-            return Ok(());
-        }
-        let next = next.map(|moment| clock.instant(on_grid(moment, grid)));
+        told.catch_up(shared.engine.borrow().stage(), drained, events);
+        let next = next
+            .filter(|_| told != Told::Drained)
+            .map(|moment| clock.instant(on_grid(moment, grid)));
         tokio::select! {
             result = wait(&timer, next) => result?,
             command = commands.recv() => match command {
+                Some(ShardCommand::Close { ending, at }) => {
+                    let sample = close(&shared, ending, at);
+                    tasks.shutdown().await;
+                    tell(events, ShardEvent::Closed(Box::new(sample)));
+                    return Ok(());
+                }
                 Some(command) => obey(&shared, command, events),
                 // Nobody is left to report to.
                 None => return Ok(()),
@@ -117,50 +123,47 @@ async fn wait(timer: &Timer, until: Option<Instant>) -> io::Result<()> {
     }
 }
 
+/// The grid of a thread that hands over so many tasks per second; 1 ns is none.
+fn grid(tasks_per_second: f64) -> u64 {
+    GRIDS
+        .into_iter()
+        .find(|(rate, _)| tasks_per_second > *rate)
+        .map_or(1, |(_, nanoseconds)| nanoseconds)
+}
+
 /// Rounded up, so that nothing is handed over before it is due.
-const fn on_grid(moment: Moment, grid: bool) -> Moment {
-    if grid {
-        let nanoseconds = moment.nanoseconds();
-        Moment::from_nanoseconds(nanoseconds.div_ceil(GRID_NANOSECONDS) * GRID_NANOSECONDS)
-    } else {
-        moment
-    }
+const fn on_grid(moment: Moment, grid: u64) -> Moment {
+    Moment::from_nanoseconds(moment.nanoseconds().div_ceil(grid).saturating_mul(grid))
 }
 
 fn obey(shared: &Shared, command: ShardCommand, events: &UnboundedSender<ShardEvent>) {
     let now = shared.clock.now();
     match command {
-        // S is known already.
-        ShardCommand::Start { .. } => {}
+        // S is known already, and who closes the books does nothing else any more.
+        ShardCommand::Start { .. } | ShardCommand::Close { .. } => {}
         ShardCommand::Sample { fresh } => {
-            let sample = sample(shared, now, fresh);
+            let snapshot = shared.engine.borrow().snapshot(now);
+            let sample = sample(shared, snapshot, fresh);
             tell(events, ShardEvent::Sample(Box::new(sample)));
         }
-        ShardCommand::End(ending) => shared.engine.borrow_mut().end(ending, now),
-        ShardCommand::Resolve { target_lost } => {
-            shared.engine.borrow_mut().resolve(target_lost, now);
-        }
+        ShardCommand::End { ending, at } => shared.engine.borrow_mut().end(ending, at, now),
     }
 }
 
-fn sample(shared: &Shared, now: Moment, fresh: Box<Interval>) -> Sample {
-    let mut engine = shared.engine.borrow_mut();
-    Sample {
-        snapshot: engine.snapshot(now),
-        loop_lag: shared.loop_lag.get(),
-        interval: engine.take_interval(fresh),
-    }
+fn close(shared: &Shared, ending: Ending, at: Moment) -> ShardSample {
+    let snapshot = shared
+        .engine
+        .borrow_mut()
+        .close(ending, at, shared.clock.now());
+    sample(shared, snapshot, Box::new(Interval::new(0)))
 }
 
-fn close(shared: &Shared, now: Moment) -> Sample {
-    let mut engine = shared.engine.borrow_mut();
-    Sample {
-        snapshot: engine.close(now),
+fn sample(shared: &Shared, snapshot: ShareSnapshot, fresh: Box<Interval>) -> ShardSample {
+    ShardSample {
+        snapshot,
         loop_lag: shared.loop_lag.get(),
-        interval: {
-            let fresh = Interval::new(engine.steps());
-            engine.take_interval(Box::new(fresh))
-        },
+        thread: ThreadTime::of_this_thread(),
+        interval: shared.engine.borrow_mut().take_interval(fresh),
     }
 }
 
@@ -171,27 +174,27 @@ enum Told {
     Started,
     Held,
     Ended,
+    Drained,
 }
 
 impl Told {
-    fn catch_up(&mut self, shared: &Shared, now: Moment, events: &UnboundedSender<ShardEvent>) {
-        let stage = match shared.engine.borrow().stage() {
-            Stage::Running => return,
-            Stage::Held { .. } => Self::Held,
-            Stage::Draining { .. } => Self::Ended,
-        };
-        if stage == *self {
-            return;
-        }
-        *self = stage;
-        match stage {
-            Self::Nothing | Self::Started => {}
-            Self::Held => tell(events, ShardEvent::Held),
-            Self::Ended => {
-                let fresh = Interval::new(shared.engine.borrow().steps());
-                let sample = sample(shared, now, Box::new(fresh));
-                tell(events, ShardEvent::Ended(Box::new(sample)));
+    fn catch_up(&mut self, stage: &Stage, drained: bool, events: &UnboundedSender<ShardEvent>) {
+        match (stage, &self) {
+            (Stage::Held { since, ending }, Self::Nothing | Self::Started) => {
+                *self = Self::Held;
+                let (ending, since) = (ending.clone(), *since);
+                tell(events, ShardEvent::Held { ending, since });
             }
+            (Stage::Draining { ending, at, .. }, Self::Nothing | Self::Started | Self::Held) => {
+                *self = Self::Ended;
+                let (ending, at) = (ending.clone(), *at);
+                tell(events, ShardEvent::Ended { ending, at });
+            }
+            (Stage::Running | Stage::Held { .. } | Stage::Draining { .. }, _) => {}
+        }
+        if drained && *self == Self::Ended {
+            *self = Self::Drained;
+            tell(events, ShardEvent::Drained);
         }
     }
 }
@@ -202,15 +205,29 @@ mod tests {
 
     #[test]
     fn the_grid_only_ever_delays() {
-        for (moment, fine, coarse) in [
-            (0, 0, 0),
-            (1, 1, 100_000),
-            (100_000, 100_000, 100_000),
-            (250_001, 250_001, 300_000),
+        for (moment, none, fine, coarse) in [
+            (0, 0, 0, 0),
+            (1, 1, 100_000, 200_000),
+            (100_000, 100_000, 100_000, 200_000),
+            (250_001, 250_001, 300_000, 400_000),
         ] {
             let moment = Moment::from_nanoseconds(moment);
-            assert_eq!(on_grid(moment, false).nanoseconds(), fine);
-            assert_eq!(on_grid(moment, true).nanoseconds(), coarse);
+            for (grid, expected) in [(1, none), (100_000, fine), (200_000, coarse)] {
+                assert_eq!(on_grid(moment, grid).nanoseconds(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_faster_the_coarser() {
+        for (rate, nanoseconds) in [
+            (0.0, 1),
+            (2000.0, 1),
+            (2000.5, 100_000),
+            (20_000.0, 100_000),
+            (20_001.0, 200_000),
+        ] {
+            assert_eq!(grid(rate), nanoseconds, "{rate}");
         }
     }
 }

@@ -11,7 +11,6 @@ use redyno_target::ConnectOptions;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{ShardEvent, ShardSettings, tell};
-use crate::engine::EngineSettings;
 use crate::workload::exchange::{Connector, TaskConnection};
 use crate::workload::work::{Team, Work};
 
@@ -59,17 +58,17 @@ pub(super) async fn all_workers(
         &settings.dynos,
         connector.buffers().clone(),
     );
-    let count = settings.dynos.workers;
-    let ready = RefCell::new(0_u32);
-    let mut workers: Vec<ReadyWorker> = stream::iter(0..count)
+    let own = settings.share.workers(settings.dynos.workers);
+    let not_ready = RefCell::new(own.clone().map(|_| 1).sum::<u32>());
+    let mut workers: Vec<ReadyWorker> = stream::iter(own)
         .map(|number| {
             let work = team.worker(number);
-            let (ready, connector) = (&ready, &connector);
+            let (not_ready, connector) = (&not_ready, &connector);
             async move {
                 loop {
                     match attempt(settings, &work, connector).await {
                         Ok(connection) => {
-                            *ready.borrow_mut() += 1;
+                            *not_ready.borrow_mut() -= 1;
                             return ReadyWorker {
                                 number,
                                 work,
@@ -80,8 +79,7 @@ pub(super) async fn all_workers(
                         Err(detail) => tell(
                             events,
                             ShardEvent::NotReady {
-                                workers: count - *ready.borrow(),
-                                of: count,
+                                workers: *not_ready.borrow(),
                                 detail,
                             },
                         ),
@@ -113,9 +111,4 @@ async fn attempt(
         Ok(Err(failure)) => Err(format!("cannot write what the run begins with: {failure}")),
         Err(_) => Err("the target did not answer in time while data was written".to_owned()),
     }
-}
-
-/// The engine's settings for this dyno.
-pub(super) fn engine_settings(settings: &ShardSettings) -> EngineSettings {
-    EngineSettings::of(&settings.plan, &settings.dynos, &settings.dyno)
 }

@@ -32,6 +32,8 @@ pub struct Info {
     /// CPU time of the main thread in microseconds: `used_cpu_user_main_thread` and
     /// `used_cpu_sys_main_thread`; of the whole process where these are not given.
     pub main_thread_cpu_microseconds: Option<u64>,
+    /// `total_commands_processed`.
+    pub commands: Option<u64>,
     /// `evicted_keys`.
     pub evicted_keys: Option<u64>,
     /// `rejected_connections`.
@@ -89,6 +91,7 @@ impl Info {
                 "used_memory_startup" => info.used_memory_startup = number(value),
                 "maxclients" => info.maxclients = number(value),
                 "connected_clients" => info.connected_clients = number(value),
+                "total_commands_processed" => info.commands = number(value),
                 "evicted_keys" => info.evicted_keys = number(value),
                 "rejected_connections" => info.rejected_connections = number(value),
                 "connected_slaves" => info.connected_slaves = number(value),

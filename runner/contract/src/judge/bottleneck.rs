@@ -12,6 +12,16 @@ const REDIS_BUSY_PER_MILLE: u32 = 900;
 /// A dyno that uses this much of its CPU has none left for a burst.
 const DYNO_BUSY_PER_MILLE: u32 = 900;
 
+/// A load thread that is awake for so much of the time does nothing at the time it is due.
+const THREAD_BUSY_PER_MILLE: u32 = 900;
+
+/// An end that is at work for less than this has nothing to do with how long tasks take.
+const IDLE_PER_MILLE: u32 = 500;
+
+/// Tasks that are in workers' hands so many times longer than both ends work on them spend their
+/// time in between.
+const TIMES_LONGER: u64 = 10;
+
 /// Throttled in this share of all periods, the quota shows in every latency.
 const THROTTLED_PER_MILLE: u32 = 100;
 
@@ -31,6 +41,12 @@ pub(super) struct Evidence {
     pub(super) late: Option<(u64, u64)>,
     /// The dyno's CPU, of what it has; None where that is not known.
     pub(super) dyno_per_mille: Option<u32>,
+    /// The busiest load thread.
+    pub(super) thread_per_mille: u32,
+    /// Tasks that were in workers' hands, in thousandths: their mean number.
+    pub(super) in_hands_per_mille: u64,
+    /// CPU that was used for them, in thousandths of one core.
+    pub(super) cpu_per_mille: u64,
     /// Redis' main thread, of its core; None if nobody sampled it then.
     pub(super) redis_per_mille: Option<u32>,
     /// Keys that Redis evicted.
@@ -56,19 +72,31 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         schedule_lag_p99_microseconds: lag,
         response_p99_microseconds,
         cpu_per_mille,
-        load_thread_busy_per_mille: _,
-        redis_main_thread_per_mille: own_sample,
+        load_thread_busy_per_mille,
+        workers_busy_per_mille,
+        redis_main_thread_per_mille,
+        redis_evicted_keys,
+        redis_rejected_connections,
+        redis_memory_bytes,
     } = last;
     let most_lag = trust::most_lag(Some(response_p99_microseconds));
-    let sample = own_sample.or_else(|| {
-        let sampler = run.sampler()?;
-        let apart = sampler.end()?.after_milliseconds.abs_diff(milliseconds);
-        (apart <= SAME_TIME_MILLISECONDS)
-            .then(|| sampler.report()?.last.redis_main_thread_per_mille)
-            .flatten()
-    });
-    // Without a sample of that time, the mean of the whole window can still convict.
-    let sample = sample.or_else(|| mean_of_redis(run).filter(|mean| *mean >= REDIS_BUSY_PER_MILLE));
+    // What the sampler saw, if it ended at about the same time.
+    let sampler = run
+        .sampler()
+        .filter(|sampler| {
+            sampler.end().is_some_and(|end| {
+                end.after_milliseconds.abs_diff(milliseconds) <= SAME_TIME_MILLISECONDS
+            })
+        })
+        .and_then(Dyno::report)
+        .map(|report| report.last)
+        .unwrap_or_default();
+    // Without a sample of that time, the whole window can still convict.
+    let whole = target(run);
+    let redis_per_mille = redis_main_thread_per_mille
+        .or(sampler.redis_main_thread_per_mille)
+        .or_else(|| mean_of_redis(run).filter(|mean| *mean >= REDIS_BUSY_PER_MILLE));
+    let memory_bytes = redis_memory_bytes.or(sampler.redis_memory_bytes);
     Evidence {
         throttled_per_mille,
         late: (lag > most_lag).then_some((lag, most_lag)),
@@ -76,8 +104,22 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
             .plan
             .cpu_millis
             .and_then(|limit| merge::per_mille(cpu_per_mille.into(), limit.into())),
-        redis_per_mille: sample,
-        ..target(run)
+        thread_per_mille: load_thread_busy_per_mille,
+        in_hands_per_mille: u64::from(workers_busy_per_mille) * u64::from(dyno.plan.workers),
+        cpu_per_mille: cpu_per_mille.into(),
+        redis_per_mille,
+        evicted_keys: redis_evicted_keys
+            .or(sampler.redis_evicted_keys)
+            .unwrap_or(whole.evicted_keys),
+        memory_full: memory_bytes
+            .zip(vitals(run))
+            .map_or(whole.memory_full, |(bytes, vitals)| {
+                is_full(bytes, vitals.maxmemory_bytes)
+            }),
+        rejected_connections: redis_rejected_connections
+            .max(sampler.redis_rejected_connections)
+            .unwrap_or(whole.rejected_connections),
+        error_class: None,
     }
 }
 
@@ -86,10 +128,7 @@ pub(super) fn over_window<'b, 'a: 'b>(
     run: &Run<'_>,
     dynos: impl Iterator<Item = &'b Dyno<'a>>,
 ) -> Evidence {
-    let mut evidence = Evidence {
-        redis_per_mille: mean_of_redis(run),
-        ..target(run)
-    };
+    let mut evidence = target(run);
     for (dyno, report) in dynos.filter_map(|dyno| Some((dyno, dyno.report()?))) {
         evidence.throttled_per_mille = evidence
             .throttled_per_mille
@@ -99,21 +138,38 @@ pub(super) fn over_window<'b, 'a: 'b>(
             evidence.late = evidence.late.max(Some((lag, limit)));
         }
         evidence.dyno_per_mille = evidence.dyno_per_mille.max(cpu_over_window(run, dyno));
+        evidence.thread_per_mille = evidence
+            .thread_per_mille
+            .max(report.own.load_thread_busy_per_mille);
+        let window = merge::window_seconds(run, dyno) * 1000.0;
+        evidence.in_hands_per_mille = evidence
+            .in_hands_per_mille
+            .saturating_add(part_of(report.latencies.service.sum_microseconds, window));
+        evidence.cpu_per_mille = evidence
+            .cpu_per_mille
+            .saturating_add(part_of(report.own.cpu_microseconds, window));
     }
     evidence
+}
+
+/// A time in thousandths of a whole in milliseconds; 0 of nothing.
+fn part_of(microseconds: u64, milliseconds: f64) -> u64 {
+    if milliseconds > 0.0 {
+        // Casts of floats saturate.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let part = (microseconds as f64 / milliseconds) as u64;
+        part
+    } else {
+        0
+    }
 }
 
 /// The CPU that a dyno used over its window, in thousandths of what it has.
 pub(super) fn cpu_over_window(run: &Run<'_>, dyno: &Dyno<'_>) -> Option<u32> {
     let limit = f64::from(dyno.plan.cpu_millis?);
-    let available = merge::window_seconds(run, dyno) * limit * 1000.0;
-    let used = dyno.report()?.own.cpu_microseconds as f64;
-    (available > 0.0).then(|| {
-        // Casts of floats saturate.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let per_mille = (used * 1000.0 / available) as u32;
-        per_mille
-    })
+    let available = merge::window_seconds(run, dyno) * limit;
+    let used = part_of(dyno.report()?.own.cpu_microseconds, available);
+    (available > 0.0).then(|| u32::try_from(used).unwrap_or(u32::MAX))
 }
 
 fn vitals<'a>(run: &Run<'a>) -> Option<&'a TargetVitals> {
@@ -127,15 +183,21 @@ fn mean_of_redis(run: &Run<'_>) -> Option<u32> {
         .map(|vitals| vitals.main_thread_per_mille)
 }
 
+fn is_full(bytes: u64, maxmemory_bytes: u64) -> bool {
+    maxmemory_bytes > 0
+        && u128::from(bytes) * 1000
+            >= u128::from(maxmemory_bytes) * u128::from(MEMORY_FULL_PER_MILLE)
+}
+
+/// What the sampler saw over the whole window.
 fn target(run: &Run<'_>) -> Evidence {
     let Some(vitals) = vitals(run) else {
         return Evidence::default();
     };
-    let full = u128::from(vitals.memory_at_end_bytes) * 1000
-        >= u128::from(vitals.maxmemory_bytes) * u128::from(MEMORY_FULL_PER_MILLE);
     Evidence {
+        redis_per_mille: mean_of_redis(run),
         evicted_keys: vitals.evicted_keys,
-        memory_full: vitals.maxmemory_bytes > 0 && full,
+        memory_full: is_full(vitals.memory_at_end_bytes, vitals.maxmemory_bytes),
         rejected_connections: vitals.rejected_connections,
         ..Evidence::default()
     }
@@ -147,14 +209,34 @@ impl Evidence {
         throttled(self.throttled_per_mille)
     }
 
-    /// The generator was late, and neither the dyno's quota nor a busy Redis explains it.
+    /// The generator was late, and neither the dyno's CPU nor a busy Redis explains it.
     pub(super) fn generator(&self) -> bool {
-        self.late.is_some() && !self.throttled() && !self.redis_busy()
+        self.late.is_some() && !self.throttled() && !self.dyno_busy() && !self.redis_busy()
+    }
+
+    /// The dyno used what CPU it has: one that cannot use more is not even throttled.
+    fn dyno_busy(&self) -> bool {
+        self.dyno_per_mille
+            .is_some_and(|busy| busy >= DYNO_BUSY_PER_MILLE)
     }
 
     fn redis_busy(&self) -> bool {
         self.redis_per_mille
             .is_some_and(|busy| busy >= REDIS_BUSY_PER_MILLE)
+    }
+
+    /// Tasks spent their time neither here nor there: both ends were idle, and by Little's law a
+    /// task was in its worker's hands many times longer than both of them worked on it.
+    fn in_between(&self) -> bool {
+        let Some(redis) = self.redis_per_mille else {
+            return false;
+        };
+        let dyno = self.dyno_per_mille.unwrap_or(self.thread_per_mille);
+        let worked_on = self.cpu_per_mille.saturating_add(redis.into());
+        redis < IDLE_PER_MILLE
+            && dyno < IDLE_PER_MILLE
+            && self.in_hands_per_mille > 0
+            && self.in_hands_per_mille >= worked_on.saturating_mul(TIMES_LONGER)
     }
 
     /// What held the run back.
@@ -175,12 +257,11 @@ impl Evidence {
             Bottleneck::RedisMemory
         } else if self.rejected_connections > 0 {
             Bottleneck::RedisConnections
-        } else if self
-            .dyno_per_mille
-            .is_some_and(|busy| busy >= DYNO_BUSY_PER_MILLE)
-        {
+        } else if self.dyno_busy() {
             Bottleneck::DynoCpu
-        } else if self.redis_per_mille.is_some() && self.dyno_per_mille.is_some() {
+        } else if self.late.is_some() || self.thread_per_mille >= THREAD_BUSY_PER_MILLE {
+            Bottleneck::Generator
+        } else if self.in_between() {
             Bottleneck::Network
         } else {
             Bottleneck::Unknown
@@ -199,35 +280,51 @@ impl Evidence {
     }
 }
 
-/// What would be the limit next, of a run that held.
+/// What would be the limit next, of a run that held: the name of a dyno, and thousandths of what
+/// there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Redis' main thread, in thousandths of its core.
+    /// Redis' main thread.
     Redis(u32),
-    /// A dyno's CPU, in thousandths of what it has.
+    /// A dyno's CPU.
     Dyno(String, u32),
-    /// Neither is known.
+    /// A load thread of a dyno of which it is not known how much CPU it has.
+    Thread(String, u32),
+    /// Nothing is known.
     Unknown,
 }
 
 impl Next {
     pub(super) fn of(run: &Run<'_>) -> Self {
-        let redis = mean_of_redis(run);
-        let mut busiest: Option<(&Dyno<'_>, u32)> = None;
-        for dyno in &run.dynos {
-            if let Some(busy) = cpu_over_window(run, dyno)
-                && busiest.is_none_or(|(_, most)| busy > most)
-            {
-                busiest = Some((dyno, busy));
-            }
-        }
-        match (redis, busiest) {
-            (Some(redis), Some((dyno, busy))) if busy > redis => {
-                Self::Dyno(dyno.name.to_string(), busy)
-            }
-            (Some(redis), _) => Self::Redis(redis),
-            (None, Some((dyno, busy))) => Self::Dyno(dyno.name.to_string(), busy),
-            (None, None) => Self::Unknown,
+        let of_dynos = run.dynos.iter().filter_map(|dyno| {
+            let report = dyno.report()?;
+            Some(if dyno.plan.cpu_millis.is_some() {
+                Self::Dyno(dyno.name.to_string(), cpu_over_window(run, dyno)?)
+            } else {
+                let busy = report.own.load_thread_busy_per_mille;
+                Self::Thread(dyno.name.to_string(), busy)
+            })
+        });
+        mean_of_redis(run)
+            .map(Self::Redis)
+            .into_iter()
+            .chain(of_dynos)
+            // Of several the first.
+            .reduce(|most, next| {
+                if next.busy() > most.busy() {
+                    next
+                } else {
+                    most
+                }
+            })
+            .filter(|most| most.busy() > 0)
+            .unwrap_or(Self::Unknown)
+    }
+
+    const fn busy(&self) -> u32 {
+        match self {
+            Self::Redis(busy) | Self::Dyno(_, busy) | Self::Thread(_, busy) => *busy,
+            Self::Unknown => 0,
         }
     }
 
@@ -235,6 +332,7 @@ impl Next {
         match self {
             Self::Redis(_) => Bottleneck::RedisCpu,
             Self::Dyno(..) => Bottleneck::DynoCpu,
+            Self::Thread(..) => Bottleneck::Generator,
             Self::Unknown => Bottleneck::Unknown,
         }
     }

@@ -162,10 +162,25 @@ pub(super) fn cause(evidence: &Evidence) -> String {
             share(evidence.dyno_per_mille)
         ),
         Bottleneck::Network => format!(
-            "; neither Redis ({redis} of its core) nor the dyno ({} of its CPU) was busy",
-            share(evidence.dyno_per_mille)
+            "; neither Redis ({redis} of its core) nor the dyno ({}) was busy, tasks waited in \
+             between",
+            match evidence.dyno_per_mille {
+                Some(busy) => format!("{} of its CPU", share(Some(busy))),
+                None => format!("its load thread {}", share(Some(evidence.thread_per_mille))),
+            }
         ),
-        Bottleneck::Generator | Bottleneck::Unknown => match evidence.redis_per_mille {
+        Bottleneck::Generator => match evidence.late {
+            Some((lag, limit)) => format!(
+                "; the generator itself was late, schedule lag p99 {} (limit {})",
+                figures::milliseconds(lag, 2),
+                figures::milliseconds(limit, 2)
+            ),
+            None => format!(
+                "; the generator's own load thread was busy for {} of the time",
+                share(Some(evidence.thread_per_mille))
+            ),
+        },
+        Bottleneck::Unknown => match evidence.redis_per_mille {
             Some(_) => format!("; Redis was at {redis} of its core"),
             None => String::new(),
         },
@@ -285,6 +300,10 @@ pub(super) fn passed(
         ),
         Next::Dyno(name, per_mille) => format!(
             " Next limit: the dynos' CPU, {name} at {} of it.",
+            figures::percent((*per_mille).into())
+        ),
+        Next::Thread(name, per_mille) => format!(
+            " Next limit: the generator, whose load thread of {name} was busy for {} of the time.",
             figures::percent((*per_mille).into())
         ),
         Next::Unknown => String::new(),

@@ -137,19 +137,45 @@ fn row_6_the_bottleneck_of_a_breach() {
         "evictions",
         Bottleneck::RedisMemory,
         "Redis ran out of memory and evicted 3 keys. Try a target with more memory",
-        &|case| case.report(0).target.as_mut().unwrap().evicted_keys = 3,
+        &|case| case.report(0).last.redis_evicted_keys = Some(3),
     );
     failed(
         "full memory",
         Bottleneck::RedisMemory,
         "Redis was out of memory",
-        &|case| case.report(0).target.as_mut().unwrap().memory_at_end_bytes = 100 << 30,
+        &|case| case.report(0).last.redis_memory_bytes = Some(100 << 30),
     );
     failed(
         "refused connections",
         Bottleneck::RedisConnections,
         "Redis refused 7 connections. Try fewer workers",
-        &|case| case.report(0).target.as_mut().unwrap().rejected_connections = 7,
+        &|case| case.report(0).last.redis_rejected_connections = Some(7),
+    );
+    failed(
+        "refused connections, seen by the dyno itself",
+        Bottleneck::RedisConnections,
+        "Redis refused 1 connections. Try fewer workers",
+        &|case| case.report(1).last.redis_rejected_connections = Some(1),
+    );
+    failed(
+        "what was before the last seconds proves nothing where they were sampled",
+        Bottleneck::Network,
+        "neither Redis",
+        &|case| {
+            let target = case.report(0).target.as_mut().unwrap();
+            target.evicted_keys = 3;
+            target.rejected_connections = 7;
+            target.memory_at_end_bytes = 100 << 30;
+        },
+    );
+    failed(
+        "the whole run's where they were not",
+        Bottleneck::RedisMemory,
+        "Redis ran out of memory and evicted 3 keys",
+        &|case| {
+            case.report(0).target.as_mut().unwrap().evicted_keys = 3;
+            case.report(0).last.redis_evicted_keys = None;
+        },
     );
     failed(
         "the dyno's CPU",
@@ -158,16 +184,61 @@ fn row_6_the_bottleneck_of_a_breach() {
         &|case| case.report(1).last.cpu_per_mille = 14_400,
     );
     failed(
+        "the dyno's CPU, of which there is not more, explains that it was late",
+        Bottleneck::DynoCpu,
+        "the dyno used 90 % of its CPU",
+        &|case| {
+            let last = &mut case.report(1).last;
+            last.cpu_per_mille = 14_400;
+            last.schedule_lag_p99_microseconds = 1_000_000;
+        },
+    );
+    failed(
+        "the load thread",
+        Bottleneck::Generator,
+        "; the generator's own load thread was busy for 90 % of the time. Run it on quieter",
+        &|case| case.report(1).last.load_thread_busy_per_mille = 900,
+    );
+    failed(
         "neither end",
         Bottleneck::Network,
-        "neither Redis (41 % of its core) nor the dyno (1 % of its CPU) was busy",
+        "neither Redis (41 % of its core) nor the dyno (1 % of its CPU) was busy, tasks waited in \
+         between. Look at the network",
         &|_| {},
     );
     failed(
-        "a dyno of unknown CPU",
+        "neither end, of a dyno of unknown CPU",
+        Bottleneck::Network,
+        "nor the dyno (its load thread 15 %) was busy",
+        &|case| case.plan.formation[0].cpu_millis = None,
+    );
+    failed(
+        "both ends at work for as long as tasks take",
         Bottleneck::Unknown,
         "; Redis was at 41 % of its core. Try a lower rate, more workers",
-        &|case| case.plan.formation[0].cpu_millis = None,
+        // 5 of 63 workers, and 0.61 of a core.
+        &|case| case.report(1).last.workers_busy_per_mille = 80,
+    );
+    failed(
+        "a Redis that is half busy",
+        Bottleneck::Unknown,
+        "; Redis was at 50 % of its core",
+        &|case| case.report(0).last.redis_main_thread_per_mille = Some(500),
+    );
+    failed(
+        "a dyno that is half busy",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core",
+        &|case| {
+            case.plan.formation[0].cpu_millis = None;
+            case.report(1).last.load_thread_busy_per_mille = 500;
+        },
+    );
+    failed(
+        "nobody saw Redis",
+        Bottleneck::Unknown,
+        "worker 17 had 100 waiting. Try a lower rate",
+        &|case| case.miss(0, Fate::Exited { code: 0 }),
     );
 }
 
@@ -225,8 +296,8 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         "41 + 40 of 80 allowed",
         Verdict::Failed,
         Reason::ThresholdsBreached,
-        Bottleneck::Network,
-        "Threshold p99 FAILED: 81 tasks over response p99 250 ms, 80 allowed; neither Redis",
+        Bottleneck::Unknown,
+        "Threshold p99 FAILED: 81 tasks over response p99 250 ms, 80 allowed; Redis was at 41 % of its core. Try",
         over(41, 40),
     );
     expect(
@@ -241,7 +312,7 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         "the lost dyno's checkpoint counts",
         Verdict::Failed,
         Reason::ThresholdsBreached,
-        Bottleneck::Network,
+        Bottleneck::Unknown,
         "81 tasks",
         |case| {
             over(41, 40)(case);
@@ -265,7 +336,7 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         "errors of both",
         Verdict::Failed,
         Reason::ErrorLimitReached,
-        Bottleneck::Network,
+        Bottleneck::Unknown,
         "Threshold errors FAILED: 2 tasks failed, 0 allowed",
         |case| {
             fail(case, 0, 1);
@@ -423,7 +494,7 @@ fn row_9_breached_at_the_end() {
         "a step's limit, by the tasks in which the step began",
         Verdict::Failed,
         Reason::ThresholdsBreached,
-        Bottleneck::Network,
+        Bottleneck::Unknown,
         "Threshold fetch BREACHED: > 5 ms (counted) (limit fetch service p90 5 ms)",
         |case| {
             case.plan.thresholds[0] = samples::threshold(
@@ -455,9 +526,22 @@ fn row_9_breached_at_the_end() {
         "not kept up",
         Verdict::Failed,
         Reason::RateNotSustained,
-        Bottleneck::Network,
-        "web did not keep up: 7912 of 8000 tasks ended in time, at least 99 % must; neither Redis",
+        Bottleneck::Unknown,
+        "web did not keep up: 7912 of 8000 tasks ended in time, at least 99 % must; Redis was at 41 % of its core",
         slow,
+    );
+    expect(
+        "not kept up, with tasks under way for a second each",
+        Verdict::Failed,
+        Reason::RateNotSustained,
+        Bottleneck::Network,
+        "at least 99 % must; neither Redis (41 % of its core) nor the dyno (1 % of its CPU)",
+        |case| {
+            slow(case);
+            for dyno in 0..2 {
+                case.report(dyno).latencies.service.sum_microseconds = 4_000_000_000;
+            }
+        },
     );
     expect(
         "just kept up",
@@ -476,7 +560,7 @@ fn row_9_breached_at_the_end() {
         "a threshold comes before the schedule",
         Verdict::Failed,
         Reason::ThresholdsBreached,
-        Bottleneck::Network,
+        Bottleneck::Unknown,
         "Threshold rate BREACHED: 1978.0 /s",
         |case| {
             for dyno in 0..2 {

@@ -297,7 +297,29 @@ fn the_next_limit_is_the_most_used_of_both_ends() {
         |case| {
             case.plan.formation[0].cpu_millis = None;
             case.report(0).target = None;
+            for dyno in 0..2 {
+                case.report(dyno).own.load_thread_busy_per_mille = 0;
+            }
         },
+    );
+    expect(
+        "a dyno of unknown CPU",
+        Verdict::Passed,
+        Reason::Passed,
+        Bottleneck::Generator,
+        "Next limit: the generator, whose load thread of web.2 was busy for 60 % of the time.",
+        |case| {
+            case.plan.formation[0].cpu_millis = None;
+            case.report(1).own.load_thread_busy_per_mille = 600;
+        },
+    );
+    expect(
+        "a dyno of known CPU",
+        Verdict::Passed,
+        Reason::Passed,
+        Bottleneck::RedisCpu,
+        "Next limit: Redis, at 41 % of its core.",
+        |case| case.report(1).own.load_thread_busy_per_mille = 600,
     );
 }
 

@@ -1,0 +1,317 @@
+//! The whole dyno: what its engines counted, added up and held against the plan.
+
+use redyno_contract::limit::LimitCount;
+use redyno_contract::report::{Books, BusyWorker, End, Ending, Latencies, Times};
+
+use super::arrivals::{Choice, Windows};
+use super::settings::PlannedLimits;
+use super::snapshot::BUSIEST;
+use super::{
+    Breach, EngineSettings, LimitCounters, Moment, Phase, Share, ShareSnapshot, Stage, Tally, Task,
+};
+
+/// What only the whole plan tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    choice: Choice,
+    windows: Windows,
+    limits: PlannedLimits,
+}
+
+/// The dyno's numbers at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    /// When.
+    pub(crate) at: Moment,
+    /// t0 has passed.
+    pub(crate) in_window: bool,
+    /// How it ended, once it did.
+    pub(crate) end: Option<End>,
+    /// The books of the warm-up.
+    pub(crate) warmup: Books,
+    /// The books of the measured window.
+    pub(crate) measured: Books,
+    /// Counts of the latency limits.
+    pub(crate) over: Vec<LimitCount>,
+    /// What they are made of, and failures by class.
+    pub(crate) limits: LimitCounters,
+    /// Mean and maximum latencies.
+    pub(crate) latencies: Latencies,
+    /// Service times of the workload's steps.
+    pub(crate) steps: Vec<Times>,
+    /// Handed over - due.
+    pub(crate) schedule_lag: Times,
+    /// How many tasks wait at each worker, in no order.
+    pub(crate) backlogs: Vec<u32>,
+    /// Workers that have a task in their hands.
+    pub(crate) running: u64,
+    /// Time that tasks were in workers' hands since S, over all workers.
+    pub(crate) served_nanoseconds: u64,
+    /// The busiest workers so far.
+    pub(crate) busiest: Vec<BusyWorker>,
+    /// The highest backlog of any other worker.
+    pub(crate) other_workers_backlog: u32,
+    /// Connections made anew.
+    pub(crate) reconnects: u64,
+}
+
+impl Snapshot {
+    /// Tasks that wait, over all workers.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.backlogs
+            .iter()
+            .map(|waiting| u64::from(*waiting))
+            .sum()
+    }
+
+    /// The longest queue now.
+    pub(crate) fn longest_queue(&self) -> u32 {
+        self.backlogs.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The longest queue so far.
+    pub(crate) fn peak_backlog(&self) -> u32 {
+        self.busiest.first().map_or(0, |worker| worker.peak_backlog)
+    }
+}
+
+/// The first end of a run that several engines saw end: how, and when.
+pub(crate) fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(Ending, Moment)> {
+    stages
+        .filter_map(|stage| match stage {
+            Stage::Draining { ending, at, .. } => Some((ending.clone(), *at)),
+            Stage::Running | Stage::Held { .. } => None,
+        })
+        .min_by_key(|(_, at)| *at)
+}
+
+impl Whole {
+    /// Of a dyno with these settings.
+    pub(crate) fn new(settings: &EngineSettings) -> Self {
+        let EngineSettings {
+            choice,
+            windows,
+            limits,
+            queue_order: _,
+            steps: _,
+            max_worker_backlog: _,
+            drain_seconds: _,
+        } = settings;
+        Self {
+            choice: *choice,
+            windows: *windows,
+            limits: limits.clone(),
+        }
+    }
+
+    /// What all engines counted, as if everything ended now. Unfinished tasks are not looked at
+    /// one by one: all of them count as unknown.
+    pub(crate) fn so_far(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
+        self.snapshot(engines, |books| {
+            books.rejected + books.undispatched + books.abandoned
+        })
+    }
+
+    /// What all engines counted, once each of them is closed.
+    pub(crate) fn closed(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
+        self.snapshot(engines, |_| 0)
+    }
+
+    /// The first limit that all engines' counts together break.
+    pub(crate) fn broken(&self, snapshot: &Snapshot) -> Option<Breach> {
+        self.limits.broken(&snapshot.limits)
+    }
+
+    fn snapshot(
+        &self,
+        engines: impl IntoIterator<Item = ShareSnapshot>,
+        unsettled: impl Fn(&Books) -> u64,
+    ) -> Snapshot {
+        let mut sum = Sum::default();
+        for engine in engines {
+            sum.add(engine);
+        }
+        let Sum {
+            at,
+            stages,
+            handed_over,
+            warmup,
+            measured,
+            limits,
+            latencies,
+            steps,
+            schedule_lag,
+            backlogs,
+            running,
+            served_nanoseconds,
+            mut busiest,
+            mut other_workers_backlog,
+            reconnects,
+        } = sum;
+        let t0 = self.windows.measured_from();
+        let end = first_end(stages.iter());
+        let until = end.as_ref().map_or_else(
+            || first_hold(&stages).unwrap_or(at),
+            |(_, ended_at)| *ended_at,
+        );
+        let books = |phase, tally| self.books(phase, until, &handed_over, tally);
+        let measured = books(Phase::Measured, measured);
+        busiest.sort_by_key(|worker| (std::cmp::Reverse(worker.peak_backlog), worker.worker));
+        let others = busiest.get(BUSIEST).map_or(0, |worker| worker.peak_backlog);
+        other_workers_backlog = other_workers_backlog.max(others);
+        busiest.truncate(BUSIEST);
+        Snapshot {
+            at,
+            in_window: at >= t0,
+            end: end.map(|(ending, at)| End {
+                ending,
+                after_milliseconds: at.milliseconds(),
+                during_warmup: at < t0,
+            }),
+            warmup: books(Phase::Warmup, warmup),
+            measured,
+            over: self
+                .limits
+                .counts(&limits, measured.scheduled, unsettled(&measured)),
+            limits,
+            latencies,
+            steps,
+            schedule_lag,
+            backlogs,
+            running,
+            served_nanoseconds,
+            busiest,
+            other_workers_backlog,
+            reconnects,
+        }
+    }
+
+    /// The books of a phase of a run that ended at `until`, or got so far.
+    fn books(
+        &self,
+        phase: Phase,
+        until: Moment,
+        handed_over: &[(Share, Task)],
+        tally: Tally,
+    ) -> Books {
+        let due = self.windows.due_until(phase, until);
+        // An engine that had not heard of the end yet, or that waited to hear whether it was one,
+        // handed over tasks that were due after it: those are scheduled, too.
+        let beyond: u64 = handed_over
+            .iter()
+            .map(|(share, last)| self.handed_over_beyond(phase, due, *share, *last))
+            .sum();
+        let scheduled = due + beyond;
+        let Tally {
+            delivered,
+            rejected,
+            completed,
+            in_time,
+            failed,
+            timed_out,
+        } = tally;
+        Books {
+            scheduled,
+            delivered,
+            rejected,
+            undispatched: scheduled.saturating_sub(tally.handed_over()),
+            completed,
+            in_time,
+            failed,
+            timed_out,
+            abandoned: tally.unfinished(),
+        }
+    }
+
+    /// How many tasks of a phase, from number `first` on, a share has handed over, `last` being
+    /// the last of all.
+    fn handed_over_beyond(&self, phase: Phase, first: u64, share: Share, last: Task) -> u64 {
+        let end = match (phase, last.phase) {
+            (Phase::Warmup, Phase::Warmup) | (Phase::Measured, Phase::Measured) => last.number + 1,
+            (Phase::Warmup, Phase::Measured) => self.windows.count(phase),
+            (Phase::Measured, Phase::Warmup) => 0,
+        };
+        (first..end)
+            .map(|number| u64::from(share.has(self.choice.worker_of(phase, number))))
+            .sum()
+    }
+}
+
+fn first_hold(stages: &[Stage]) -> Option<Moment> {
+    stages
+        .iter()
+        .filter_map(|stage| match stage {
+            Stage::Held { since, .. } => Some(*since),
+            Stage::Running | Stage::Draining { .. } => None,
+        })
+        .min()
+}
+
+/// What the engines counted, added up.
+#[derive(Default)]
+struct Sum {
+    at: Moment,
+    stages: Vec<Stage>,
+    /// The last task that each engine handed over.
+    handed_over: Vec<(Share, Task)>,
+    warmup: Tally,
+    measured: Tally,
+    limits: LimitCounters,
+    latencies: Latencies,
+    steps: Vec<Times>,
+    schedule_lag: Times,
+    backlogs: Vec<u32>,
+    running: u64,
+    served_nanoseconds: u64,
+    busiest: Vec<BusyWorker>,
+    other_workers_backlog: u32,
+    reconnects: u64,
+}
+
+impl Sum {
+    fn add(&mut self, engine: ShareSnapshot) {
+        let ShareSnapshot {
+            share,
+            at,
+            stage,
+            last,
+            warmup,
+            measured,
+            limits,
+            latencies:
+                Latencies {
+                    response,
+                    wait,
+                    service,
+                },
+            steps,
+            schedule_lag,
+            backlogs,
+            running,
+            served_nanoseconds,
+            busiest,
+            other_workers_backlog,
+            reconnects,
+        } = engine;
+        self.at = self.at.max(at);
+        self.stages.push(stage);
+        self.handed_over.extend(last.map(|last| (share, last)));
+        self.warmup = self.warmup.plus(warmup);
+        self.measured = self.measured.plus(measured);
+        self.limits.add(&limits);
+        self.latencies.response = self.latencies.response.plus(response);
+        self.latencies.wait = self.latencies.wait.plus(wait);
+        self.latencies.service = self.latencies.service.plus(service);
+        self.steps.resize(steps.len(), Times::default());
+        for (mine, others) in self.steps.iter_mut().zip(steps) {
+            *mine = mine.plus(others);
+        }
+        self.schedule_lag = self.schedule_lag.plus(schedule_lag);
+        self.backlogs.extend(backlogs);
+        self.running += running;
+        self.served_nanoseconds += served_nanoseconds;
+        self.busiest.extend(busiest);
+        self.other_workers_backlog = self.other_workers_backlog.max(other_workers_backlog);
+        self.reconnects += reconnects;
+    }
+}
