@@ -7,7 +7,8 @@ use redyno_test_redis::RedisServer;
 use crate::plans;
 use crate::process::{Run, connect};
 
-async fn ask(server: &RedisServer, words: &[&str]) -> redis::Value {
+/// Says something to the server.
+pub(crate) async fn ask(server: &RedisServer, words: &[&str]) -> redis::Value {
     let mut command = redis::cmd(words[0]);
     for word in &words[1..] {
         command.arg(word);

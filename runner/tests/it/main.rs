@@ -15,5 +15,6 @@ mod monitor;
 mod pages;
 mod plans;
 mod process;
+mod threads;
 mod whole_run;
 mod wire;

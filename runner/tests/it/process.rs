@@ -85,10 +85,21 @@ impl Run {
 
     /// Starts a dyno with this pod uid.
     pub(crate) fn dyno_as(&self, dyno_type: &str, index: u32, pod: &str) -> Dyno {
+        self.start(dyno_type, index, pod, &[])
+    }
+
+    /// Starts a dyno with these further arguments.
+    pub(crate) fn dyno_with(&self, dyno_type: &str, index: u32, arguments: &[&str]) -> Dyno {
+        let pod = format!("pod-{dyno_type}-{index}");
+        self.start(dyno_type, index, &pod, arguments)
+    }
+
+    fn start(&self, dyno_type: &str, index: u32, pod: &str, arguments: &[&str]) -> Dyno {
         let record = format!("{pod}.record");
         let mut child = self
             .command("dyno", &record)
             .args(["--progress-seconds", "1", "--parent-guard"])
+            .args(arguments)
             .env("REDYNO_DYNO_TYPE", dyno_type)
             .env("JOB_COMPLETION_INDEX", index.to_string())
             .env("REDYNO_POD_UID", pod)
