@@ -204,7 +204,7 @@ mod tests {
               tcp_port:6379\r\n\r\n# Clients\r\nconnected_clients:3\r\nmaxclients:10000\r\n\
               # Memory\r\nused_memory:1048576\r\nused_memory_startup:862000\r\nmaxmemory:0\r\n\
               maxmemory_policy:noeviction\r\n# Persistence\r\nloading:0\r\naof_enabled:1\r\n\
-              # Stats\r\nevicted_keys:5\r\nrejected_connections:7\r\n# Replication\r\n\
+              # Stats\r\ntotal_commands_processed:41\r\nevicted_keys:5\r\nrejected_connections:7\r\n# Replication\r\n\
               role:master\r\nconnected_slaves:2\r\n# CPU\r\nused_cpu_sys:99.000000\r\n\
               used_cpu_user:99.000000\r\nused_cpu_sys_main_thread:1.250000\r\n\
               used_cpu_user_main_thread:0.5\r\n# Cluster\r\ncluster_enabled:0\r\n# Keyspace\r\n\
@@ -226,6 +226,7 @@ mod tests {
                 maxclients: Some(10_000),
                 connected_clients: Some(3),
                 main_thread_cpu_microseconds: Some(1_750_000),
+                commands: Some(41),
                 evicted_keys: Some(5),
                 rejected_connections: Some(7),
                 connected_slaves: Some(2),
