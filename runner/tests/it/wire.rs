@@ -184,9 +184,9 @@ async fn a_full_building_is_saved_whole_and_in_order() {
 async fn with_tls_and_without_the_same_is_sent() {
     let mut plan = one_worker(Prefill::Full, 100);
     plans::graph(&mut plan).fetch = Fetch::Hgetall;
-    let (plain, encrypted) = tokio::join!(tasks_of(&plan), encrypted_tasks_of(&plan));
-    for (plain, encrypted) in plain.iter().zip(&encrypted) {
-        let names: Vec<&str> = plain.iter().map(|words| words[0].as_str()).collect();
+    let (clear, encrypted) = tokio::join!(tasks_of(&plan), encrypted_tasks_of(&plan));
+    for (clear, encrypted) in clear.iter().zip(&encrypted) {
+        let names: Vec<&str> = clear.iter().map(|words| words[0].as_str()).collect();
         assert_eq!(
             names,
             [
@@ -194,10 +194,10 @@ async fn with_tls_and_without_the_same_is_sent() {
             ]
         );
         // Words of several kilobytes: told apart by their command.
-        for (plain, encrypted) in plain.iter().zip(encrypted) {
-            assert!(plain == encrypted, "{} differs", plain[0]);
+        for (clear, encrypted) in clear.iter().zip(encrypted) {
+            assert!(clear == encrypted, "{} differs", clear[0]);
         }
-        assert_eq!(plain.len(), encrypted.len());
+        assert_eq!(clear.len(), encrypted.len());
     }
-    assert_eq!(plain.len(), encrypted.len());
+    assert_eq!(clear.len(), encrypted.len());
 }
