@@ -1,5 +1,5 @@
 //! The page of `-o html` in a real browser: nothing leaves it, nothing is wrong with it, everything
-//! is there, and it can be read on a desk and on a phone, by day and by night.
+//! is there, and it can be read on a desk, on a phone and on paper, by day and by night.
 //!
 //! The pages are those of the command line's own snapshots and, where the command is at hand
 //! (`REDYNO_COMMAND`), one of a real run. With `REDYNO_PICTURES` a folder, pictures are kept there.
@@ -12,24 +12,26 @@ use redyno_tests::command::run;
 use redyno_tests::repository::{files, root};
 use serde_json::Value;
 
-const VIEWS: [View; 4] = [
+/// A desk, a phone, and a sheet of A4 with its margins.
+const VIEWS: [View; 5] = [
+    screen(1280, false),
+    screen(1280, true),
+    screen(390, false),
+    screen(390, true),
     View {
-        width: 1280,
-        dark: false,
-    },
-    View {
-        width: 1280,
+        width: 688,
         dark: true,
-    },
-    View {
-        width: 390,
-        dark: false,
-    },
-    View {
-        width: 390,
-        dark: true,
+        paper: true,
     },
 ];
+
+const fn screen(width: u32, dark: bool) -> View {
+    View {
+        width,
+        dark,
+        paper: false,
+    }
+}
 
 /// What a reader would stumble over, as sentences. Contrast is that of the Web Content Accessibility
 /// Guidelines 2.1, 1.4.3: 4.5 to 1, and 3 to 1 for large text.
@@ -94,8 +96,12 @@ fn expect_good(page: &mut Page<'_>, file: &Path, verdict: &str, dynos: &[&str]) 
             "{name}, {view:?}"
         );
         if let Ok(pictures) = std::env::var("REDYNO_PICTURES") {
-            let View { width, dark } = view;
-            let scheme = if dark { "dark" } else { "light" };
+            let View { width, dark, paper } = view;
+            let scheme = match (paper, dark) {
+                (true, _) => "paper",
+                (false, true) => "dark",
+                (false, false) => "light",
+            };
             let picture = Path::new(&pictures).join(format!("{name}-{width}-{scheme}.png"));
             fs::write(picture, page.picture()).expect("a folder for pictures");
         }

@@ -4,6 +4,12 @@
   if (root.scrollWidth > innerWidth) {
     stumbles.push(`the page is ${root.scrollWidth} wide in a window of ${innerWidth}`);
   }
+  if (matchMedia("print").matches) {
+    for (const table of document.querySelectorAll("table")) {
+      const over = table.getBoundingClientRect().right - innerWidth;
+      if (over > 0) stumbles.push(`${table.caption.textContent} is ${over} px too wide for the sheet`);
+    }
+  }
   const colour = (text) => {
     const [red, green, blue, alpha = 1] = text.match(/[\d.]+/g).map(Number);
     return { red, green, blue, alpha };
@@ -45,7 +51,7 @@
     if (contrast < (large ? 3 : 4.5)) {
       stumbles.push(`${JSON.stringify(text)} has a contrast of ${contrast.toFixed(2)}`);
     }
-    if (size < 11) stumbles.push(`${JSON.stringify(text)} is ${size} px small`);
+    if (size < (matchMedia("print").matches ? 10 : 11)) stumbles.push(`${JSON.stringify(text)} is ${size} px small`);
   }
   for (const plot of document.querySelectorAll(".plot")) {
     for (const kind of [".x", ".y", ".value"]) {

@@ -47,6 +47,8 @@ pub struct View {
     pub width: u32,
     /// Whether dark colours are preferred.
     pub dark: bool,
+    /// Whether it is on paper.
+    pub paper: bool,
 }
 
 impl Browser {
@@ -243,11 +245,12 @@ impl Page<'_> {
     /// Shows it to another reader.
     #[track_caller]
     pub fn show(&mut self, view: View) {
-        let View { width, dark } = view;
+        let View { width, dark, paper } = view;
         let scheme = if dark { "dark" } else { "light" };
+        let medium = if paper { "print" } else { "screen" };
         self.command(
             "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+            json!({"media": medium, "features": [{"name": "prefers-color-scheme", "value": scheme}]}),
         );
         self.command(
             "Emulation.setDeviceMetricsOverride",

@@ -25,7 +25,7 @@ fn all_parts(schema: &Value) -> Vec<(String, &Value)> {
 }
 
 #[test]
-fn committed_files_are_fresh() {
+fn generated_files_are_fresh() {
     for (name, text) in [
         ("loadtests.redyno.dev.yaml", crd_yaml()),
         ("loadtest.schema.json", editor_schema()),

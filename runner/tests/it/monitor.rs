@@ -1,8 +1,10 @@
 //! What the server sees: MONITOR.
 
+use std::path::Path;
+
 use redyno_test_redis::RedisServer;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
 
 /// One command as the server saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,18 +17,25 @@ pub(crate) struct Seen {
 
 /// Commands as they come.
 pub(crate) struct Monitor {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Box<dyn AsyncRead + Unpin + Send>>,
 }
 
 impl Monitor {
     /// From now on.
     pub(crate) async fn start(server: &RedisServer) -> Self {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port()))
-            .await
-            .unwrap();
+        let address = ("127.0.0.1", server.port());
+        Self::on(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// From now on, through a server's Unix socket: without TLS, whatever its port speaks.
+    pub(crate) async fn start_at(socket: &Path) -> Self {
+        Self::on(UnixStream::connect(socket).await.unwrap()).await
+    }
+
+    async fn on(mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         stream.write_all(b"MONITOR\r\n").await.unwrap();
         let mut monitor = Self {
-            lines: BufReader::new(stream),
+            lines: BufReader::new(Box::new(stream)),
         };
         assert_eq!(monitor.line().await, "+OK");
         monitor

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redyno_contract::record::{self, Record, RecordKind};
 use redyno_contract::report::Ending;
 use redyno_contract::{Event, Message, Plan, Report};
-use redyno_test_redis::{Folder, RedisServer};
+use redyno_test_redis::{Certificates, Folder, RedisServer};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -41,10 +41,30 @@ pub(crate) struct Ended {
 impl Run {
     /// A run that has not begun.
     pub(crate) fn new(plan: &Plan, server: &RedisServer) -> Self {
+        Self::of(plan, &[("url", server.url().as_bytes())])
+    }
+
+    /// A run that has not begun, on a server that speaks TLS.
+    pub(crate) fn encrypted(
+        plan: &Plan,
+        server: &RedisServer,
+        certificates: &Certificates,
+    ) -> Self {
+        let authority = certificates.read("ca.crt").unwrap();
+        Self::of(
+            plan,
+            &[("url", server.tls_url().as_bytes()), ("ca.crt", &authority)],
+        )
+    }
+
+    fn of(plan: &Plan, target: &[(&str, &[u8])]) -> Self {
         let plan = serde_json::to_vec(plan).unwrap();
         let folder = Folder::with(&[("plan.json", &plan)]).unwrap();
-        std::fs::create_dir(folder.path().join("target")).unwrap();
-        std::fs::write(folder.path().join("target/url"), server.url()).unwrap();
+        let directory = folder.path().join("target");
+        std::fs::create_dir(&directory).unwrap();
+        for (name, content) in target {
+            std::fs::write(directory.join(name), content).unwrap();
+        }
         Self { folder }
     }
 

@@ -1,8 +1,8 @@
 //! The traffic is that of the automap benchmark, command by command and byte by byte.
 
-use redyno_contract::plan::{Plan, Prefill};
+use redyno_contract::plan::{Fetch, Plan, Prefill};
 use redyno_contract::schedule::Rate;
-use redyno_test_redis::RedisServer;
+use redyno_test_redis::{Certificates, Folder, RedisServer};
 
 use crate::monitor::{Monitor, Seen, words_of};
 use crate::plans;
@@ -31,7 +31,24 @@ async fn tasks_of(plan: &Plan) -> Vec<Vec<Vec<String>>> {
     let server = RedisServer::start(&[]).await.unwrap();
     let run = Run::new(plan, &server);
     run.pass_preflight().await;
-    let mut monitor = Monitor::start(&server).await;
+    seen(&run, Monitor::start(&server).await).await
+}
+
+/// The same, with TLS.
+async fn encrypted_tasks_of(plan: &Plan) -> Vec<Vec<Vec<String>>> {
+    let certificates = Certificates::make().unwrap();
+    let folder = Folder::new().unwrap();
+    let socket = folder.path().join("redis.sock");
+    let arguments = ["--unixsocket", socket.to_str().unwrap()];
+    let server = RedisServer::start_tls(&certificates, &arguments)
+        .await
+        .unwrap();
+    let run = Run::encrypted(plan, &server, &certificates);
+    run.pass_preflight().await;
+    seen(&run, Monitor::start_at(&socket).await).await
+}
+
+async fn seen(run: &Run, mut monitor: Monitor) -> Vec<Vec<Vec<String>>> {
     let mut dyno = run.dyno("web", 0);
     dyno.started().await;
     let mut worker: Option<String> = None;
@@ -161,4 +178,26 @@ async fn a_full_building_is_saved_whole_and_in_order() {
     // 100 flats and 5 KB are about 32 KB out per task; here the mail is 0.1 KB.
     let bytes: usize = tasks[0].iter().flatten().map(String::len).sum();
     assert!((24_000..30_000).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test]
+async fn with_tls_and_without_the_same_is_sent() {
+    let mut plan = one_worker(Prefill::Full, 100);
+    plans::graph(&mut plan).fetch = Fetch::Hgetall;
+    let (clear, encrypted) = tokio::join!(tasks_of(&plan), encrypted_tasks_of(&plan));
+    for (clear, encrypted) in clear.iter().zip(&encrypted) {
+        let names: Vec<&str> = clear.iter().map(|words| words[0].as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "get", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"
+            ]
+        );
+        // Words of several kilobytes: told apart by their command.
+        for (clear, encrypted) in clear.iter().zip(encrypted) {
+            assert!(clear == encrypted, "{} differs", clear[0]);
+        }
+        assert_eq!(clear.len(), encrypted.len());
+    }
+    assert_eq!(clear.len(), encrypted.len());
 }

@@ -91,6 +91,6 @@ fn the_automap_tests_run_end_to_end() {
 }
 
 /// The command line as built by the test run.
-fn redyno() -> String {
+pub(crate) fn redyno() -> String {
     std::env::var("REDYNO_COMMAND").unwrap_or_else(|_| "redyno".to_owned())
 }

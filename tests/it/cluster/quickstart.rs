@@ -3,10 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use redyno_tests::command::eventually;
+use redyno_tests::command::{eventually, run};
 use redyno_tests::installation::quiet;
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
+
+use super::examples::redyno;
 
 #[test]
 fn quickstart_goes_through_its_states_to_passed() {
@@ -121,6 +123,30 @@ fn pods_go_after_their_retention_and_the_verdict_stays() {
         namespace.get("configmap", "kept-report").is_some(),
         "the reports are kept"
     );
+    // Nor is any pod needed to show them.
+    for (format, words) in [
+        ("html", ["PASSED", ">web.1<", ">Latency<", ">Timeline<"]),
+        (
+            "junit",
+            ["Passed", "trust reports", "threshold errors", "LATENCY"],
+        ),
+    ] {
+        let shown = run(
+            &redyno(),
+            &[
+                "report",
+                "kept",
+                "--namespace",
+                namespace.name(),
+                "--output",
+                format,
+            ],
+        )
+        .expect_success("redyno report");
+        for words in words {
+            assert!(shown.contains(words), "{words} is not in\n{shown}");
+        }
+    }
 
     // Deleting the LoadTest takes everything with it.
     namespace

@@ -14,6 +14,9 @@ pub(super) struct Caption<'a> {
     pub(super) first: &'a str,
 }
 
+/// A table of more columns than this is printed small, to fit a sheet.
+const MANY: usize = 9;
+
 pub(super) fn markup(caption: &Caption<'_>, table: &Table) -> Markup {
     // A column that only has a heading is one of the terminal's remarks on units.
     let columns: Vec<(usize, &str, Align)> = table
@@ -40,7 +43,7 @@ pub(super) fn markup(caption: &Caption<'_>, table: &Table) -> Markup {
     };
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
-            table.wide-table {
+            table.wide-table.many[columns.len() > MANY] {
                 caption {
                     @if caption.title.is_empty() {
                         span.hidden { (label) }
