@@ -11,6 +11,9 @@ use crate::engine::Moment;
 /// Samples are kept for so long: the last seconds may lie before a hold of 5 s and a drain of 5 s.
 const KEPT_NANOSECONDS: u64 = 4 * LAST_NANOSECONDS;
 
+/// A target that has said nothing for so long may have been busy with anything.
+const STALE_NANOSECONDS: u64 = LAST_NANOSECONDS / 2;
+
 /// All that INFO said so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TargetSamples {
@@ -81,36 +84,52 @@ impl TargetSamples {
         self.last.as_ref().map(|(_, info)| info)
     }
 
-    /// The 5 s before `end`, or before the latest sample: from the sample that is the first after
-    /// the end, so that what happened just before it is told of, back to the last that is 5 s
-    /// older.
+    /// The 5 s before `end`, or before the latest sample.
+    ///
+    /// What was refused just before the end is told of only by the first sample after it. By then
+    /// the load may be gone and the main thread idle: how busy it was, the last sample before the
+    /// end tells, unless that is too old.
     pub(crate) fn before(&self, end: Option<Moment>) -> LastOfTarget {
-        let newest = end
-            .and_then(|end| self.recent.iter().find(|sample| sample.at >= end))
-            .or_else(|| self.recent.back());
-        let Some(newest) = newest else {
+        let Some(latest) = self.recent.back() else {
             return LastOfTarget::default();
         };
-        let older = |sample: &&Recent| newest.at.nanoseconds_since(sample.at) >= LAST_NANOSECONDS;
-        let Some(oldest) = (self.recent.iter().rev().find(older))
-            .or_else(|| self.recent.front())
-            .filter(|oldest| oldest.at < newest.at)
-        else {
-            return LastOfTarget {
-                memory_bytes: newest.memory_bytes,
-                ..LastOfTarget::default()
-            };
-        };
+        let end = end.unwrap_or(latest.at);
+        let after = self
+            .recent
+            .iter()
+            .find(|sample| sample.at >= end)
+            .unwrap_or(latest);
+        let last = self
+            .recent
+            .iter()
+            .rev()
+            .find(|sample| sample.at <= end)
+            .filter(|last| end.nanoseconds_since(last.at) <= STALE_NANOSECONDS)
+            .unwrap_or(after);
+        let oldest = self.five_seconds_before(after);
         LastOfTarget {
-            main_thread_per_mille: share(oldest, newest),
-            evicted_keys: Some(newest.evicted_keys.saturating_sub(oldest.evicted_keys)),
-            rejected_connections: Some(
-                newest
+            main_thread_per_mille: self
+                .five_seconds_before(last)
+                .and_then(|oldest| share(oldest, last))
+                // Without two samples before the end, one of them is after it.
+                .or_else(|| share(oldest?, after)),
+            evicted_keys: oldest
+                .map(|oldest| after.evicted_keys.saturating_sub(oldest.evicted_keys)),
+            rejected_connections: oldest.map(|oldest| {
+                after
                     .rejected_connections
-                    .saturating_sub(oldest.rejected_connections),
-            ),
-            memory_bytes: newest.memory_bytes,
+                    .saturating_sub(oldest.rejected_connections)
+            }),
+            memory_bytes: after.memory_bytes,
         }
+    }
+
+    /// The last sample that is 5 s older than this one, or else the first.
+    fn five_seconds_before(&self, sample: &Recent) -> Option<&Recent> {
+        let older = |other: &&Recent| sample.at.nanoseconds_since(other.at) >= LAST_NANOSECONDS;
+        (self.recent.iter().rev().find(older))
+            .or_else(|| self.recent.front())
+            .filter(|oldest| oldest.at < sample.at)
     }
 
     /// The main thread since the sample before, in thousandths of its core.
@@ -201,9 +220,10 @@ mod tests {
         }
         let at = |second| samples.before(Some(Moment::from_seconds(second)));
         assert_eq!(at(9).main_thread_per_mille, Some(200));
-        // Whatever came after it.
-        let nanoseconds = Moment::from_seconds(8).plus(1);
-        assert_eq!(samples.before(Some(nanoseconds)), at(9));
+        // Between two samples, how busy it was is that of the former, all else of the latter.
+        let between = samples.before(Some(Moment::from_seconds(10).plus(1)));
+        assert_eq!(between.main_thread_per_mille, Some(200));
+        assert_eq!(between.memory_bytes, Some(1_011_000));
         assert_eq!(
             samples.before(None),
             LastOfTarget {
@@ -224,6 +244,28 @@ mod tests {
         assert_eq!(vitals.evicted_keys, 10);
         assert_eq!(vitals.rejected_connections, 40);
         assert_eq!(vitals.connections_max, 12);
+    }
+
+    #[test]
+    fn a_target_that_did_not_answer_is_judged_by_what_it_said_at_last() {
+        let mut samples = TargetSamples::default();
+        for second in [0, 1, 8] {
+            samples.add(Moment::from_seconds(second), true, info(second.into()));
+        }
+        let last = samples.before(Some(Moment::from_seconds(6)));
+        // From 1 s to 8 s.
+        assert_eq!(last.main_thread_per_mille, Some(200));
+        assert_eq!(last.rejected_connections, Some(14));
+        // Of one sample nothing but the memory is known.
+        let mut samples = TargetSamples::default();
+        samples.add(Moment::from_seconds(1), true, info(1));
+        assert_eq!(
+            samples.before(Some(Moment::from_seconds(1))),
+            LastOfTarget {
+                memory_bytes: Some(1_001_000),
+                ..LastOfTarget::default()
+            }
+        );
     }
 
     #[test]

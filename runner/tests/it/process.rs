@@ -41,7 +41,12 @@ pub(crate) struct Ended {
 impl Run {
     /// A run that has not begun.
     pub(crate) fn new(plan: &Plan, server: &RedisServer) -> Self {
-        Self::of(plan, &[("url", server.url().as_bytes())])
+        Self::at(plan, &server.url())
+    }
+
+    /// A run that has not begun, of a server that is reached so.
+    pub(crate) fn at(plan: &Plan, url: &str) -> Self {
+        Self::of(plan, &[("url", url.as_bytes())])
     }
 
     /// A run that has not begun, on a server that speaks TLS.
@@ -151,6 +156,11 @@ impl Dyno {
             panic!("ended before that: {:?}", self.events)
         };
         timeout(PATIENCE, reading).await.unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// Waits for the common start.

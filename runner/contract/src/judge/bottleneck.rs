@@ -211,7 +211,16 @@ impl Evidence {
 
     /// The generator was late, and neither the dyno's CPU nor a busy Redis explains it.
     pub(super) fn generator(&self) -> bool {
-        self.late.is_some() && !self.throttled() && !self.dyno_busy() && !self.redis_busy()
+        // However late a task is, no Redis refuses it for that.
+        let refused = self
+            .error_class
+            .as_deref()
+            .is_some_and(|class| class != "timeout");
+        self.late.is_some()
+            && !refused
+            && !self.throttled()
+            && !self.dyno_busy()
+            && !self.redis_busy()
     }
 
     /// The dyno used what CPU it has: one that cannot use more is not even throttled.

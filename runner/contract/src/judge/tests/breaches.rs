@@ -281,6 +281,35 @@ fn row_6_errors() {
         Bottleneck::Unknown,
         "(wrongtype 17); Redis was at 41 % of its core. Look at the error class",
     );
+    let late = |cause: &'static str| {
+        move |case: &mut Case| {
+            fail(case, 1, 17);
+            case.end(
+                1,
+                Ending::ErrorLimit {
+                    threshold: "errors".to_owned(),
+                    cause: cause.to_owned(),
+                },
+            );
+            case.report(1).last.schedule_lag_p99_microseconds = 1_000_000;
+        }
+    };
+    expect(
+        "a late generator makes no Redis run out of memory",
+        Verdict::Failed,
+        Reason::ErrorLimitReached,
+        Bottleneck::RedisMemory,
+        "(oom 17); Redis was out of memory",
+        late("oom 17"),
+    );
+    expect(
+        "but it makes tasks time out",
+        Verdict::Inconclusive,
+        Reason::ScheduleLag,
+        Bottleneck::Generator,
+        "the generator itself was late",
+        late("timeout 17"),
+    );
 }
 
 #[test]
