@@ -122,8 +122,9 @@ fn one(
         Row {
             name: "Redis core %",
             telling: Extreme::Highest,
+            // A slot that no sample fell into says 0, which a Redis at work never is.
             values: slots.known(&timeline.redis_main_thread_per_mille, |value| {
-                Some(f64::from(value))
+                (value > 0).then_some(f64::from(value))
             }),
             show: |per_mille| number::count(whole(per_mille / 10.0)),
             remark: "",

@@ -21,7 +21,10 @@ required. Rules across fields stand below the fields that they are about.
 pub fn api_reference() -> String {
     let schema = load_test_schema();
     let mut text = INTRODUCTION.to_owned();
-    add(&mut text, &format!("\n`metadata`: {}.", rules::NAME.message));
+    add(
+        &mut text,
+        &format!("\n`metadata`: {}.", rules::NAME.message),
+    );
     for part in ["spec", "status"] {
         let part_schema = &schema["properties"][part];
         object(&mut text, part, part_schema);

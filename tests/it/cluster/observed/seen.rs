@@ -152,13 +152,14 @@ impl<'a> Seen<'a> {
     /// which the status holds the same number have that one.
     pub(crate) fn dashboards(&mut self, finished: &Finished) {
         let start = finished.status().start_time.as_ref().expect("a start");
-        // With the dynos' first scrapes, before the window.
-        let begin = as_number(start.0.as_second()) - 3.0;
         let end = self.prometheus.value("time()");
+        // With the dynos' first scrapes, before the window; and so that a step is at the end.
+        let range = (end - as_number(start.0.as_second())).ceil() + 3.0;
+        let begin = end - range;
         let variables = Variables {
             // Four scrapes of a second, as Grafana has it.
             rate_interval: "4s".to_owned(),
-            range: format!("{}s", (end - begin).ceil()),
+            range: format!("{range}s"),
             interval: "1s".to_owned(),
             ..Variables::new(&self.namespace, &self.name)
         };
