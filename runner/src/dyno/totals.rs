@@ -26,12 +26,11 @@ pub(crate) struct Totals {
     snapshot: Option<Snapshot>,
     loop_lag: Times,
     threads: u32,
+    /// There is no warm-up.
+    window_begins_at_once: bool,
     /// The first look of the measured window.
     at_start: Option<Look>,
-    /// The run has ended: what comes now is the drain.
-    ended: bool,
-    /// The drain is over, too.
-    closed: bool,
+    stage: Stage,
     /// Since then a breach is held.
     held: Option<Moment>,
     /// The seconds before the end, and when it was: the drain must not blur them, nor the time in
@@ -45,6 +44,17 @@ pub(crate) struct Totals {
     pub(crate) start: Option<Start>,
     /// Coordination writes that failed after it.
     pub(crate) coordination_failures: u64,
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Tasks are handed over, or will be.
+    Underway,
+    /// It has ended: what comes now is the drain.
+    Ended,
+    /// The drain is over, and the books are closed.
+    Closed,
 }
 
 /// Whose report it is.
@@ -73,9 +83,9 @@ impl Totals {
             snapshot: None,
             loop_lag: Times::default(),
             threads,
+            window_begins_at_once: plan.warmup_seconds == 0,
             at_start: None,
-            ended: false,
-            closed: false,
+            stage: Stage::Underway,
             held: None,
             last: None,
             target: asks_target.then(TargetSamples::default),
@@ -88,6 +98,9 @@ impl Totals {
     /// S has come: what was before it belongs to no second of the run.
     pub(crate) fn began(&mut self, own: OwnSample, start: Start) {
         self.seconds.begin(own);
+        if self.window_begins_at_once {
+            self.at_start = Some(self.seconds.latest().clone());
+        }
         self.start = Some(start);
     }
 
@@ -106,7 +119,7 @@ impl Totals {
             response.add(&phase.response);
             service.add(&phase.service);
         }
-        if !self.ended {
+        if self.stage == Stage::Underway {
             let look = Look {
                 at: snapshot.at,
                 own,
@@ -138,7 +151,7 @@ impl Totals {
 
     /// What was added last is the end of the run.
     pub(crate) fn ended(&mut self) {
-        self.ended = true;
+        self.stage = Stage::Ended;
         if self.last.is_none() {
             let end = self
                 .snapshot
@@ -153,7 +166,7 @@ impl Totals {
 
     /// What was added last is final: the books are closed.
     pub(crate) const fn close(&mut self) {
-        self.closed = true;
+        self.stage = Stage::Closed;
     }
 
     /// Adds what INFO said of the target at `at`.
@@ -164,7 +177,7 @@ impl Totals {
         target.add(at, in_window, info);
         if let Some(per_mille) = target.latest_per_mille()
             && in_window
-            && !self.ended
+            && self.stage == Stage::Underway
         {
             self.course.add_redis(at, per_mille);
         }
@@ -196,8 +209,8 @@ impl Totals {
     }
 
     /// Whether the books are closed: nothing that is unfinished will end any more.
-    pub(crate) const fn closed(&self) -> bool {
-        self.closed
+    pub(crate) fn closed(&self) -> bool {
+        self.stage == Stage::Closed
     }
 
     /// The latest numbers; None before the start.

@@ -30,13 +30,23 @@ impl ThreadTime {
         }
     }
 
+    /// What it has spent since an earlier look.
+    pub(super) const fn since(self, earlier: Self) -> Self {
+        Self {
+            awake_nanoseconds: self
+                .awake_nanoseconds
+                .saturating_sub(earlier.awake_nanoseconds),
+            cpu_nanoseconds: self.cpu_nanoseconds.saturating_sub(earlier.cpu_nanoseconds),
+        }
+    }
+
     /// How busy it was since an earlier look, so many nanoseconds ago, in thousandths.
     pub(crate) fn per_mille_since(self, earlier: Self, nanoseconds: u64) -> u32 {
-        let awake = self
-            .awake_nanoseconds
-            .saturating_sub(earlier.awake_nanoseconds);
-        let cpu = self.cpu_nanoseconds.saturating_sub(earlier.cpu_nanoseconds);
-        let busy = u128::from(awake.max(cpu)) * 1000;
+        let Self {
+            awake_nanoseconds,
+            cpu_nanoseconds,
+        } = self.since(earlier);
+        let busy = u128::from(awake_nanoseconds.max(cpu_nanoseconds)) * 1000;
         busy.checked_div(u128::from(nanoseconds))
             .map_or(0, |share| u32::try_from(share.min(1000)).unwrap_or(1000))
     }

@@ -63,7 +63,7 @@ pub(crate) struct Sample {
     pub(crate) snapshot: Snapshot,
     /// How late a 10 ms timer of the load threads was, in the measured window.
     pub(crate) loop_lag: Times,
-    /// What each load thread has spent.
+    /// What each load thread has spent since S.
     pub(crate) threads: Vec<ThreadTime>,
     /// What was recorded since the last sample.
     pub(crate) interval: Box<Interval>,

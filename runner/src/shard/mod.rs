@@ -138,7 +138,7 @@ struct ShardSample {
     snapshot: ShareSnapshot,
     /// How late a 10 ms timer of the load thread was, in the measured window.
     loop_lag: Times,
-    /// What the thread has spent.
+    /// What the thread has spent since S.
     thread: ThreadTime,
     /// What was recorded since the last sample.
     interval: Box<Interval>,

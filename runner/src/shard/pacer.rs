@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// How late the probe's timer was.
     pub(super) loop_lag: Cell<Times>,
+    /// What the thread had spent when S came.
+    spent_before: Cell<ThreadTime>,
 }
 
 /// Runs the load from S until nothing is left to wait for.
@@ -55,6 +57,7 @@ pub(super) async fn run(
         wakes: (0..settings.dynos.workers).map(|_| Notify::new()).collect(),
         changed: Notify::new(),
         loop_lag: Cell::default(),
+        spent_before: Cell::default(),
     });
     let mut tasks = JoinSet::new();
     for ready in workers {
@@ -69,6 +72,7 @@ pub(super) async fn run(
         let started = at >= clock.instant(Moment::default());
         if started && told == Told::Nothing {
             told = Told::Started;
+            shared.spent_before.set(ThreadTime::of_this_thread());
             tell(events, ShardEvent::Started { at });
         }
         let (drained, next) = {
@@ -162,7 +166,7 @@ fn sample(shared: &Shared, snapshot: ShareSnapshot, fresh: Box<Interval>) -> Sha
     ShardSample {
         snapshot,
         loop_lag: shared.loop_lag.get(),
-        thread: ThreadTime::of_this_thread(),
+        thread: ThreadTime::of_this_thread().since(shared.spent_before.get()),
         interval: shared.engine.borrow_mut().take_interval(fresh),
     }
 }

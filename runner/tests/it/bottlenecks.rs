@@ -173,7 +173,7 @@ async fn delay(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt +
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let count = from.read(&mut bytes).await.unwrap_or(0);
-        sleep_until(Instant::now() + Duration::from_millis(20)).await;
+        sleep_until(Instant::now() + Duration::from_millis(50)).await;
         if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
@@ -200,8 +200,8 @@ async fn distant(server: &RedisServer) -> u16 {
 #[tokio::test]
 async fn network() {
     let server = RedisServer::start(&[]).await.unwrap();
-    // Four round trips of 40 ms: four workers get through 25 tasks of the 80 in a second.
-    let plan = plan(80, 80);
+    // Four round trips of 100 ms: four workers get through 10 tasks of the 40 in a second.
+    let plan = plan(40, 40);
     let run = Run::at(
         &plan,
         &format!("redis://127.0.0.1:{}", distant(&server).await),
