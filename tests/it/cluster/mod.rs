@@ -15,4 +15,5 @@ mod observed;
 mod operator_killed;
 mod quickstart;
 mod rights;
+mod throttled;
 mod validation;

@@ -18,6 +18,9 @@ const THREAD_BUSY_PER_MILLE: u32 = 900;
 /// An end that is at work for less than this has nothing to do with how long tasks take.
 const IDLE_PER_MILLE: u32 = 500;
 
+/// A load thread that is awake for less than this is never kept waiting for long.
+const STARVED_PER_MILLE: u32 = 100;
+
 /// Tasks that are in workers' hands so many times longer than both ends work on them spend their
 /// time in between.
 const TIMES_LONGER: u64 = 10;
@@ -234,6 +237,13 @@ impl Evidence {
             .is_some_and(|busy| busy >= REDIS_BUSY_PER_MILLE)
     }
 
+    /// A load thread was awake much longer than it was on a CPU: others used the machine, and maybe
+    /// Redis' as well. Then an idle end may be one that was kept from working.
+    const fn starved(&self) -> bool {
+        self.thread_per_mille >= STARVED_PER_MILLE
+            && self.thread_per_mille as u64 >= self.cpu_per_mille.saturating_mul(2)
+    }
+
     /// Tasks spent their time neither here nor there: both ends were idle, and by Little's law a
     /// task was in its worker's hands many times longer than both of them worked on it.
     fn in_between(&self) -> bool {
@@ -244,6 +254,7 @@ impl Evidence {
         let worked_on = self.cpu_per_mille.saturating_add(redis.into());
         redis < IDLE_PER_MILLE
             && dyno < IDLE_PER_MILLE
+            && !self.starved()
             && self.in_hands_per_mille > 0
             && self.in_hands_per_mille >= worked_on.saturating_mul(TIMES_LONGER)
     }

@@ -235,6 +235,12 @@ fn row_6_the_bottleneck_of_a_breach() {
         },
     );
     failed(
+        "a dyno that others kept from working",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core",
+        &|case| case.report(1).last.load_thread_busy_per_mille = 400,
+    );
+    failed(
         "nobody saw Redis",
         Bottleneck::Unknown,
         "worker 17 had 100 waiting. Try a lower rate",
