@@ -361,7 +361,7 @@ fn stalled(seed: u64) -> EncodedHistogram {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let octave = (state >> 32) % 12;
-        histogram.record((512 << octave) + ((state >> 40) % 512 << octave));
+        histogram.record((512 + (state >> 40) % 512) << octave);
     }
     histogram.encode()
 }
