@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use redyno_contract::judgement::{DynoVerdict, ThresholdResult};
+use redyno_contract::limit::Holding;
 use redyno_contract::message::{PreflightReport, TargetFound};
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
-use redyno_contract::{Judgement, Plan, judge};
-use redyno_crds::LoadTestStatus;
-use redyno_crds::status::DynoStatus;
+use redyno_contract::plan::DynoName;
+use redyno_contract::{Bottleneck, Judgement, Plan, Reason, judge};
+use redyno_crds::status::{DynoStatus, ThresholdStatus};
+use redyno_crds::{LoadTestStatus, conditions};
 
 use super::connection::Connection;
 use crate::evidence;
@@ -72,7 +75,8 @@ pub(super) fn outcomes(
         .collect()
 }
 
-/// The numbers judged once more from the reports; every verdict on them is the status'.
+/// The numbers judged once more from the reports; every verdict on them is the status', whatever of
+/// the reports is still there and can be read.
 pub(super) fn judgement(
     plan: &Plan,
     outcomes: &[DynoOutcome],
@@ -85,15 +89,88 @@ pub(super) fn judgement(
             dyno.reason.clone_from(&row.reason);
         }
     }
+    if let Some(reason) = reason(status) {
+        judgement.reason = reason;
+    }
+    judgement.bottleneck = bottleneck(status);
+    for threshold in &mut judgement.thresholds {
+        let mut rows = status.thresholds.iter();
+        if let Some(row) = rows.find(|row| row.name == threshold.name) {
+            *threshold = threshold_result(row);
+        }
+    }
     judgement
+}
+
+/// The reason of the end; None if it is one of a later version.
+fn reason(status: &LoadTestStatus) -> Option<Reason> {
+    let word = &conditions::condition(&status.conditions, conditions::SUCCEEDED)?.reason;
+    let word = word.strip_suffix("DuringWarmup").unwrap_or(word);
+    Reason::ALL
+        .iter()
+        .copied()
+        .find(|reason| reason.as_str() == word)
+}
+
+fn bottleneck(status: &LoadTestStatus) -> Option<Bottleneck> {
+    let word = status.bottleneck.as_deref()?;
+    let known = [
+        Bottleneck::RedisCpu,
+        Bottleneck::RedisMemory,
+        Bottleneck::RedisConnections,
+        Bottleneck::DynoCpu,
+        Bottleneck::Network,
+        Bottleneck::Generator,
+    ]
+    .into_iter()
+    .find(|bottleneck| bottleneck.as_str() == word);
+    Some(known.unwrap_or(Bottleneck::Unknown))
+}
+
+fn threshold_result(row: &ThresholdStatus) -> ThresholdResult {
+    let ThresholdStatus {
+        name,
+        result,
+        observed,
+        limit,
+        over_count,
+        allowed_count,
+    } = row;
+    let count = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
+    ThresholdResult {
+        name: name.clone(),
+        holding: match result.as_str() {
+            "Held" => Holding::Held,
+            "Breached" => Holding::Breached,
+            _ => Holding::Unknown,
+        },
+        observed: observed.clone(),
+        limit: limit.clone(),
+        over_count: count(*over_count),
+        allowed_count: count(*allowed_count),
+    }
+}
+
+/// Reports that are kept, but cannot be read: whose, and why.
+pub(super) fn unreadable<'a>(
+    outcomes: &'a [DynoOutcome],
+    messages: &BTreeMap<String, String>,
+) -> Vec<(&'a DynoName, &'a str)> {
+    outcomes
+        .iter()
+        .filter(|outcome| messages.contains_key(&outcome.dyno.to_string()))
+        .filter_map(|outcome| match &outcome.report {
+            Evidence::Missing { detail } => Some((&outcome.dyno, detail.as_str())),
+            Evidence::Complete(_) | Evidence::Partial(_) => None,
+        })
+        .collect()
 }
 
 fn row<'a>(status: &'a LoadTestStatus, name: &str) -> Option<&'a DynoStatus> {
     status.dynos.iter().find(|row| row.name == name)
 }
 
-fn verdict(row: &DynoStatus) -> redyno_contract::judgement::DynoVerdict {
-    use redyno_contract::judgement::DynoVerdict;
+fn verdict(row: &DynoStatus) -> DynoVerdict {
     match row.result.as_str() {
         "Passed" => DynoVerdict::Passed,
         "Failed" => DynoVerdict::Failed,
@@ -108,4 +185,52 @@ pub(super) fn found(plan: &Plan, messages: &BTreeMap<String, String>) -> Option<
     let PreflightReport { target, .. } =
         evidence::of_preflight(messages.get("preflight")?.as_bytes(), &plan.run.uid).ok()?;
     target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures;
+
+    #[test]
+    fn what_the_operator_judged_stands_though_no_report_can_be_read() {
+        let plan = fixtures::plan(2);
+        let mut status: LoadTestStatus = serde_json::from_value(serde_json::json!({
+            "bottleneck": "Generator",
+            "conditions": [{
+                "type": "Succeeded",
+                "status": "Unknown",
+                "reason": "ScheduleLagDuringWarmup",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+            "thresholds": [{
+                "name": "p99",
+                "result": "Held",
+                "observed": "4.8 ms",
+                "limit": "response p99 250 ms",
+                "overCount": 3,
+                "allowedCount": 4800,
+            }],
+        }))
+        .unwrap();
+        status.dynos.push(DynoStatus {
+            name: "web.2".to_owned(),
+            result: "Stopped".to_owned(),
+            ..DynoStatus::default()
+        });
+        let messages = BTreeMap::from([("web.1".to_owned(), "of another release".to_owned())]);
+        let outcomes = outcomes(&plan, &messages, &status);
+        let judgement = judgement(&plan, &outcomes, &status);
+        assert_eq!(judgement.reason, Reason::ScheduleLag);
+        assert_eq!(judgement.bottleneck, Some(Bottleneck::Generator));
+        assert_eq!(judgement.thresholds[0].holding, Holding::Held);
+        assert_eq!(judgement.thresholds[0].over_count, Some(3));
+        assert_eq!(judgement.dynos[1].result, DynoVerdict::Stopped);
+        let unreadable: Vec<String> = unreadable(&outcomes, &messages)
+            .into_iter()
+            .map(|(dyno, _)| dyno.to_string())
+            .collect();
+        assert_eq!(unreadable, ["web.1"]);
+    }
 }

@@ -54,6 +54,11 @@ pub(super) async fn print(
         reports = full_reports(connection, &load_test).await?;
     }
     let outcomes = collected::outcomes(&plan, &messages, status);
+    for (dyno, detail) in collected::unreadable(&outcomes, &messages) {
+        note(&format!(
+            "the report of {dyno} cannot be read, perhaps because it is of another release of redyno: {detail}"
+        ));
+    }
     let judgement =
         (!status.dynos.is_empty()).then(|| collected::judgement(&plan, &outcomes, status));
     let shown = judgement.as_ref().map(|judgement| {

@@ -26,28 +26,29 @@ pub(super) fn print(
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    for (dyno_type, timeline) in courses(judgement, plan) {
+        one(dyno_type, timeline, judgement, plan, colours, out)?;
+    }
+    Ok(())
+}
+
+/// The courses to tell of: that of all dynos together, or of each type.
+pub(super) fn courses<'a>(
+    judgement: &'a Judgement,
+    plan: &Plan,
+) -> Vec<(Option<&'a str>, &'a Timeline)> {
     let mut workloads = plan.formation.iter().map(|dynos| &dynos.workload);
     let first = workloads.next();
     if workloads.all(|workload| Some(workload) == first) {
-        return match &judgement.timeline {
-            Some(timeline) => one(None, timeline, judgement, plan, colours, out),
-            None => Ok(()),
-        };
+        let course = judgement.timeline.iter();
+        return course.map(|timeline| (None, timeline)).collect();
     }
     // What takes long for one kind of task may be short for another: one course each.
-    for row in &judgement.formation {
-        if let Some(timeline) = &row.timeline {
-            one(
-                Some(&row.dyno_type),
-                timeline,
-                judgement,
-                plan,
-                colours,
-                out,
-            )?;
-        }
-    }
-    Ok(())
+    judgement
+        .formation
+        .iter()
+        .filter_map(|row| Some((Some(row.dyno_type.as_str()), row.timeline.as_ref()?)))
+        .collect()
 }
 
 fn one(

@@ -317,11 +317,9 @@ fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
     Ok(message)
 }
 
-/// Where a histogram goes.
-type Place = fn(&mut Histograms) -> &mut Option<EncodedHistogram>;
-
-/// Writes a dyno's report as precisely as fits: the timeline, then response at 2 digits (else 1),
-/// then wait and service at 1 digit, as long as there is room. `report` carries histograms at full precision.
+/// Writes a dyno's report as precisely as fits: response, wait and service at 1 digit, then the
+/// timeline, then response at 2 digits, as long as there is room. `report` carries histograms at
+/// full precision.
 ///
 /// Free texts are cut to a bound. Should even the bare numbers not fit, the least busy of the
 /// busiest workers are left out first.
@@ -354,30 +352,33 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
     }
     let mut best = written?;
 
-    // What is tried first has the room; what does not fit leaves it to the next.
-    let mut richest = bare;
-    let mut with_timeline = richest.clone();
-    with_timeline.timeline.clone_from(&report.timeline);
-    if let Ok(record) = write_dyno(&with_timeline) {
-        (best, richest) = (record, with_timeline);
-    }
-    let places: [(Place, &[Digits]); 3] = [
-        (|all| &mut all.response, &[Digits::Two, Digits::One]),
-        (|all| &mut all.wait, &[Digits::One]),
-        (|all| &mut all.service, &[Digits::One]),
+    // What is tried first has the room; what does not fit leaves it to the next. What is judged
+    // and merged comes before what is only shown.
+    let Histograms {
+        response,
+        wait,
+        service,
+        steps: _,
+        schedule_lag: _,
+    } = &report.histograms;
+    let coarse = |histogram: &Option<EncodedHistogram>, digits| {
+        histogram
+            .as_ref()
+            .and_then(|histogram| at(histogram, digits))
+    };
+    let additions: [&dyn Fn(&mut Report); 5] = [
+        &|richer| richer.histograms.response = coarse(response, Digits::One),
+        &|richer| richer.histograms.wait = coarse(wait, Digits::One),
+        &|richer| richer.histograms.service = coarse(service, Digits::One),
+        &|richer| richer.timeline.clone_from(&report.timeline),
+        &|richer| richer.histograms.response = coarse(response, Digits::Two),
     ];
-    let mut full = report.histograms.clone();
-    for (place, precisions) in places {
-        let Some(histogram) = place(&mut full).take() else {
-            continue;
-        };
-        for digits in precisions {
-            let mut richer = richest.clone();
-            *place(&mut richer.histograms) = at(&histogram, *digits);
-            if let Ok(record) = write_dyno(&richer) {
-                (best, richest) = (record, richer);
-                break;
-            }
+    let mut richest = bare;
+    for add in additions {
+        let mut richer = richest.clone();
+        add(&mut richer);
+        if let Ok(record) = write_dyno(&richer) {
+            (best, richest) = (record, richer);
         }
     }
     Ok(best)

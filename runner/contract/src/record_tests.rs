@@ -5,8 +5,9 @@ use crate::histogram::Histogram;
 use crate::limit::LimitCount;
 use crate::message::{FinishReport, PreflightReport, PreflightResult, Refusal};
 use crate::plan::{DynoName, Latency, LatencyLimit, Limit, Percentile, Step};
-use crate::report::{BusyWorker, End, Times};
+use crate::report::{BusyWorker, End, OwnVitals, Times};
 use crate::samples;
+use crate::timeline::Timeline;
 
 fn web_1() -> DynoName {
     DynoName {
@@ -276,6 +277,93 @@ fn a_wide_distribution_is_coarsened() {
     assert_eq!(read.histograms.steps, None);
     assert_eq!(read.histograms.schedule_lag, None);
     assert_eq!(read.books, report.books);
+}
+
+#[test]
+fn a_timeline_costs_no_distribution() {
+    let mut report = busy();
+    report.histograms = Histograms {
+        response: Some(stalled(1)),
+        wait: Some(stalled(2)),
+        service: Some(stalled(3)),
+        steps: None,
+        schedule_lag: None,
+    };
+    let kept = |report: &Report| {
+        let record = write_report(1, RecordKind::Final, report).unwrap();
+        let Report {
+            histograms,
+            timeline,
+            ..
+        } = read_report(&record);
+        let histograms = [histograms.response, histograms.wait, histograms.service];
+        (histograms.map(|histogram| histogram.is_some()), timeline)
+    };
+    report.timeline = None;
+    let (without, _) = kept(&report);
+    // Twenty slots of numbers that do not repeat.
+    let numbers = || (1..=20_u32).map(|slot| slot.wrapping_mul(2_654_435_761));
+    report.timeline = Some(Timeline {
+        slot_seconds: 1,
+        completed: numbers().map(u64::from).collect(),
+        response_p99_microseconds: numbers().map(u64::from).collect(),
+        peak_backlog: numbers().collect(),
+        redis_main_thread_per_mille: numbers().collect(),
+    });
+    let (with, timeline) = kept(&report);
+    assert_eq!(without, [true; 3]);
+    assert_eq!(with, without);
+    assert!(timeline.is_some());
+}
+
+/// A report whose numbers have as many digits as those of a run have.
+fn busy() -> Report {
+    let mut report = samples::held(&samples::plan(), &web_1());
+    let times = |seed: u64| Times {
+        count: 2_900 + seed,
+        sum_microseconds: 97_304_211 + seed * 7_919,
+        max_microseconds: 1_101_377 + seed * 6_287,
+    };
+    report.busiest = (0..5)
+        .map(|worker| BusyWorker {
+            worker: worker * 3,
+            tasks: 290 + u64::from(worker) * 7,
+            peak_backlog: 25 - worker,
+            peak_at_milliseconds: 16_104 + u64::from(worker) * 37,
+            busy_per_mille: 71 + worker,
+            response: times(worker.into()),
+            step_means_microseconds: vec![3_904, 251, 117],
+        })
+        .collect();
+    for (position, step) in (10..).zip(&mut report.steps) {
+        step.service = times(position);
+    }
+    report.own = OwnVitals {
+        schedule_lag_p99_microseconds: 1_031,
+        schedule_lag: times(20),
+        loop_lag: times(21),
+        cpu_microseconds: 1_213_377,
+        memory_bytes: 25_583_616,
+        bytes_out: 92_103_377,
+        bytes_in: 87_001_233,
+        ..report.own
+    };
+    report
+}
+
+/// Three thousand tasks of between half a millisecond and two seconds, as after a stall.
+fn stalled(seed: u64) -> EncodedHistogram {
+    let mut histogram = Histogram::new(Digits::Three);
+    let mut state = seed;
+    for _ in 0..3_000 {
+        // Knuth's generator (The Art of Computer Programming 2, 3.3.4).
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let octave = (state >> 32) % 12;
+        histogram.record((512 + (state >> 40) % 512) << octave);
+    }
+    histogram.encode()
 }
 
 #[test]

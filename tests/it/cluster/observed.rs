@@ -38,7 +38,7 @@ fn a_run_behind_network_policies_is_seen_in_full() {
         "/target",
         json!({"managed": {"plan": "mini", "scalePercent": 50}}),
     );
-    let load_test = with(load_test, "/durationSeconds", 15);
+    let load_test = with(load_test, "/durationSeconds", 12);
     let load_test = with(load_test, "/formation/0", web(2, 50));
     let load_test = with(
         load_test,
@@ -86,7 +86,7 @@ fn a_run_behind_network_policies_is_seen_in_full() {
     let finished = namespace.finished(NAME, 120);
     finished
         .expect_unless_late("Passed", "Passed")
-        .expect_books(2 * 50 * 15);
+        .expect_books(2 * 50 * 12);
     lint(&operator_metrics());
     let mut seen = Seen::new(&prometheus, namespace.name(), NAME);
     seen.dynos(&finished);

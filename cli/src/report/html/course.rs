@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 use redyno_contract::Judgement;
 use redyno_contract::judgement::DynoVerdict;
-use redyno_contract::plan::{Latency, Limit, Plan, Step};
+use redyno_contract::plan::{DynoTypePlan, Latency, Limit, Plan, Step};
 use redyno_contract::timeline::Timeline;
 
 use super::plot::{self, Point, left, plain, time, x, y};
 use super::scale::Scale;
 use crate::report::number::{self, Precision};
-use crate::report::timeline::Slots;
+use crate::report::timeline::{Slots, courses};
 
 /// A quantity over time.
 struct Panel {
@@ -29,44 +29,79 @@ struct Panel {
 /// A value, how it is drawn, and what it is.
 type Reference = (f64, &'static str, String);
 
-/// Empty unless there are two slots to compare.
-pub(super) fn card(plan: &Plan, judgement: &Judgement) -> Markup {
-    let Some(timeline) = &judgement.timeline else {
-        return Markup::default();
-    };
+/// One card for each course that has two slots to compare.
+pub(super) fn cards(plan: &Plan, judgement: &Judgement) -> Markup {
+    html! {
+        @for (number, (dyno_type, timeline)) in courses(judgement, plan).into_iter().enumerate() {
+            (card(number, dyno_type, timeline, plan, judgement))
+        }
+    }
+}
+
+fn card(
+    number: usize,
+    dyno_type: Option<&str>,
+    timeline: &Timeline,
+    plan: &Plan,
+    judgement: &Judgement,
+) -> Markup {
     let slots = Slots::of(timeline, judgement, plan);
     if slots.count < 2 {
         return Markup::default();
     }
-    let panels = panels(timeline, &slots, plan, judgement);
-    let axis = Axis::of(timeline, &slots, plan);
-    let ends: Vec<(String, f64)> = judgement
-        .dynos
+    let dynos = || {
+        judgement
+            .dynos
+            .iter()
+            .filter(|row| dyno_type.is_none_or(|name| row.dyno.dyno_type == name))
+    };
+    let all = dynos().count();
+    let told = dynos().filter(|row| row.numbers.is_some()).count();
+    let types: Vec<&DynoTypePlan> = plan
+        .formation
         .iter()
+        .filter(|dynos| dyno_type.is_none_or(|name| dynos.dyno_type == name))
+        .collect();
+    let limit = latency_limit(plan, dyno_type);
+    let panels = panels(timeline, &slots, &types, limit, told);
+    let axis = Axis::of(timeline, &slots, plan);
+    let ends: Vec<(String, f64)> = dynos()
         .filter(|row| row.result == DynoVerdict::Failed)
         .filter_map(|row| Some((row.dyno.to_string(), row.end.as_ref()?.after_milliseconds)))
         .map(|(name, milliseconds)| (name, milliseconds as f64 / 1000.0))
         .collect();
     html! {
         section.card {
-            h2 { "Timeline" }
+            h2 {
+                "Timeline"
+                @if let Some(dyno_type) = dyno_type { " of " (dyno_type) }
+            }
             p.lead {
                 (number::span(u64::from(axis.slot))) " a step"
                 @if axis.length < plan.duration_seconds {
                     ", " (number::span(axis.length.into())) " of " (number::span(plan.duration_seconds.into()))
+                }
+                @if told < all {
+                    ", told by " (told) " of " (all) " dynos"
                 }
                 @for (name, seconds) in &ends {
                     "; " span.bad { (name) " failed at " (format!("{seconds:.1}")) " s" }
                 }
             }
             @for (position, panel) in panels.iter().enumerate() {
-                (drawn(panel, &axis, &ends, position, position + 1 == panels.len()))
+                (drawn(panel, &axis, &ends, (number, position), position + 1 == panels.len()))
             }
         }
     }
 }
 
-fn panels(timeline: &Timeline, slots: &Slots, plan: &Plan, judgement: &Judgement) -> Vec<Panel> {
+fn panels(
+    timeline: &Timeline,
+    slots: &Slots,
+    types: &[&DynoTypePlan],
+    latency_limit: Option<Reference>,
+    told: usize,
+) -> Vec<Panel> {
     let achieved = slots.achieved(timeline);
     let response = slots.known(&timeline.response_p99_microseconds, |microseconds| {
         (microseconds > 0).then(|| milliseconds(microseconds))
@@ -75,20 +110,11 @@ fn panels(timeline: &Timeline, slots: &Slots, plan: &Plan, judgement: &Judgement
     let redis = slots.known(&timeline.redis_main_thread_per_mille, |per_mille| {
         Some(f64::from(per_mille) / 10.0)
     });
-    // Percentiles do not add up over dynos.
-    let told = judgement
-        .dynos
-        .iter()
-        .filter(|row| row.numbers.is_some())
-        .count();
-    let asked: f64 = plan
-        .formation
+    let asked: f64 = types
         .iter()
         .map(|dynos| f64::from(dynos.quantity) * dynos.rate.tasks_per_second())
         .sum();
-    let latency_limit = latency_limit(plan);
-    let backlog_limit = plan
-        .formation
+    let backlog_limit = types
         .iter()
         .map(|dynos| f64::from(dynos.max_worker_backlog))
         .reduce(f64::min)
@@ -110,6 +136,7 @@ fn panels(timeline: &Timeline, slots: &Slots, plan: &Plan, judgement: &Judgement
             reference: Some((asked, "asked", format!("asked {}", number::rate(asked)))),
         },
         Panel {
+            // Percentiles do not add up over dynos.
             name: if told > 1 {
                 "response p99 of the slowest dyno"
             } else {
@@ -156,15 +183,16 @@ fn panels(timeline: &Timeline, slots: &Slots, plan: &Plan, judgement: &Judgement
         .collect()
 }
 
-/// The limit on the response time of all tasks, if there is one.
-fn latency_limit(plan: &Plan) -> Option<Reference> {
+/// The limit on the response time of these tasks, if there is one.
+fn latency_limit(plan: &Plan, dyno_type: Option<&str>) -> Option<Reference> {
     plan.thresholds
         .iter()
         .find_map(|threshold| match &threshold.limit {
             Limit::Latency(limit)
                 if limit.of == Latency::Response
                     && limit.step == Step::Task
-                    && threshold.dyno_type.is_none() =>
+                    && (threshold.dyno_type.is_none()
+                        || threshold.dyno_type.as_deref() == dyno_type) =>
             {
                 Some((
                     milliseconds(limit.max_microseconds),
@@ -256,7 +284,7 @@ fn drawn(
     panel: &Panel,
     axis: &Axis,
     ends: &[(String, f64)],
-    position: usize,
+    (number, position): (usize, usize),
     last: bool,
 ) -> Markup {
     let Panel {
@@ -268,7 +296,7 @@ fn drawn(
         said,
         reference,
     } = panel;
-    let id = format!("course-{position}");
+    let id = format!("course-{number}-{position}");
     let steps = steps(values, *scale, axis);
     let (lowest, highest) = known(values).fold(
         (f64::INFINITY, f64::NEG_INFINITY),

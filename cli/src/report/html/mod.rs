@@ -71,7 +71,7 @@ fn evidence(run: &PlannedRun<'_>) -> Markup {
             (figures::strip(run.plan, judgement))
             (limits::card(run.plan, judgement))
             (latencies(run, judgement))
-            (course::card(run.plan, judgement))
+            (course::cards(run.plan, judgement))
         }
         (formation(run, judgement))
         @if judgement.start_microseconds.is_some() {

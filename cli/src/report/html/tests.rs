@@ -1,15 +1,17 @@
 //! Snapshots of whole pages, which the tests with a real browser open, too.
 
+use std::collections::BTreeSet;
+
 use redyno_contract::Reason;
 use redyno_contract::Verdict;
-use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState};
+use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
-use redyno_contract::plan::Step;
+use redyno_contract::plan::{DynoName, DynoTypePlan, Step};
 
 use super::*;
 use crate::report::fixtures::{
-    UID, curves, distribution, failed_by_backlog, passed, plan, sizes, times,
+    UID, curves, distribution, failed_by_backlog, passed, plan, plan_of_commands, sizes, times,
 };
 use crate::report::{Curve, Enforcement, StepDistribution};
 
@@ -198,4 +200,55 @@ fn drawings_have_names_and_tables_have_captions() {
         let id = id.split('"').next().unwrap_or_default();
         assert_eq!(page.matches(&format!(" id=\"{id}\"")).count(), 1, "{id}");
     }
+}
+
+#[test]
+fn types_with_different_workloads_have_charts_of_their_own() {
+    let mut run = Run::of(passed(2));
+    let commands = plan_of_commands().formation[0].workload.clone();
+    run.plan = plan(1);
+    let second = DynoTypePlan {
+        dyno_type: "worker".to_owned(),
+        workload: commands,
+        ..run.plan.formation[0].clone()
+    };
+    run.plan.formation.push(second);
+    run.judgement.dynos[1].dyno = DynoName {
+        dyno_type: "worker".to_owned(),
+        index: 0,
+    };
+    let first = run.judgement.formation[0].clone();
+    run.judgement.formation.push(TypeResult {
+        dyno_type: "worker".to_owned(),
+        ..first
+    });
+    for latency in [
+        &mut run.judgement.summary.response,
+        &mut run.judgement.summary.wait,
+        &mut run.judgement.summary.service,
+    ] {
+        *latency = None;
+    }
+    run.curves = ["web", "worker"]
+        .into_iter()
+        .flat_map(|dyno_type| {
+            curves(4_800, 4_800).into_iter().map(|curve| Curve {
+                dyno_type: Some(dyno_type.to_owned()),
+                ..curve
+            })
+        })
+        .collect();
+    let page = run.page();
+    for title in ["Latency", "Timeline"] {
+        for dyno_type in ["web", "worker"] {
+            let heading = format!("<h2>{title} of {dyno_type}</h2>");
+            assert_eq!(page.matches(&heading).count(), 1, "{heading} in {page}");
+        }
+    }
+    let drawings = page.split(" id=\"").skip(1);
+    let names: Vec<&str> = drawings.filter_map(|rest| rest.split('"').next()).collect();
+    let unique: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!((names.len(), unique.len()), (10, 10), "{names:?}");
+    // The figure at the top is of the slower type, and says so.
+    assert!(page.contains("web: what users feel") || page.contains("worker: what users feel"));
 }
