@@ -74,7 +74,7 @@ async fn redis_cpu() {
     prefer(server.process_id());
     // Some 5 ms of Redis' main thread each, of which it has 1000 in a second; so many workers that
     // one that is slow to ask again leaves it enough to do.
-    let mut plan = plan(1000, 90);
+    let mut plan = plan(1000, 60);
     plan.formation[0].workers = 64;
     plan.target.connections = 70;
     plan.formation[0].workload = Workload::Commands(Commands {
