@@ -476,3 +476,67 @@ fn through(values: [u64; 6], scheduled: u64, completed: u64) -> Histogram {
     }
     histogram
 }
+
+/// The report of a run of which only records are at hand.
+pub(crate) fn report_of<'a>(
+    judgement: &'a Judgement,
+    plan: &'a Plan,
+    sizes: &'a [String],
+) -> TerminalReport<'a> {
+    TerminalReport {
+        namespace: "default",
+        name: "vertical-up-6",
+        version: "0.1.0",
+        uid: UID,
+        verdict: judgement.verdict,
+        message: &judgement.message,
+        run: Some(PlannedRun {
+            plan,
+            sizes,
+            enforcement: Enforcement::Enforced,
+            found: None,
+            judgement: Some(judgement),
+            steps: &[],
+            curves: &[],
+            cleanup: None,
+        }),
+    }
+}
+
+/// A run of which one dyno was lost, and its report with it.
+pub(crate) fn with_a_lost_dyno() -> Judgement {
+    let mut judgement = passed(2);
+    judgement.verdict = Verdict::Errored;
+    judgement.reason = Reason::DynoLost;
+    judgement.message = "web.2 was lost: killed by signal 9. Run the test again.".to_owned();
+    judgement.dynos[1] = DynoResult {
+        result: DynoVerdict::Errored,
+        reason: Some("Lost".to_owned()),
+        fate: Fate::Lost {
+            detail: "killed by signal 9".to_owned(),
+        },
+        end: None,
+        report: ReportState::Missing,
+        numbers: None,
+        ..judgement.dynos[1].clone()
+    };
+    judgement.start_skew_microseconds = None;
+    judgement.summary.response = None;
+    judgement.summary.wait = None;
+    judgement.summary.service = None;
+    judgement.thresholds[0].holding = Holding::Unknown;
+    judgement
+}
+
+/// Distributions of two steps.
+pub(crate) fn step_distributions() -> Vec<StepDistribution> {
+    [
+        (Step::Fetch, [412, 703, 1_300, 2_410]),
+        (Step::Save, [301, 502, 904, 1_700]),
+    ]
+    .map(|(step, quantiles)| StepDistribution {
+        step,
+        service: distribution(quantiles, times(480_000, 430, 7_710), 3),
+    })
+    .to_vec()
+}

@@ -7,8 +7,7 @@ use quick_xml::XmlVersion;
 use redyno_contract::{Judgement, Reason};
 
 use super::*;
-use crate::report::fixtures::{UID, failed_by_backlog, passed, plan, sizes};
-use crate::report::{Enforcement, PlannedRun};
+use crate::report::fixtures::{failed_by_backlog, passed, plan, report_of, sizes};
 
 /// An element with all that is in it.
 #[derive(Clone, Debug, Default)]
@@ -161,25 +160,7 @@ fn expect_valid(element: &Element) {
 
 fn document_of(judgement: &Judgement) -> String {
     let (plan, sizes) = (plan(2), sizes());
-    document(&TerminalReport {
-        namespace: "default",
-        name: "vertical-up-6",
-        version: "0.1.0",
-        uid: UID,
-        verdict: judgement.verdict,
-        message: &judgement.message,
-        run: Some(PlannedRun {
-            plan: &plan,
-            sizes: &sizes,
-            enforcement: Enforcement::Enforced,
-            found: None,
-            judgement: Some(judgement),
-            steps: &[],
-            curves: &[],
-            cleanup: None,
-        }),
-    })
-    .unwrap()
+    document(&report_of(judgement, &plan, &sizes)).unwrap()
 }
 
 /// Names of the cases with what became of them.

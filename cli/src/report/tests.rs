@@ -1,15 +1,14 @@
 //! Snapshots of whole reports.
 
 use redyno_contract::Reason;
-use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
+use redyno_contract::judgement::{DynoVerdict, TypeResult};
 use redyno_contract::limit::Holding;
-use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{DynoName, Workload};
 use redyno_contract::timeline::Timeline;
 
 use super::fixtures::{
-    UID, distribution, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands,
-    sizes, times,
+    UID, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands, report_of, sizes,
+    step_distributions, with_a_lost_dyno,
 };
 use super::*;
 
@@ -19,39 +18,11 @@ fn printed(report: &TerminalReport<'_>) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn of<'a>(judgement: &'a Judgement, plan: &'a Plan, sizes: &'a [String]) -> TerminalReport<'a> {
-    TerminalReport {
-        namespace: "default",
-        name: "vertical-up-6",
-        version: "0.1.0",
-        uid: UID,
-        verdict: judgement.verdict,
-        message: &judgement.message,
-        run: Some(PlannedRun {
-            plan,
-            sizes,
-            enforcement: Enforcement::Enforced,
-            found: None,
-            judgement: Some(judgement),
-            steps: &[],
-            curves: &[],
-            cleanup: None,
-        }),
-    }
-}
-
 #[test]
 fn passed_with_full_precision_and_a_timeline() {
     let (judgement, plan, sizes) = (passed(2), plan(2), sizes());
-    let steps = [
-        (Step::Fetch, [412, 703, 1_300, 2_410]),
-        (Step::Save, [301, 502, 904, 1_700]),
-    ]
-    .map(|(step, quantiles)| StepDistribution {
-        step,
-        service: distribution(quantiles, times(480_000, 430, 7_710), 3),
-    });
-    let mut report = of(&judgement, &plan, &sizes);
+    let steps = step_distributions();
+    let mut report = report_of(&judgement, &plan, &sizes);
     if let Some(run) = &mut report.run {
         run.steps = &steps;
     }
@@ -61,7 +32,7 @@ fn passed_with_full_precision_and_a_timeline() {
 #[test]
 fn failed_by_backlog_names_the_worker_and_the_time() {
     let (judgement, plan, sizes) = (failed_by_backlog(), plan(2), sizes());
-    let report = of(&judgement, &plan, &sizes);
+    let report = report_of(&judgement, &plan, &sizes);
     insta::assert_snapshot!(printed(&report));
 }
 
@@ -81,28 +52,9 @@ fn errored_before_any_plan() {
 
 #[test]
 fn errored_with_a_lost_dyno() {
-    let mut judgement = passed(2);
-    judgement.verdict = Verdict::Errored;
-    judgement.reason = Reason::DynoLost;
-    judgement.message = "web.2 was lost: killed by signal 9. Run the test again.".to_owned();
-    judgement.dynos[1] = DynoResult {
-        result: DynoVerdict::Errored,
-        reason: Some("Lost".to_owned()),
-        fate: Fate::Lost {
-            detail: "killed by signal 9".to_owned(),
-        },
-        end: None,
-        report: ReportState::Missing,
-        numbers: None,
-        ..judgement.dynos[1].clone()
-    };
-    judgement.start_skew_microseconds = None;
-    judgement.summary.response = None;
-    judgement.summary.wait = None;
-    judgement.summary.service = None;
-    judgement.thresholds[0].holding = Holding::Unknown;
+    let judgement = with_a_lost_dyno();
     let (plan, sizes) = (plan(2), sizes());
-    let mut report = of(&judgement, &plan, &sizes);
+    let mut report = report_of(&judgement, &plan, &sizes);
     if let Some(run) = &mut report.run {
         run.enforcement = Enforcement::NotEnforced;
     }
@@ -125,7 +77,7 @@ fn errored_before_a_common_start_shows_the_dynos_alone() {
     }
     judgement.target = None;
     let (plan, sizes) = (plan(2), sizes());
-    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+    insta::assert_snapshot!(printed(&report_of(&judgement, &plan, &sizes)));
 }
 
 #[test]
@@ -142,13 +94,13 @@ fn inconclusive_by_lag() {
         numbers.own.throttled_per_mille = 4;
     }
     let (plan, sizes) = (plan(2), sizes());
-    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+    insta::assert_snapshot!(printed(&report_of(&judgement, &plan, &sizes)));
 }
 
 #[test]
 fn ten_dynos_have_a_row_each() {
     let (judgement, plan, sizes) = (passed(10), plan(10), sizes());
-    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+    insta::assert_snapshot!(printed(&report_of(&judgement, &plan, &sizes)));
 }
 
 #[test]
@@ -181,13 +133,13 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
         *latency = None;
     }
     let sizes = [sizes(), sizes()].concat();
-    insta::assert_snapshot!(printed(&of(&judgement, &plan, &sizes)));
+    insta::assert_snapshot!(printed(&report_of(&judgement, &plan, &sizes)));
 }
 
 #[test]
 fn commands_have_a_row_each_and_say_how_they_arrive() {
     let (plan, judgement, sizes) = (plan_of_commands(), passed_with_commands(), sizes());
-    let text = printed(&of(&judgement, &plan, &sizes));
+    let text = printed(&report_of(&judgement, &plan, &sizes));
     insta::assert_snapshot!(text);
 }
 
@@ -203,7 +155,7 @@ fn a_long_mix_is_counted() {
         commands.mix.push(entry);
     }
     let (judgement, sizes) = (passed_with_commands(), sizes());
-    let text = printed(&of(&judgement, &plan, &sizes));
+    let text = printed(&report_of(&judgement, &plan, &sizes));
     assert!(
         text.contains("commands 38 % get, 4 % set, 4 % set-3, 4 % set-4, 4 % set-5, 11 more on"),
         "{text}"
@@ -218,13 +170,13 @@ fn workers_without_a_backlog_are_not_called_busy() {
     for worker in &mut numbers.busiest[1..] {
         worker.peak_backlog = 0;
     }
-    let text = printed(&of(&judgement, &plan, &sizes));
+    let text = printed(&report_of(&judgement, &plan, &sizes));
     assert!(
         text.contains("\n62 more workers never had a task waiting\n"),
         "{text}"
     );
     judgement.dynos[0].numbers.as_mut().unwrap().busiest[0].peak_backlog = 0;
-    let text = printed(&of(&judgement, &plan, &sizes));
+    let text = printed(&report_of(&judgement, &plan, &sizes));
     assert!(
         text.contains("\nBUSIEST WORKERS  no worker ever had a task waiting\n"),
         "{text}"
@@ -236,7 +188,7 @@ fn workers_without_a_backlog_are_not_called_busy() {
 fn columns_are_aligned() {
     for quantity in [1, 2, 4, 5, 10] {
         let (judgement, plan, sizes) = (passed(quantity), plan(quantity), sizes());
-        let text = printed(&of(&judgement, &plan, &sizes));
+        let text = printed(&report_of(&judgement, &plan, &sizes));
         let lines: Vec<&str> = text.lines().collect();
         let heading = lines
             .iter()
@@ -278,7 +230,7 @@ fn columns_are_aligned() {
 #[test]
 fn colours_add_nothing_but_colours() {
     let (judgement, plan, sizes) = (failed_by_backlog(), plan(2), sizes());
-    let report = of(&judgement, &plan, &sizes);
+    let report = report_of(&judgement, &plan, &sizes);
     let mut out = Vec::new();
     print(&report, Colours::Shown, &mut out).unwrap();
     let mut stripped = String::from_utf8(out).unwrap();

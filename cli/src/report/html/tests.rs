@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use redyno_contract::Reason;
 use redyno_contract::Verdict;
-use redyno_contract::judgement::{DynoResult, DynoVerdict, ReportState, TypeResult};
-use redyno_contract::limit::Holding;
-use redyno_contract::outcome::Fate;
-use redyno_contract::plan::{DynoName, DynoTypePlan, Step};
+use redyno_contract::judgement::TypeResult;
+use redyno_contract::plan::{DynoName, DynoTypePlan};
 
 use super::*;
 use crate::report::fixtures::{
-    UID, curves, distribution, failed_by_backlog, passed, plan, plan_of_commands, sizes, times,
+    UID, curves, failed_by_backlog, passed, plan, plan_of_commands, report_of, sizes,
+    step_distributions, with_a_lost_dyno,
 };
-use crate::report::{Curve, Enforcement, StepDistribution};
+use crate::report::{Curve, StepDistribution};
 
 /// All that a page is made from.
 struct Run {
@@ -36,24 +34,13 @@ impl Run {
     }
 
     fn page(&self) -> String {
-        page(&TerminalReport {
-            namespace: "default",
-            name: &self.plan.run.name,
-            version: "0.1.0",
-            uid: UID,
-            verdict: self.judgement.verdict,
-            message: &self.judgement.message,
-            run: Some(PlannedRun {
-                plan: &self.plan,
-                sizes: &self.sizes,
-                enforcement: Enforcement::Enforced,
-                found: None,
-                judgement: Some(&self.judgement),
-                steps: &self.steps,
-                curves: &self.curves,
-                cleanup: None,
-            }),
-        })
+        let mut report = report_of(&self.judgement, &self.plan, &self.sizes);
+        report.name = &self.plan.run.name;
+        if let Some(run) = &mut report.run {
+            run.steps = &self.steps;
+            run.curves = &self.curves;
+        }
+        page(&report)
     }
 }
 
@@ -65,15 +52,7 @@ fn apart(page: &str) -> String {
 #[test]
 fn passed_with_all_charts() {
     let mut run = Run::of(passed(2));
-    run.steps = [
-        (Step::Fetch, [412, 703, 1_300, 2_410]),
-        (Step::Save, [301, 502, 904, 1_700]),
-    ]
-    .map(|(step, quantiles)| StepDistribution {
-        step,
-        service: distribution(quantiles, times(480_000, 430, 7_710), 3),
-    })
-    .to_vec();
+    run.steps = step_distributions();
     run.curves = curves(480_000, 480_000);
     insta::assert_snapshot!(apart(&run.page()));
 }
@@ -87,27 +66,8 @@ fn failed_early() {
 
 #[test]
 fn errored_with_a_lost_dyno() {
-    let mut judgement = passed(2);
-    judgement.verdict = Verdict::Errored;
-    judgement.reason = Reason::DynoLost;
-    judgement.message = "web.2 was lost: killed by signal 9. Run the test again.".to_owned();
-    judgement.dynos[1] = DynoResult {
-        result: DynoVerdict::Errored,
-        reason: Some("Lost".to_owned()),
-        fate: Fate::Lost {
-            detail: "killed by signal 9".to_owned(),
-        },
-        end: None,
-        report: ReportState::Missing,
-        numbers: None,
-        ..judgement.dynos[1].clone()
-    };
-    judgement.start_skew_microseconds = None;
-    judgement.summary.response = None;
-    judgement.summary.wait = None;
-    judgement.summary.service = None;
+    let mut judgement = with_a_lost_dyno();
     judgement.formation.clear();
-    judgement.thresholds[0].holding = Holding::Unknown;
     insta::assert_snapshot!(apart(&Run::of(judgement).page()));
 }
 
