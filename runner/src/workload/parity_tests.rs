@@ -76,10 +76,7 @@ async fn sent(way: Way, graph: &ObjectGraph) -> Vec<u8> {
     let (port, heard) = listen_in(server.port()).await;
     let mut connection = connect(way, port).await;
     let (worker, seed) = worker(graph);
-    worker.greet(&mut connection).await.unwrap();
-    if graph.prefill == Prefill::Full {
-        worker.prefill(&mut connection).await.unwrap();
-    }
+    worker.prepare(&mut connection).await.unwrap();
     for number in 0..5 {
         let random = seed.stream(Purpose::MeasuredPayload, number);
         let mut steps = 0;

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{DynoName, DynoTypePlan, ObjectGraph, Prefill, Workload};
+use redyno_contract::plan::{DynoName, DynoTypePlan, ObjectGraph, Workload};
+use redyno_target::keys::keyspace_prefix;
 
 use super::commands::{CommandWorker, Mix};
 use super::exchange::{Buffers, Exchange};
@@ -43,14 +44,15 @@ impl<'a> Team<'a> {
         dynos: &'a DynoTypePlan,
         buffers: Buffers,
     ) -> Self {
+        let seed = Seed::of(plan.seed, dyno);
         let shared = match &dynos.workload {
             Workload::ObjectGraph(graph) => {
-                let seed = Seed::of(plan.seed, dyno);
                 let mails = Mails::new(seed, graph.item_payload_bytes);
                 Shared::ObjectGraph(graph, Rc::new(mails))
             }
             Workload::Commands(commands) => {
-                Shared::Commands(Rc::new(Mix::new(plan, dyno, commands)))
+                let prefix = keyspace_prefix(&plan.run.uid, &dyno.dyno_type);
+                Shared::Commands(Rc::new(Mix::new(seed, prefix, commands)))
             }
         };
         Self {
@@ -66,18 +68,15 @@ impl<'a> Team<'a> {
     pub(crate) fn worker(&self, number: u32) -> Work {
         let buffers = self.buffers.clone();
         match &self.shared {
-            Shared::ObjectGraph(graph, mails) => Work::ObjectGraph {
-                prefill: graph.prefill,
-                worker: Box::new(GraphWorker::new(
-                    &self.plan.run.uid,
-                    self.plan.seed,
-                    self.dyno,
-                    graph,
-                    Rc::clone(mails),
-                    buffers,
-                    number,
-                )),
-            },
+            Shared::ObjectGraph(graph, mails) => Work::ObjectGraph(Box::new(GraphWorker::new(
+                &self.plan.run.uid,
+                self.plan.seed,
+                self.dyno,
+                graph,
+                Rc::clone(mails),
+                buffers,
+                number,
+            ))),
             Shared::Commands(mix) => Work::Commands(CommandWorker::new(
                 Rc::clone(mix),
                 buffers,
@@ -92,12 +91,7 @@ impl<'a> Team<'a> {
 /// What one worker does.
 pub(crate) enum Work {
     /// Tasks on its own building.
-    ObjectGraph {
-        /// What the building holds at the start.
-        prefill: Prefill,
-        /// The worker.
-        worker: Box<GraphWorker>,
-    },
+    ObjectGraph(Box<GraphWorker>),
     /// Commands of a mix.
     Commands(CommandWorker),
 }
@@ -106,17 +100,8 @@ impl Work {
     /// Greets the server, and writes what has to be there at the start.
     pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         match self {
-            Self::ObjectGraph { prefill, worker } => {
-                worker.greet(connection).await?;
-                match prefill {
-                    Prefill::Full => worker.prefill(connection).await,
-                    Prefill::Empty => Ok(()),
-                }
-            }
-            Self::Commands(worker) => {
-                worker.greet(connection).await?;
-                worker.prefill(connection).await
-            }
+            Self::ObjectGraph(worker) => worker.prepare(connection).await,
+            Self::Commands(worker) => worker.prepare(connection).await,
         }
     }
 
@@ -128,7 +113,7 @@ impl Work {
         steps: &impl Steps,
     ) -> Result<(), TaskFailure> {
         match self {
-            Self::ObjectGraph { worker, .. } => {
+            Self::ObjectGraph(worker) => {
                 let mut step = 0;
                 steps.begin(step);
                 let step_ended = || {

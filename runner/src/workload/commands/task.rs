@@ -2,10 +2,8 @@
 
 use std::rc::Rc;
 
-use redyno_contract::Plan;
-use redyno_contract::plan::{Commands, DynoName, DynoTypePlan, Keyspace, MixedCommand, Prefill};
+use redyno_contract::plan::{Commands, DynoTypePlan, Keyspace, MixedCommand, Prefill};
 use redyno_contract::random::{Random, Seed};
-use redyno_target::keys::keyspace_prefix;
 
 use super::keys::Keys;
 use super::request::{Template, write_key};
@@ -30,8 +28,8 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// The mix of a dyno.
-    pub(crate) fn new(plan: &Plan, dyno: &DynoName, commands: &Commands) -> Self {
+    /// The mix of a dyno with this seed; a key is this prefix and a number.
+    pub(crate) fn new(seed: Seed, prefix: String, commands: &Commands) -> Self {
         let Commands {
             keyspace,
             value_bytes,
@@ -56,9 +54,9 @@ impl Mix {
             weights,
             keyspace: *keyspace,
             keys: Keys::new(*keyspace),
-            values: Values::new(Seed::of(plan.seed, dyno), *value_bytes),
+            values: Values::new(seed, *value_bytes),
             prefill: *prefill,
-            prefix: keyspace_prefix(&plan.run.uid, &dyno.dyno_type),
+            prefix,
         }
     }
 
@@ -96,18 +94,20 @@ impl CommandWorker {
         }
     }
 
-    /// Greets the server, so that no connection is first used by a task.
-    pub(crate) async fn greet(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    /// Greets the server, so that no connection is first used by a task, and writes a value to its
+    /// part of the keys if they are to be there at the start: all workers of all dynos of the type
+    /// fill them together.
+    pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         let mut request = self.buffers.take();
         push_command(&mut request, &[b"PING"]);
-        connection.perform(request, 1).await
+        connection.perform(request, 1).await?;
+        match self.mix.prefill {
+            Prefill::Full => self.write_keys(connection).await,
+            Prefill::Empty => Ok(()),
+        }
     }
 
-    /// Writes a value to its part of the keys: all workers of all dynos of the type fill it together.
-    pub(crate) async fn prefill(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
-        if self.mix.prefill == Prefill::Empty {
-            return Ok(());
-        }
+    async fn write_keys(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         let mut numbers = (self.first..self.mix.keyspace.keys)
             .step_by(self.every as usize)
             .peekable();
@@ -158,7 +158,7 @@ impl CommandWorker {
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::Distribution;
+    use redyno_contract::plan::{Distribution, DynoName};
     use redyno_contract::random::Purpose;
 
     use super::*;
@@ -183,26 +183,11 @@ mod tests {
             dyno_type: "web".to_owned(),
             index: 0,
         };
-        let mut weights = 0;
-        let mix = Mix {
-            commands: commands
-                .mix
-                .iter()
-                .map(|entry| {
-                    weights += entry.weight;
-                    (weights, Template::new(&entry.command))
-                })
-                .collect(),
-            weights,
-            keyspace: commands.keyspace,
-            keys: Keys::new(commands.keyspace),
-            values: Values::new(Seed::of(1, &dyno), 1),
-            prefill: Prefill::Empty,
-            prefix: String::new(),
-        };
+        let seed = Seed::of(1, &dyno);
+        let mix = Mix::new(seed, String::new(), &commands);
         let mut counts = [0_u32; 3];
         for number in 0..10_000 {
-            let mut random = Seed::of(1, &dyno).stream(Purpose::MeasuredPayload, number);
+            let mut random = seed.stream(Purpose::MeasuredPayload, number);
             counts[mix.choose(&mut random)] += 1;
         }
         // 900, 100 and 9,000 expected; six standard deviations are 172, 60 and 180.

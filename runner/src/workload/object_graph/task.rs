@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use redyno_contract::plan::{DynoName, Fetch, ObjectGraph};
+use redyno_contract::plan::{DynoName, Fetch, ObjectGraph, Prefill};
 
 use super::building::{Building, Flat};
 use super::flats::Flats;
@@ -31,6 +31,7 @@ pub(crate) struct GraphWorker {
     building: Building,
     max_flats: u32,
     fetch: Fetch,
+    prefill: Prefill,
     mails: Rc<Mails>,
     buffers: Buffers,
     flats_key: String,
@@ -64,6 +65,7 @@ impl GraphWorker {
         Self {
             max_flats: graph.max_flats,
             fetch: graph.fetch,
+            prefill: graph.prefill,
             mails,
             buffers,
             get: request(&["get", root]),
@@ -81,13 +83,18 @@ impl GraphWorker {
         }
     }
 
-    /// Greets the server, so that no connection is first used by a task.
-    pub(crate) async fn greet(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
-        self.ping(connection).await
+    /// Greets the server, so that no connection is first used by a task, and writes the building
+    /// if it is to be there at the start.
+    pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+        self.ping(connection).await?;
+        match self.prefill {
+            Prefill::Full => self.write_building(connection).await,
+            Prefill::Empty => Ok(()),
+        }
     }
 
     /// Writes the building with all its flats.
-    pub(crate) async fn prefill(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    async fn write_building(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
         let mut from = 0;
         while from < self.max_flats {
             let until = self.max_flats.min(from.saturating_add(PREFILL_CHUNK));
