@@ -124,7 +124,7 @@ impl Totals {
                 at: snapshot.at,
                 own,
                 threads,
-                served_nanoseconds: snapshot.served_nanoseconds,
+                served_nanoseconds: snapshot.counted.served_nanoseconds,
             };
             if snapshot.in_window && self.at_start.is_none() {
                 self.at_start = Some(look.clone());
@@ -273,13 +273,13 @@ impl Totals {
             over: snapshot.map_or_else(no_counts, |snapshot| snapshot.over.clone()),
             steps: self.steps(plan, identity),
             latencies: snapshot
-                .map(|snapshot| snapshot.latencies)
+                .map(|snapshot| snapshot.counted.latencies)
                 .unwrap_or_default(),
             busiest: snapshot
-                .map(|snapshot| snapshot.busiest.clone())
+                .map(|snapshot| snapshot.counted.busiest.clone())
                 .unwrap_or_default(),
             other_workers_backlog: snapshot
-                .map(|snapshot| snapshot.other_workers_backlog)
+                .map(|snapshot| snapshot.counted.other_workers_backlog)
                 .unwrap_or_default(),
             own: self.own_vitals(),
             last: self.last_seconds(),
@@ -294,7 +294,10 @@ impl Totals {
             .dyno_type(&identity.dyno.dyno_type)
             .map(|dynos| dynos.workload.steps())
             .unwrap_or_default();
-        let taken = self.snapshot.as_ref().map(|snapshot| &snapshot.steps);
+        let taken = self
+            .snapshot
+            .as_ref()
+            .map(|snapshot| &snapshot.counted.steps);
         (0..)
             .zip(steps)
             .map(|(position, step)| StepTimes {
@@ -340,7 +343,7 @@ impl Totals {
         OwnVitals {
             schedule_lag_p99_microseconds: self.measured.schedule_lag.percentile(Percentile::P99),
             schedule_lag: snapshot
-                .map(|snapshot| snapshot.schedule_lag)
+                .map(|snapshot| snapshot.counted.schedule_lag)
                 .unwrap_or_default(),
             loop_lag: self.loop_lag,
             load_threads: self.threads,
@@ -351,7 +354,7 @@ impl Totals {
             bytes_out: to.bytes_out.saturating_sub(from.bytes_out),
             bytes_in: to.bytes_in.saturating_sub(from.bytes_in),
             reconnects: snapshot
-                .map(|snapshot| snapshot.reconnects)
+                .map(|snapshot| snapshot.counted.reconnects)
                 .unwrap_or_default(),
             coordination_failures: self.coordination_failures,
         }

@@ -5,7 +5,7 @@ use redyno_contract::report::{BusyWorker, Latencies, Times};
 use super::{Engine, Interval, LimitCounters, Moment, Share, Stage, Tally, Task};
 
 /// How many of the busiest workers a report names.
-pub(super) const BUSIEST: usize = 5;
+const BUSIEST: usize = 5;
 
 /// One engine's numbers at one moment: of its share of the workers.
 #[derive(Clone, Debug)]
@@ -22,7 +22,14 @@ pub(crate) struct ShareSnapshot {
     pub(crate) warmup: Tally,
     /// Of the measured window.
     pub(crate) measured: Tally,
-    /// Counts of the limits.
+    /// Everything that engines' numbers add up of.
+    pub(crate) counted: Counted,
+}
+
+/// What engines count that adds up over all of them, whatever the plan says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Counted {
+    /// Counts of the limits, and failures by class.
     pub(crate) limits: LimitCounters,
     /// Mean and maximum latencies.
     pub(crate) latencies: Latencies,
@@ -30,7 +37,7 @@ pub(crate) struct ShareSnapshot {
     pub(crate) steps: Vec<Times>,
     /// Handed over - due.
     pub(crate) schedule_lag: Times,
-    /// How many tasks wait at each worker.
+    /// How many tasks wait at each worker; in no order once several engines' are added.
     pub(crate) backlogs: Vec<u32>,
     /// Workers that have a task in their hands.
     pub(crate) running: u64,
@@ -42,6 +49,56 @@ pub(crate) struct ShareSnapshot {
     pub(crate) other_workers_backlog: u32,
     /// Connections made anew.
     pub(crate) reconnects: u64,
+}
+
+impl Counted {
+    /// Adds what another engine counted.
+    pub(super) fn add(&mut self, other: Self) {
+        let Self {
+            limits,
+            latencies:
+                Latencies {
+                    response,
+                    wait,
+                    service,
+                },
+            steps,
+            schedule_lag,
+            backlogs,
+            running,
+            served_nanoseconds,
+            busiest,
+            other_workers_backlog,
+            reconnects,
+        } = other;
+        self.limits.add(&limits);
+        self.latencies.response = self.latencies.response.plus(response);
+        self.latencies.wait = self.latencies.wait.plus(wait);
+        self.latencies.service = self.latencies.service.plus(service);
+        self.steps.resize(steps.len(), Times::default());
+        for (mine, others) in self.steps.iter_mut().zip(steps) {
+            *mine = mine.plus(others);
+        }
+        self.schedule_lag = self.schedule_lag.plus(schedule_lag);
+        self.backlogs.extend(backlogs);
+        self.running += running;
+        self.served_nanoseconds += served_nanoseconds;
+        self.busiest.extend(busiest);
+        self.other_workers_backlog = self.other_workers_backlog.max(other_workers_backlog);
+        self.reconnects += reconnects;
+    }
+
+    /// Leaves the busiest workers of all, as many as a report names.
+    pub(super) fn keep_busiest(&mut self) {
+        self.busiest
+            .sort_by_key(|worker| (std::cmp::Reverse(worker.peak_backlog), worker.worker));
+        let others = self
+            .busiest
+            .get(BUSIEST)
+            .map_or(0, |worker| worker.peak_backlog);
+        self.other_workers_backlog = self.other_workers_backlog.max(others);
+        self.busiest.truncate(BUSIEST);
+    }
 }
 
 impl Engine {
@@ -65,20 +122,22 @@ impl Engine {
             last: self.last,
             warmup: self.warmup,
             measured: self.measured,
-            limits: self.limits.counters().clone(),
-            latencies: self.latencies,
-            steps: self.steps.clone(),
-            schedule_lag: self.schedule_lag,
-            backlogs: self.workers.iter().map(super::Worker::waiting).collect(),
-            running: self
-                .workers
-                .iter()
-                .map(|worker| u64::from(worker.is_running()))
-                .sum(),
-            served_nanoseconds: self.served_nanoseconds + serving,
-            busiest,
-            other_workers_backlog,
-            reconnects: self.reconnects,
+            counted: Counted {
+                limits: self.limits.counters().clone(),
+                latencies: self.latencies,
+                steps: self.steps.clone(),
+                schedule_lag: self.schedule_lag,
+                backlogs: self.workers.iter().map(super::Worker::waiting).collect(),
+                running: self
+                    .workers
+                    .iter()
+                    .map(|worker| u64::from(worker.is_running()))
+                    .sum(),
+                served_nanoseconds: self.served_nanoseconds + serving,
+                busiest,
+                other_workers_backlog,
+                reconnects: self.reconnects,
+            },
         }
     }
 

@@ -176,8 +176,11 @@ fn a_run_that_keeps_up_completes_everything_in_time() {
     assert!(!end.during_warmup);
     assert_eq!(interval.measured.response.count(), 3330);
     assert_eq!(interval.warmup.response.count(), 67);
-    assert_eq!(snapshot.latencies.service.max_microseconds, 1000);
-    assert_eq!(snapshot.latencies.service.mean_microseconds(), Some(1000));
+    assert_eq!(snapshot.counted.latencies.service.max_microseconds, 1000);
+    assert_eq!(
+        snapshot.counted.latencies.service.mean_microseconds(),
+        Some(1000)
+    );
 }
 
 #[test]
@@ -192,8 +195,8 @@ fn ten_percent_too_much_does_not_keep_up_and_nothing_is_skipped() {
     assert!(books.in_time * 100 < books.scheduled * 99, "{books:?}");
     // The drain lets the rest end, which makes it complete but not in time.
     assert_eq!(books.completed, 6600);
-    assert!(snapshot.latencies.response.max_microseconds > 5_000_000);
-    assert_eq!(snapshot.latencies.service.max_microseconds, 10_000);
+    assert!(snapshot.counted.latencies.response.max_microseconds > 5_000_000);
+    assert_eq!(snapshot.counted.latencies.service.max_microseconds, 10_000);
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn a_late_generator_hands_over_everything_with_its_own_due_time() {
     );
     let measured = interval.measured;
     assert_eq!(snapshot.measured.delivered, 6000);
-    assert_eq!(snapshot.schedule_lag.max_microseconds, 1_000_000);
+    assert_eq!(snapshot.counted.schedule_lag.max_microseconds, 1_000_000);
     assert!(measured.schedule_lag.percentile(Percentile::P99) > 700_000);
     assert!(measured.service.percentile(Percentile::P99) < 20_000);
 }
@@ -266,8 +269,8 @@ fn the_arrival_that_finds_the_limit_waiting_is_rejected_and_ends_the_run() {
         (9, 8, 1, 8)
     );
     assert!(books.balanced());
-    assert_eq!(snapshot.busiest[0].peak_backlog, 7);
-    assert_eq!(snapshot.busiest[0].peak_at_milliseconds, 70);
+    assert_eq!(snapshot.counted.busiest[0].peak_backlog, 7);
+    assert_eq!(snapshot.counted.busiest[0].peak_at_milliseconds, 70);
 }
 
 #[test]
@@ -620,6 +623,7 @@ fn round_robin_takes_one_worker_after_the_other() {
     // than to the others. The first of each is in its hands.
     let mut peaks: Vec<_> = whole
         .so_far([engine.snapshot(seconds(3))])
+        .counted
         .busiest
         .iter()
         .map(|worker| (worker.worker, worker.peak_backlog))
@@ -672,13 +676,16 @@ fn steps_count_where_they_belong() {
     engine.end_step(0, seconds(5));
     engine.complete(0, seconds(6));
     let snapshot = whole.so_far([engine.snapshot(seconds(6))]);
-    assert_eq!(snapshot.steps[2].max_microseconds, 2_000_000);
-    assert_eq!(snapshot.steps[0].count, 0);
-    assert_eq!(snapshot.latencies.service.max_microseconds, 4_000_000);
+    assert_eq!(snapshot.counted.steps[2].max_microseconds, 2_000_000);
+    assert_eq!(snapshot.counted.steps[0].count, 0);
+    assert_eq!(
+        snapshot.counted.latencies.service.max_microseconds,
+        4_000_000
+    );
     let LimitCount { over, total, .. } = snapshot.over[0];
     assert_eq!((over, total), (1, 1));
     assert_eq!(
-        snapshot.busiest[0].step_means_microseconds,
+        snapshot.counted.busiest[0].step_means_microseconds,
         [0, 0, 2_000_000]
     );
 }
@@ -721,7 +728,7 @@ proptest! {
         let run = |threads| {
             let (interval, mut snapshot, end) =
                 simulate_threads(settings.clone(), threads, served, |due| due);
-            snapshot.backlogs.sort_unstable();
+            snapshot.counted.backlogs.sort_unstable();
             let measured = &interval.measured;
             let recorded: Vec<u64> = [&measured.response, &measured.wait, &measured.service]
                 .into_iter()

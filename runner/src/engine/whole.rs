@@ -1,14 +1,12 @@
 //! The whole dyno: what its engines counted, added up and held against the plan.
 
 use redyno_contract::limit::LimitCount;
-use redyno_contract::report::{Books, BusyWorker, End, Ending, Latencies, Times};
+use redyno_contract::report::{Books, End, Ending};
 
 use super::arrivals::{Choice, Windows};
 use super::settings::PlannedLimits;
-use super::snapshot::BUSIEST;
-use super::{
-    Breach, EngineSettings, LimitCounters, Moment, Phase, Share, ShareSnapshot, Stage, Tally, Task,
-};
+use super::snapshot::Counted;
+use super::{Breach, EngineSettings, Moment, Phase, Share, ShareSnapshot, Stage, Tally, Task};
 
 /// What only the whole plan tells.
 #[derive(Clone, Debug)]
@@ -33,32 +31,15 @@ pub(crate) struct Snapshot {
     pub(crate) measured: Books,
     /// Counts of the latency limits.
     pub(crate) over: Vec<LimitCount>,
-    /// What they are made of, and failures by class.
-    pub(crate) limits: LimitCounters,
-    /// Mean and maximum latencies.
-    pub(crate) latencies: Latencies,
-    /// Service times of the workload's steps.
-    pub(crate) steps: Vec<Times>,
-    /// Handed over - due.
-    pub(crate) schedule_lag: Times,
-    /// How many tasks wait at each worker, in no order.
-    pub(crate) backlogs: Vec<u32>,
-    /// Workers that have a task in their hands.
-    pub(crate) running: u64,
-    /// Time that tasks were in workers' hands since S, over all workers.
-    pub(crate) served_nanoseconds: u64,
-    /// The busiest workers so far.
-    pub(crate) busiest: Vec<BusyWorker>,
-    /// The highest backlog of any other worker.
-    pub(crate) other_workers_backlog: u32,
-    /// Connections made anew.
-    pub(crate) reconnects: u64,
+    /// Everything that needs no plan to be told.
+    pub(crate) counted: Counted,
 }
 
 impl Snapshot {
     /// Tasks that wait, over all workers.
     pub(crate) fn waiting(&self) -> u64 {
-        self.backlogs
+        self.counted
+            .backlogs
             .iter()
             .map(|waiting| u64::from(*waiting))
             .sum()
@@ -66,12 +47,13 @@ impl Snapshot {
 
     /// The longest queue now.
     pub(crate) fn longest_queue(&self) -> u32 {
-        self.backlogs.iter().copied().max().unwrap_or(0)
+        self.counted.backlogs.iter().copied().max().unwrap_or(0)
     }
 
     /// The longest queue so far.
     pub(crate) fn peak_backlog(&self) -> u32 {
-        self.busiest.first().map_or(0, |worker| worker.peak_backlog)
+        let busiest = &self.counted.busiest;
+        busiest.first().map_or(0, |worker| worker.peak_backlog)
     }
 }
 
@@ -119,7 +101,7 @@ impl Whole {
 
     /// The first limit that all engines' counts together break.
     pub(crate) fn broken(&self, snapshot: &Snapshot) -> Option<Breach> {
-        self.limits.broken(&snapshot.limits)
+        self.limits.broken(&snapshot.counted.limits)
     }
 
     fn snapshot(
@@ -137,16 +119,7 @@ impl Whole {
             handed_over,
             warmup,
             measured,
-            limits,
-            latencies,
-            steps,
-            schedule_lag,
-            backlogs,
-            running,
-            served_nanoseconds,
-            mut busiest,
-            mut other_workers_backlog,
-            reconnects,
+            mut counted,
         } = sum;
         let t0 = self.windows.measured_from();
         let end = first_end(stages.iter());
@@ -156,10 +129,7 @@ impl Whole {
         );
         let books = |phase, tally| self.books(phase, until, &handed_over, tally);
         let measured = books(Phase::Measured, measured);
-        busiest.sort_by_key(|worker| (std::cmp::Reverse(worker.peak_backlog), worker.worker));
-        let others = busiest.get(BUSIEST).map_or(0, |worker| worker.peak_backlog);
-        other_workers_backlog = other_workers_backlog.max(others);
-        busiest.truncate(BUSIEST);
+        counted.keep_busiest();
         Snapshot {
             at,
             in_window: at >= t0,
@@ -172,17 +142,8 @@ impl Whole {
             measured,
             over: self
                 .limits
-                .counts(&limits, measured.scheduled, unsettled(&measured)),
-            limits,
-            latencies,
-            steps,
-            schedule_lag,
-            backlogs,
-            running,
-            served_nanoseconds,
-            busiest,
-            other_workers_backlog,
-            reconnects,
+                .counts(&counted.limits, measured.scheduled, unsettled(&measured)),
+            counted,
         }
     }
 
@@ -256,16 +217,7 @@ struct Sum {
     handed_over: Vec<(Share, Task)>,
     warmup: Tally,
     measured: Tally,
-    limits: LimitCounters,
-    latencies: Latencies,
-    steps: Vec<Times>,
-    schedule_lag: Times,
-    backlogs: Vec<u32>,
-    running: u64,
-    served_nanoseconds: u64,
-    busiest: Vec<BusyWorker>,
-    other_workers_backlog: u32,
-    reconnects: u64,
+    counted: Counted,
 }
 
 impl Sum {
@@ -277,41 +229,13 @@ impl Sum {
             last,
             warmup,
             measured,
-            limits,
-            latencies:
-                Latencies {
-                    response,
-                    wait,
-                    service,
-                },
-            steps,
-            schedule_lag,
-            backlogs,
-            running,
-            served_nanoseconds,
-            busiest,
-            other_workers_backlog,
-            reconnects,
+            counted,
         } = engine;
         self.at = self.at.max(at);
         self.stages.push(stage);
         self.handed_over.extend(last.map(|last| (share, last)));
         self.warmup = self.warmup.plus(warmup);
         self.measured = self.measured.plus(measured);
-        self.limits.add(&limits);
-        self.latencies.response = self.latencies.response.plus(response);
-        self.latencies.wait = self.latencies.wait.plus(wait);
-        self.latencies.service = self.latencies.service.plus(service);
-        self.steps.resize(steps.len(), Times::default());
-        for (mine, others) in self.steps.iter_mut().zip(steps) {
-            *mine = mine.plus(others);
-        }
-        self.schedule_lag = self.schedule_lag.plus(schedule_lag);
-        self.backlogs.extend(backlogs);
-        self.running += running;
-        self.served_nanoseconds += served_nanoseconds;
-        self.busiest.extend(busiest);
-        self.other_workers_backlog = self.other_workers_backlog.max(other_workers_backlog);
-        self.reconnects += reconnects;
+        self.counted.add(counted);
     }
 }

@@ -87,7 +87,11 @@ pub(super) fn add_load_threads(families: &mut Families<'_>, totals: &Totals) {
     families.counter(
         "redyno_reconnects_total",
         "Connections to the target made anew.",
-        number(totals.snapshot().map_or(0, |snapshot| snapshot.reconnects)),
+        number(
+            totals
+                .snapshot()
+                .map_or(0, |snapshot| snapshot.counted.reconnects),
+        ),
     );
 }
 

@@ -127,9 +127,9 @@ impl Latencies {
         } = self;
         let snapshot = totals.snapshot();
         let times = snapshot
-            .map(|snapshot| snapshot.latencies)
+            .map(|snapshot| snapshot.counted.latencies)
             .unwrap_or_default();
-        let counters = snapshot.map(|snapshot| &snapshot.limits);
+        let counters = snapshot.map(|snapshot| &snapshot.counted.limits);
         let measured = totals.measured();
         for (name, help, bounds, histogram, times) in [
             (
@@ -159,7 +159,7 @@ impl Latencies {
                 schedule_lag,
                 &measured.schedule_lag,
                 snapshot
-                    .map(|snapshot| snapshot.schedule_lag)
+                    .map(|snapshot| snapshot.counted.schedule_lag)
                     .unwrap_or_default(),
             ),
         ] {
@@ -169,7 +169,7 @@ impl Latencies {
         let of_steps = steps.iter().zip(&measured.steps).enumerate();
         let series = of_steps.map(|(position, ((step, bounds), histogram))| {
             let times = snapshot
-                .and_then(|snapshot| snapshot.steps.get(position).copied())
+                .and_then(|snapshot| snapshot.counted.steps.get(position).copied())
                 .unwrap_or_default();
             let labels: Vec<Label<'_>> = vec![("step", step)];
             (labels, filled(bounds, histogram, times, counters))

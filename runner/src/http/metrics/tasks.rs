@@ -18,7 +18,7 @@ pub(super) fn add(families: &mut Families<'_>, plan: &Plan, dynos: &DynoTypePlan
         snapshot.map(|it| it.measured).unwrap_or_default(),
         totals.closed(),
     );
-    add_failures(families, snapshot.map(|snapshot| &snapshot.limits));
+    add_failures(families, snapshot.map(|snapshot| &snapshot.counted.limits));
     add_backlog(families, dynos, snapshot);
     families.gauge(
         "redyno_target_rate_tasks_per_second",
@@ -95,10 +95,10 @@ fn add_backlog(families: &mut Families<'_>, dynos: &DynoTypePlan, snapshot: Opti
     families.gauge(
         "redyno_running_tasks",
         "Tasks that a worker is at now.",
-        number(snapshot.map_or(0, |snapshot| snapshot.running)),
+        number(snapshot.map_or(0, |snapshot| snapshot.counted.running)),
     );
     let nothing_waits = vec![0; dynos.workers as usize];
-    let backlogs = snapshot.map_or(&nothing_waits, |snapshot| &snapshot.backlogs);
+    let backlogs = snapshot.map_or(&nothing_waits, |snapshot| &snapshot.counted.backlogs);
     families.histograms(
         "redyno_worker_backlog_tasks",
         "Workers by how many tasks wait at each now: its buckets fall as well as rise.",
