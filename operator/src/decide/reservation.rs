@@ -3,6 +3,7 @@
 //! that was away too long finds it gone.
 
 use jiff::{SignedDuration, Timestamp};
+use redyno_contract::plan::RESERVED_BEYOND_START_TIMEOUT_SECONDS;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, condition};
 
 use super::draft::{Draft, later};
@@ -11,8 +12,8 @@ use crate::build::names::Child;
 use crate::cluster::{created, job_end};
 use crate::evidence::Collected;
 
-/// Beyond startTimeout: the runner gives its keys this long before the common start.
-const BEYOND_START_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+const BEYOND_START_TIMEOUT: SignedDuration =
+    SignedDuration::from_secs(RESERVED_BEYOND_START_TIMEOUT_SECONDS as i64);
 
 /// A reservation.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,10 @@ pub const PLAN_VERSION: u32 = 1;
 /// Most dynos of all types together.
 pub const MOST_DYNOS: u64 = 100;
 
+/// How long what a preflight reserves on the target lasts beyond startTimeout, in seconds: without
+/// its lock and phase no dyno starts.
+pub const RESERVED_BEYOND_START_TIMEOUT_SECONDS: u32 = 60;
+
 /// Everything about one run, resolved: no name of a size or plan is left to look up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -361,7 +365,9 @@ impl Plan {
                     return fail(&field(name), &0, "1 or more");
                 }
             }
-            check_workload(&dynos.workload)
+            dynos
+                .workload
+                .check()
                 .or_else(|(name, found, allowed)| fail(&field(name), &found, allowed))?;
         }
         for (position, threshold) in self.thresholds.iter().enumerate() {
@@ -477,73 +483,6 @@ impl Plan {
                 Limit::Latency(_) | Limit::Errors { .. } | Limit::Rate { .. } => None,
             })
     }
-}
-
-/// The first field of a workload that cannot be, what was found there and what is allowed.
-fn check_workload(workload: &Workload) -> Result<(), (&'static str, String, &'static str)> {
-    match workload {
-        Workload::ObjectGraph(graph) => {
-            if graph.max_flats == 0 {
-                return Err(("workload.objectGraph.maxFlats", "0".to_owned(), "1 or more"));
-            }
-        }
-        Workload::Commands(Commands {
-            keyspace: Keyspace { keys, distribution },
-            value_bytes,
-            prefill: _,
-            mix,
-        }) => {
-            let zero_exponent = Distribution::Zipf {
-                exponent_percent: 0,
-            };
-            for (name, is_zero) in [
-                ("workload.commands.keyspace.keys", *keys == 0),
-                (
-                    "workload.commands.keyspace.distribution.zipf.exponentPercent",
-                    *distribution == zero_exponent,
-                ),
-                ("workload.commands.valueBytes", *value_bytes == 0),
-            ] {
-                if is_zero {
-                    return Err((name, "0".to_owned(), "1 or more"));
-                }
-            }
-            if mix.is_empty() || mix.len() > MOST_COMMANDS {
-                return Err((
-                    "workload.commands.mix",
-                    format!("of {} commands", mix.len()),
-                    "of 1 to 16",
-                ));
-            }
-            for (position, entry) in mix.iter().enumerate() {
-                let MixedCommand {
-                    name,
-                    weight,
-                    command,
-                } = entry;
-                if !matches!(name.parse(), Ok(Step::Command(_)))
-                    || mix[..position].iter().any(|other| other.name == *name)
-                {
-                    return Err((
-                        "workload.commands.mix.name",
-                        format!("{name:?}"),
-                        "unique, of lower-case letters, digits and dashes",
-                    ));
-                }
-                if *weight == 0 {
-                    return Err(("workload.commands.mix.weight", "0".to_owned(), "1 or more"));
-                }
-                if command.first().is_none_or(String::is_empty) {
-                    return Err((
-                        "workload.commands.mix.command",
-                        "empty".to_owned(),
-                        "a command and its arguments",
-                    ));
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What can be read of a plan of any version.

@@ -9,7 +9,6 @@ use crate::plan::DynoName;
 
 /// What a random number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Purpose {
     /// Which worker takes a task of the warm-up.
     WarmupWorker = 1,

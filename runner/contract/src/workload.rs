@@ -35,6 +35,74 @@ impl Workload {
         }
     }
 
+    /// What the types cannot state: the first field that cannot be, what was found there and what
+    /// is allowed.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String, &'static str)> {
+        match self {
+            Self::ObjectGraph(graph) => {
+                if graph.max_flats == 0 {
+                    return Err(("workload.objectGraph.maxFlats", "0".to_owned(), "1 or more"));
+                }
+            }
+            Self::Commands(Commands {
+                keyspace: Keyspace { keys, distribution },
+                value_bytes,
+                prefill: _,
+                mix,
+            }) => {
+                let zero_exponent = Distribution::Zipf {
+                    exponent_percent: 0,
+                };
+                for (name, is_zero) in [
+                    ("workload.commands.keyspace.keys", *keys == 0),
+                    (
+                        "workload.commands.keyspace.distribution.zipf.exponentPercent",
+                        *distribution == zero_exponent,
+                    ),
+                    ("workload.commands.valueBytes", *value_bytes == 0),
+                ] {
+                    if is_zero {
+                        return Err((name, "0".to_owned(), "1 or more"));
+                    }
+                }
+                if mix.is_empty() || mix.len() > MOST_COMMANDS {
+                    return Err((
+                        "workload.commands.mix",
+                        format!("of {} commands", mix.len()),
+                        "of 1 to 16",
+                    ));
+                }
+                for (position, entry) in mix.iter().enumerate() {
+                    let MixedCommand {
+                        name,
+                        weight,
+                        command,
+                    } = entry;
+                    if !matches!(name.parse(), Ok(Step::Command(_)))
+                        || mix[..position].iter().any(|other| other.name == *name)
+                    {
+                        return Err((
+                            "workload.commands.mix.name",
+                            format!("{name:?}"),
+                            "unique, of lower-case letters, digits and dashes",
+                        ));
+                    }
+                    if *weight == 0 {
+                        return Err(("workload.commands.mix.weight", "0".to_owned(), "1 or more"));
+                    }
+                    if command.first().is_none_or(String::is_empty) {
+                        return Err((
+                            "workload.commands.mix.command",
+                            "empty".to_owned(),
+                            "a command and its arguments",
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Where a step stands in [`Self::steps`]; None for the whole task and for a step of another
     /// workload.
     pub fn position(&self, step: &Step) -> Option<usize> {

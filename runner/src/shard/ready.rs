@@ -1,6 +1,6 @@
 //! Getting ready: every worker connected, greeted by the server, its data written.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub(super) async fn all_workers(
         connector.buffers().clone(),
     );
     let own = settings.share.workers(settings.dynos.workers);
-    let not_ready = RefCell::new(own.clone().map(|_| 1).sum::<u32>());
+    let not_ready = Cell::new(u32::try_from(own.clone().count()).unwrap_or(u32::MAX));
     let mut workers: Vec<ReadyWorker> = stream::iter(own)
         .map(|number| {
             let work = team.worker(number);
@@ -68,7 +68,7 @@ pub(super) async fn all_workers(
                 loop {
                     match attempt(settings, &work, connector).await {
                         Ok(connection) => {
-                            *not_ready.borrow_mut() -= 1;
+                            not_ready.set(not_ready.get() - 1);
                             return ReadyWorker {
                                 number,
                                 work,
@@ -79,7 +79,7 @@ pub(super) async fn all_workers(
                         Err(detail) => tell(
                             events,
                             ShardEvent::NotReady {
-                                workers: *not_ready.borrow(),
+                                workers: not_ready.get(),
                                 detail,
                             },
                         ),

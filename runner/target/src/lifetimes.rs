@@ -1,10 +1,7 @@
 //! How long coordination keys live, so that a run that dies leaves nothing for ever.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{Flush, TargetKind};
-
-/// Beyond startTimeout, in seconds, for keys made before the common start.
-const BEFORE_THE_START: u64 = 60;
+use redyno_contract::plan::{Flush, RESERVED_BEYOND_START_TIMEOUT_SECONDS, TargetKind};
 
 /// Beyond the end of the dynos' Jobs, in seconds, for keys of a run that has started.
 const AFTER_THE_END: u64 = 3600;
@@ -19,7 +16,7 @@ pub const START_MARGIN_SECONDS: u64 = 3;
 
 /// Until the common start: startTimeout + 60 s.
 pub fn until_start_seconds(plan: &Plan) -> u64 {
-    u64::from(plan.start_timeout_seconds) + BEFORE_THE_START
+    u64::from(plan.start_timeout_seconds) + u64::from(RESERVED_BEYOND_START_TIMEOUT_SECONDS)
 }
 
 /// From the common start on: what is left of the dynos' lives, and an hour. Nothing is renewed.
