@@ -13,7 +13,7 @@ fn a_dyno_without_enough_cpu_says_so_and_never_blames_redis() {
     let namespace = Namespace::new("throttled");
     namespace.redis(None, &[]);
     let mut dynos = web(1, 100);
-    dynos["applicationCpuMicroseconds"] = json!(5000);
+    dynos["workload"]["applicationCpuMicroseconds"] = json!(5000);
     dynos["maxWorkerBacklog"] = json!(60);
     let load_test = with(small("throttled"), "/formation/0", dynos);
     let finished = namespace.run(&with(load_test, "/durationSeconds", 30), 120);
