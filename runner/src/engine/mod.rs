@@ -14,6 +14,8 @@
 mod arrivals;
 mod closing;
 mod failure;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod interval;
 mod limits;
 mod moment;

@@ -5,41 +5,13 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use redyno_contract::limit::LimitCount;
-use redyno_contract::plan::{Assignment, DynoName, Latency, Percentile};
+use redyno_contract::plan::{Assignment, Latency, Percentile};
 use redyno_contract::report::{Books, Ending};
 use redyno_contract::schedule::{Rate, Schedule};
 
-use super::arrivals::{Choice, Windows};
-use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Scope};
+use super::fixtures::{seed, settings};
+use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, Scope};
 use super::*;
-use crate::random::Seed;
-
-fn seed(index: u32) -> Seed {
-    let dyno = DynoName {
-        dyno_type: "web".to_owned(),
-        index,
-    };
-    Seed::of(1, &dyno)
-}
-
-fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings {
-    EngineSettings {
-        choice: Choice {
-            seed: seed(0),
-            assignment: Assignment::Random,
-            workers,
-        },
-        windows: Windows {
-            warmup: Schedule::new(Rate::per_second(rate).percent(10), 0, 1, 2),
-            measured: Schedule::new(Rate::per_second(rate), 0, 1, seconds),
-        },
-        queue_order: QueueOrder::OldestFirst,
-        steps: 3,
-        max_worker_backlog: 100,
-        drain_seconds: 30,
-        limits: PlannedLimits::default(),
-    }
-}
 
 /// An engine with all workers, and what its numbers are held against.
 fn alone(settings: EngineSettings) -> (Engine, Whole) {

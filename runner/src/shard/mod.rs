@@ -15,6 +15,7 @@ mod load;
 mod pacer;
 mod probe;
 mod ready;
+mod shared;
 mod threads;
 mod timer;
 mod worker;

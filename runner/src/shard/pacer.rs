@@ -1,43 +1,30 @@
 //! Handing over what is due, and everything else that happens by the clock.
 
-use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use redyno_contract::report::{Ending, Times};
-use tokio::sync::Notify;
+use redyno_contract::report::Ending;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use super::busy::ThreadTime;
 use super::clock::Clock;
 use super::ready::ReadyWorker;
+use super::shared::Shared;
 use super::timer::Timer;
 use super::{
     ShardCommand, ShardEvent, ShardSample, ShardSettings, engine_settings, probe, tell, worker,
 };
-use crate::engine::{Arrival, Engine, Interval, Moment, ShareSnapshot, Stage};
+use crate::engine::{Engine, Interval, Moment, ShareSnapshot, Stage};
 
 /// Above so many tasks per second, due times are served on a grid of so many nanoseconds: a
 /// wake-up for every single one would cost more than the tasks.
 const GRIDS: [(f64, u64); 2] = [(20_000.0, 200_000), (2000.0, 100_000)];
 
-/// What all parts of the load thread share.
-pub(super) struct Shared {
-    /// The state machine. Borrowed only between two awaits.
-    pub(super) engine: RefCell<Engine>,
-    /// Its clock.
-    pub(super) clock: Clock,
-    /// One for every worker: a task is in its hands.
-    pub(super) wakes: Vec<Notify>,
-    /// The pacer has to look at the engine before its next due time.
-    pub(super) changed: Notify,
-    /// How late the probe's timer was.
-    pub(super) loop_lag: Cell<Times>,
-    /// What the thread had spent when S came.
-    spent_before: Cell<ThreadTime>,
-}
+/// Where there is a grid, and as long as no worker is idle, due times are served on this one, in
+/// nanoseconds: what falls due can only join a queue, and whoever ends a task sees to that first.
+const GRID_WHILE_ALL_ARE_BUSY: u64 = 1_000_000;
 
 /// Runs the load from S until nothing is left to wait for.
 pub(super) async fn run(
@@ -50,15 +37,7 @@ pub(super) async fn run(
     let timer = Timer::new()?;
     let engine = Engine::new(engine_settings(settings), settings.share);
     let grid = grid(settings.dynos.rate.tasks_per_second() / settings.share.threads());
-    let shared = Rc::new(Shared {
-        engine: RefCell::new(engine),
-        clock,
-        // One for every worker of the dyno: nobody wakes those of other threads.
-        wakes: (0..settings.dynos.workers).map(|_| Notify::new()).collect(),
-        changed: Notify::new(),
-        loop_lag: Cell::default(),
-        spent_before: Cell::default(),
-    });
+    let shared = Rc::new(Shared::new(engine, clock, settings.dynos.workers));
     let mut tasks = JoinSet::new();
     for ready in workers {
         tasks.spawn_local(worker::run(settings.clone(), ready, Rc::clone(&shared)));
@@ -78,7 +57,7 @@ pub(super) async fn run(
         let (drained, next) = {
             let mut engine = shared.engine.borrow_mut();
             if started {
-                hand_over(&mut engine, &shared.wakes, now);
+                shared.hand_over(&mut engine, now);
             }
             let next = engine.next_event();
             (
@@ -91,6 +70,11 @@ pub(super) async fn run(
             )
         };
         told.catch_up(shared.engine.borrow().stage(), drained, events);
+        let grid = if grid > NO_GRID && shared.relies_on_all_being_busy() {
+            GRID_WHILE_ALL_ARE_BUSY
+        } else {
+            grid
+        };
         let next = next
             .filter(|_| told != Told::Drained)
             .map(|moment| clock.instant(on_grid(moment, grid)));
@@ -107,15 +91,7 @@ pub(super) async fn run(
                 // Nobody is left to report to.
                 None => return Ok(()),
             },
-            () = shared.changed.notified() => {}
-        }
-    }
-}
-
-fn hand_over(engine: &mut Engine, wakes: &[Notify], now: Moment) {
-    while let Some(arrival) = engine.arrive(now) {
-        if let Arrival::Wake(worker) = arrival {
-            wakes[worker as usize].notify_one();
+            () = shared.changed() => {}
         }
     }
 }
@@ -127,12 +103,15 @@ async fn wait(timer: &Timer, until: Option<Instant>) -> io::Result<()> {
     }
 }
 
-/// The grid of a thread that hands over so many tasks per second; 1 ns is none.
+/// Due times are served one by one.
+const NO_GRID: u64 = 1;
+
+/// The grid of a thread that hands over so many tasks per second.
 fn grid(tasks_per_second: f64) -> u64 {
     GRIDS
         .into_iter()
         .find(|(rate, _)| tasks_per_second > *rate)
-        .map_or(1, |(_, nanoseconds)| nanoseconds)
+        .map_or(NO_GRID, |(_, nanoseconds)| nanoseconds)
 }
 
 /// Rounded up, so that nothing is handed over before it is due.

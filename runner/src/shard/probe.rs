@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::ShardSettings;
-use super::pacer::Shared;
+use super::shared::Shared;
 use super::timer::Timer;
 use crate::engine::Moment;
 

@@ -10,8 +10,8 @@ use tokio::time::{Instant, Sleep};
 
 use super::ShardSettings;
 use super::application;
-use super::pacer::Shared;
 use super::ready::ReadyWorker;
+use super::shared::Shared;
 use crate::engine::{FailureClass, Phase, Task};
 use crate::random::{Purpose, Random, Seed};
 use crate::workload::exchange::{Connector, Exchange, TaskConnection};
@@ -48,20 +48,14 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
         }
         let begun = shared.engine.borrow_mut().begin(number, shared.clock.now());
         let Some(task) = begun else {
-            shared.wakes[number as usize].notified().await;
+            shared.task_for(number).await;
             continue;
         };
         let random = payload(seed, &task);
         match serve(&steps, &work, &mut connection, random, &mut deadline).await {
-            Ok(()) => {
-                let now = shared.clock.now();
-                shared.engine.borrow_mut().complete(number, now);
-                after_task(&shared);
-            }
+            Ok(()) => shared.end_task(|engine, now| engine.complete(number, now)),
             Err(failure) => {
-                let now = shared.clock.now();
-                shared.engine.borrow_mut().fail(number, failure.class, now);
-                after_task(&shared);
+                shared.end_task(|engine, now| engine.fail(number, failure.class, now));
                 tracing::debug!(worker = number, %failure, "task failed");
                 drop(connection);
                 connection = reconnect(&connector, &mut backoff).await;
@@ -148,13 +142,6 @@ impl Steps for WorkerSteps<'_> {
         let now = self.shared.clock.now();
         self.shared.engine.borrow_mut().end_step(self.worker, now);
         application::burn(self.application_cpu_microseconds);
-    }
-}
-
-/// The pacer only needs to know if this may have been the last task, or broke a limit.
-fn after_task(shared: &Shared) {
-    if shared.engine.borrow().needs_attention() {
-        shared.changed.notify_one();
     }
 }
 

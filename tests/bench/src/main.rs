@@ -9,6 +9,7 @@ mod cases;
 mod document;
 mod machine;
 mod peers;
+mod plain;
 mod plans;
 mod row;
 mod run;

@@ -10,6 +10,9 @@ use redyno_contract::schedule::Rate;
 /// The name of the only dyno type.
 pub(crate) const TYPE: &str = "web";
 
+/// The uid of every run.
+pub(crate) const RUN_UID: &str = "be4c4000-0000-4000-8000-000000000001";
+
 /// No worker ever has so many waiting: backlog is measured here, not limited.
 const ANY_BACKLOG: u32 = 1_000_000;
 
@@ -73,7 +76,7 @@ impl Load {
             run: RunIdentity {
                 namespace: "local".to_owned(),
                 name: "bench".to_owned(),
-                uid: "be4c4000-0000-4000-8000-000000000001".to_owned(),
+                uid: RUN_UID.to_owned(),
             },
             target: TargetPlan {
                 title: "redis-server on loopback".to_owned(),

@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) reports: Vec<Report>,
     /// Resident memory of the first dyno in bytes, every ten seconds.
     pub(crate) resident: Vec<u64>,
+    /// How much of the first dyno's CPU time was spent in the kernel, 0 to 1.
+    pub(crate) kernel_share: f64,
 }
 
 impl Cores {
@@ -66,7 +68,16 @@ impl Cores {
 
     /// Carries out a run against a fresh server.
     pub(crate) async fn run(&self, load: &Load, stall: Option<Stall>) -> Result<Outcome> {
-        let server = self.redis().await?;
+        self.run_against(&self.redis().await?, load, stall).await
+    }
+
+    /// Carries out a run against this server, which keeps the run's data.
+    pub(crate) async fn run_against(
+        &self,
+        server: &RedisServer,
+        load: &Load,
+        stall: Option<Stall>,
+    ) -> Result<Outcome> {
         let plan = load.plan();
         let folder = Folder::new()?;
         let config = folder.path().join("config");
@@ -97,7 +108,7 @@ impl Cores {
                 None => Ok(()),
             }
         };
-        let watching = resident(first, load.seconds);
+        let watching = watch(first, load.seconds);
         let reading = async {
             let mut reports = Vec::new();
             for child in dynos {
@@ -105,11 +116,12 @@ impl Cores {
             }
             anyhow::Ok(reports)
         };
-        let (reports, stalled, resident) = tokio::join!(reading, stalling, watching);
+        let (reports, stalled, watched) = tokio::join!(reading, stalling, watching);
         stalled?;
         Ok(Outcome {
             reports: reports?,
-            resident,
+            resident: watched.resident,
+            kernel_share: watched.kernel_share,
         })
     }
 
@@ -189,22 +201,45 @@ async fn pause(url: &str, load: &Load, stall: Stall) -> Result<()> {
     Ok(())
 }
 
-/// Resident memory of a process every ten seconds of the window; it may be gone before.
-async fn resident(process: Option<u32>, seconds: u32) -> Vec<u64> {
-    let mut values = Vec::new();
+/// What was seen of a process.
+#[derive(Debug, Default)]
+struct Watched {
+    resident: Vec<u64>,
+    kernel_share: f64,
+}
+
+/// Looks at a process every second of the window and of what comes before; it may be gone before.
+async fn watch(process: Option<u32>, seconds: u32) -> Watched {
+    let mut watched = Watched::default();
     let Some(process) = process else {
-        return values;
+        return watched;
     };
-    for _ in 0..seconds / 10 {
-        sleep(Duration::from_secs(10)).await;
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-        let kibibytes = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        values.extend(kibibytes.map(|kibibytes| kibibytes * 1024));
+    for second in 1..=seconds {
+        sleep(Duration::from_secs(1)).await;
+        let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}"));
+        if let Some(share) = read("stat").ok().and_then(|text| kernel_share(&text)) {
+            watched.kernel_share = share;
+        }
+        if second % 10 == 0 {
+            let status = read("status").unwrap_or_default();
+            let kibibytes = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))
+                .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            let bytes = kibibytes.map(|kibibytes| kibibytes * 1024);
+            watched.resident.extend(bytes);
+        }
     }
-    values
+    watched
+}
+
+/// How much of its CPU time a process spent in the kernel, from its line in /proc (`proc(5)`:
+/// fields 14 and 15, counted behind a name that may hold anything).
+fn kernel_share(stat: &str) -> Option<f64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+    let (user, kernel) = (times.next()?.ok()?, times.next()?.ok()?);
+    (user + kernel > 0.0).then(|| kernel / (user + kernel))
 }
 
 impl Outcome {

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::Effort;
 use crate::peers::{self, PerCommand};
+use crate::plain;
 use crate::plans::{Load, get};
 use crate::row::{Goal, Row};
 use crate::run::Cores;
@@ -14,19 +15,24 @@ const CASE: &str = "peers";
 const COMMANDS: u64 = 400_000;
 
 pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
-    // More than one core can do, so that every connection always has a command under way, as with
-    // the other tools.
+    // A little more than one core can do, so that every connection always has a command under way,
+    // as with the other tools.
     let load = Load {
         dynos: 1,
         workers: 50,
-        tasks_per_second: 200_000,
+        tasks_per_second: 110_000,
         seconds: 4,
         drain_seconds: 0,
         workload: get(),
     };
     let (mut own, mut redis_benchmark, mut memtier) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut plain, mut kernel) = (Vec::new(), Vec::new());
     for _ in 0..effort.repeats {
-        let outcome = cores.run(&load, None).await?;
+        let server = cores.redis().await?;
+        let outcome = cores.run_against(&server, &load, None).await?;
+        let scripts = plain::of_gets(&server, load.workers as usize).await?;
+        plain.push(plain::floor(cores, &server, scripts).await?.cpu_per_task);
+        kernel.push(outcome.kernel_share);
         own.push(PerCommand {
             cpu_microseconds: outcome.cpu_per_task(),
             per_second: outcome.books().in_time as f64 / f64::from(load.seconds),
@@ -64,6 +70,20 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
     if !memtier.is_empty() {
         tool("memtier_benchmark", Goal::Nothing, &memtier);
     }
+    rows.push(Row::new(
+        CASE,
+        "plain sockets, client CPU per GET",
+        "us",
+        Goal::Nothing,
+        plain,
+    ));
+    rows.push(Row::new(
+        CASE,
+        "of redyno's CPU, in the kernel",
+        "",
+        Goal::Nothing,
+        kernel,
+    ));
     rows.push(Row::new(
         CASE,
         "CPU of redyno / CPU of redis-benchmark",

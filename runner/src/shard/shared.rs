@@ -1,0 +1,151 @@
+//! What all parts of a load thread share: its engine, and who waits for what.
+
+use std::cell::{Cell, RefCell};
+
+use redyno_contract::report::Times;
+use tokio::sync::Notify;
+
+use super::busy::ThreadTime;
+use super::clock::Clock;
+use crate::engine::{Arrival, Engine, Moment};
+
+/// What all parts of a load thread share.
+pub(super) struct Shared {
+    /// The state machine. Borrowed only between two awaits.
+    pub(super) engine: RefCell<Engine>,
+    /// Its clock.
+    pub(super) clock: Clock,
+    /// How late the probe's timer was.
+    pub(super) loop_lag: Cell<Times>,
+    /// What the thread had spent when S came.
+    pub(super) spent_before: Cell<ThreadTime>,
+    /// One for every worker: a task is in its hands.
+    wakes: Vec<Notify>,
+    /// The pacer has to look at the engine before the time at which it wants to.
+    changed: Notify,
+    /// Workers that wait for a task.
+    idle: Cell<u32>,
+    /// The pacer relies on nobody being idle.
+    relies_on_all_being_busy: Cell<bool>,
+}
+
+impl Shared {
+    /// For a dyno with so many workers, of whom a part may be other threads'.
+    pub(super) fn new(engine: Engine, clock: Clock, workers: u32) -> Self {
+        Self {
+            engine: RefCell::new(engine),
+            clock,
+            loop_lag: Cell::default(),
+            spent_before: Cell::default(),
+            wakes: (0..workers).map(|_| Notify::new()).collect(),
+            changed: Notify::new(),
+            idle: Cell::new(0),
+            relies_on_all_being_busy: Cell::new(false),
+        }
+    }
+
+    /// Hands over everything that is due, and wakes those who have to begin with it.
+    pub(super) fn hand_over(&self, engine: &mut Engine, now: Moment) {
+        while let Some(arrival) = engine.arrive(now) {
+            if let Arrival::Wake(worker) = arrival {
+                self.wakes[worker as usize].notify_one();
+            }
+        }
+    }
+
+    /// A worker's task has ended in this way. What fell due before is handed over before, so that
+    /// it does not matter whether the pacer has come by since.
+    pub(super) fn end_task(&self, end: impl FnOnce(&mut Engine, Moment)) {
+        let now = self.clock.now();
+        let mut engine = self.engine.borrow_mut();
+        self.hand_over(&mut engine, now);
+        end(&mut engine, now);
+        // The pacer only needs to know if this may have been the last task, or broke a limit.
+        if engine.needs_attention() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until this worker, which has nothing to do, may have a task in its hands.
+    pub(super) async fn task_for(&self, worker: u32) {
+        self.idle.set(self.idle.get() + 1);
+        if self.relies_on_all_being_busy.take() {
+            self.changed.notify_one();
+        }
+        self.wakes[worker as usize].notified().await;
+        self.idle.set(self.idle.get() - 1);
+    }
+
+    /// Whether no worker waits for a task. If so, the pacer is told of the first that does.
+    pub(super) fn relies_on_all_being_busy(&self) -> bool {
+        self.relies_on_all_being_busy.set(self.idle.get() == 0);
+        self.relies_on_all_being_busy.get()
+    }
+
+    /// Waits until the pacer has to look at the engine.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::engine::fixtures::settings;
+    use crate::engine::{EngineSettings, Share};
+
+    /// One worker and a thousand tasks a second, a second after the start.
+    fn shared() -> Shared {
+        let settings = EngineSettings {
+            max_worker_backlog: 1_000_000,
+            ..settings(1000, 10, 1)
+        };
+        let start = Instant::now()
+            .checked_sub(Duration::from_secs(1))
+            .expect("the machine runs for longer");
+        Shared::new(Engine::new(settings, Share::WHOLE), Clock::from(start), 1)
+    }
+
+    #[tokio::test]
+    async fn what_fell_due_during_a_task_is_in_the_queue_when_it_ends() {
+        let shared = shared();
+        // The pacer came at S and never again. A tenth of the rate in the warm-up: 100 tasks.
+        shared.hand_over(&mut shared.engine.borrow_mut(), Moment::default());
+        let first = shared.engine.borrow_mut().begin(0, Moment::default());
+        assert_eq!(first.map(|task| task.number), Some(0));
+        shared.end_task(|engine, now| engine.complete(0, now));
+        let next = shared
+            .engine
+            .borrow_mut()
+            .begin(0, shared.clock.now())
+            .unwrap();
+        assert_eq!(next.number, 1, "the oldest of them, though it came late");
+        assert!(shared.engine.borrow().unfinished() >= 99);
+    }
+
+    #[tokio::test]
+    async fn the_pacer_hears_of_the_first_who_is_idle() {
+        let shared = shared();
+        assert!(shared.relies_on_all_being_busy());
+        let mut changed = looks_at(shared.changed());
+        assert!(!changed());
+        let mut idle = looks_at(shared.task_for(0));
+        assert!(!idle());
+        assert!(changed());
+        assert!(!shared.relies_on_all_being_busy());
+        shared.hand_over(&mut shared.engine.borrow_mut(), Moment::default());
+        assert!(idle());
+        assert!(shared.relies_on_all_being_busy());
+    }
+
+    /// Polls a future once each time it is called, and says whether it is done.
+    fn looks_at(future: impl Future<Output = ()>) -> impl FnMut() -> bool {
+        let mut future = Box::pin(future);
+        move || {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            future.as_mut().poll(&mut context).is_ready()
+        }
+    }
+}
