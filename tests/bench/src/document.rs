@@ -38,8 +38,14 @@ loopback, so without the latency and the cost of a network. Every figure is the 
 runs, or of three where a run takes long, each with a Redis of its own; lowest and highest beside
 it. CPU is what the process used in the measured window, its control thread and the sampling of
 Redis included. A task of the automap benchmark is four round trips and nine commands, with 5 KB
-written anew and every flat rewritten. Other tools run on the same core, in turn with redyno, so
-that a busy machine strikes both; ratios are more telling than times.
+written anew and every flat rewritten.
+
+*Plain sockets* is a program that only writes the same bytes to the same server and counts the bytes
+that come back: no schedule, no times, no look at a reply. What it uses is what the kernel takes for
+the traffic itself. Nobody can be faster than that, so where it is above a goal the goal cannot be
+reached on this machine, and the ratio to it says how close redyno is. It and the other tools run on
+the same core, in turn with redyno, so that a busy machine strikes all alike; ratios are more
+telling than times. [Where the time goes](profile.md) shows what the kernel does with it.
 ",
         redis_core = cores.redis,
         own_core = cores.own,
