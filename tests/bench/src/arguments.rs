@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Print JSON instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also write the table as a document.
+    /// Also write the table as a document; what is not measured now stays as it is there.
     #[arg(long, value_name = "FILE")]
     pub(crate) document: Option<PathBuf>,
 }

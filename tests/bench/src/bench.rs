@@ -70,8 +70,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         table::print(&mut io::stdout(), &rows)?;
     }
     if let Some(file) = document {
-        std::fs::write(file, document::text(&machine, &cores, effort, &rows))
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        // The first time there is none.
+        let former = std::fs::read_to_string(file).unwrap_or_default();
+        let text = document::text(&machine, &cores, effort, &rows, &former);
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }
