@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::judgement::DynoResult;
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::Plan;
 use redyno_contract::timeline::Timeline;
@@ -51,6 +52,17 @@ pub(super) fn courses<'a>(
         .collect()
 }
 
+/// The dynos of a course: those of its type, or all of them.
+pub(super) fn dynos_of<'a>(
+    judgement: &'a Judgement,
+    dyno_type: Option<&'a str>,
+) -> impl Iterator<Item = &'a DynoResult> {
+    judgement
+        .dynos
+        .iter()
+        .filter(move |row| dyno_type.is_none_or(|name| row.dyno.dyno_type == name))
+}
+
 fn one(
     dyno_type: Option<&str>,
     timeline: &Timeline,
@@ -79,14 +91,11 @@ fn one(
         " ".repeat(width - title.len()),
         " ".repeat(blanks),
     )?;
-    let dynos = || {
-        judgement
-            .dynos
-            .iter()
-            .filter(|row| dyno_type.is_none_or(|name| row.dyno.dyno_type == name))
-    };
-    let all = dynos().count();
-    let told = dynos().filter(|row| row.numbers.is_some()).count();
+    let dynos = || dynos_of(judgement, dyno_type);
+    let (all, told) = (
+        dynos().count(),
+        dynos().filter(|row| row.numbers.is_some()).count(),
+    );
     // Percentiles do not add up over dynos.
     let slowest = if told > 1 { ", the slowest dyno's" } else { "" };
     let of_all = if told < all {

@@ -9,7 +9,7 @@ use redyno_contract::timeline::Timeline;
 use super::plot::{self, Point, left, plain, time, x, y};
 use super::scale::Scale;
 use crate::report::number::{self, Precision};
-use crate::report::timeline::{Slots, courses};
+use crate::report::timeline::{Slots, courses, dynos_of};
 
 /// A quantity over time.
 struct Panel {
@@ -49,14 +49,11 @@ fn card(
     if slots.count < 2 {
         return Markup::default();
     }
-    let dynos = || {
-        judgement
-            .dynos
-            .iter()
-            .filter(|row| dyno_type.is_none_or(|name| row.dyno.dyno_type == name))
-    };
-    let all = dynos().count();
-    let told = dynos().filter(|row| row.numbers.is_some()).count();
+    let dynos = || dynos_of(judgement, dyno_type);
+    let (all, told) = (
+        dynos().count(),
+        dynos().filter(|row| row.numbers.is_some()).count(),
+    );
     let types: Vec<&DynoTypePlan> = plan
         .formation
         .iter()

@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::Effort;
-use crate::plain::{self, Floor};
+use crate::plain;
 use crate::plans::{Load, object_graph};
 use crate::row::{Goal, Row};
-use crate::run::{Cores, Outcome};
+use crate::run::Cores;
 
 const CASE: &str = "cost";
 
@@ -72,11 +72,11 @@ async fn of_size(cores: &Cores, effort: Effort, size: Size) -> Result<[Row; 4]> 
         workload: object_graph(flats),
     };
     let (mut own, mut plain, mut ratios, mut kernel) = (vec![], vec![], vec![], vec![]);
-    let mut floor = reach(cores, &load(1000, 1)).await?.1;
+    let mut floor = plain::beside(cores, &load(1000, 1)).await?.1;
     for _ in 0..effort.repeats {
         let overload = floor.tasks_per_second.saturating_mul(OVERLOAD_PERCENT) / 100;
         let outcome;
-        (outcome, floor) = reach(cores, &load(overload, 6)).await?;
+        (outcome, floor) = plain::beside(cores, &load(overload, 6)).await?;
         own.push(outcome.cpu_per_task());
         plain.push(floor.cpu_per_task);
         ratios.push(outcome.cpu_per_task() / floor.cpu_per_task);
@@ -98,13 +98,4 @@ async fn of_size(cores: &Cores, effort: Effort, size: Size) -> Result<[Row; 4]> 
         ),
         row("of redyno's, in the kernel", "", Goal::Nothing, kernel),
     ])
-}
-
-/// What redyno reaches, and plain sockets with the same requests to the same server.
-async fn reach(cores: &Cores, load: &Load) -> Result<(Outcome, Floor)> {
-    let server = cores.redis().await?;
-    let outcome = cores.run_against(&server, load, None).await?;
-    let scripts = plain::of_buildings(&server).await?;
-    let floor = plain::floor(cores, &server, scripts).await?;
-    Ok((outcome, floor))
 }

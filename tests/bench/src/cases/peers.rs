@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::Effort;
 use crate::peers::{self, PerCommand};
-use crate::plain::{self, Floor};
+use crate::plain;
 use crate::plans::{Load, get};
 use crate::row::{Goal, Row};
-use crate::run::{Cores, Outcome};
+use crate::run::Cores;
 
 const CASE: &str = "peers";
 
@@ -31,12 +31,12 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
     };
     let (mut own, mut redis_benchmark, mut memtier) = (Vec::new(), Vec::new(), Vec::new());
     let (mut plain, mut kernel) = (Vec::new(), Vec::new());
-    let mut floor = reach(cores, &load(1000, 1)).await?.1;
+    let mut floor = plain::beside(cores, &load(1000, 1)).await?.1;
     for _ in 0..effort.repeats {
         // More than can be done, so that every connection always has a command under way, as with
         // the other tools: what plain sockets reach, on the core that is the limit here.
         let outcome;
-        (outcome, floor) = reach(cores, &load(floor.tasks_per_second, SECONDS)).await?;
+        (outcome, floor) = plain::beside(cores, &load(floor.tasks_per_second, SECONDS)).await?;
         plain.push(floor.cpu_per_task);
         kernel.push(outcome.kernel_share);
         own.push(PerCommand {
@@ -107,13 +107,4 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
         ));
     }
     Ok(rows)
-}
-
-/// What redyno reaches, and plain sockets with the same requests to the same server.
-async fn reach(cores: &Cores, load: &Load) -> Result<(Outcome, Floor)> {
-    let server = cores.redis().await?;
-    let outcome = cores.run_against(&server, load, None).await?;
-    let scripts = plain::of_gets(&server, CONNECTIONS as usize).await?;
-    let floor = plain::floor(cores, &server, scripts).await?;
-    Ok((outcome, floor))
 }

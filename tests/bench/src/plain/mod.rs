@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
+use redyno_contract::plan::Workload;
 use redyno_test_redis::RedisServer;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-pub(crate) use requests::{of_buildings, of_gets};
+use requests::{of_buildings, of_gets};
 use talk::Talk;
 
-use crate::run::Cores;
+use crate::plans::Load;
+use crate::run::{Cores, Outcome};
 
 /// Before anything is measured.
 const WARMUP: Duration = Duration::from_secs(1);
@@ -46,7 +48,7 @@ struct Step {
 
 /// What a connection does, again and again.
 #[derive(Clone, Debug)]
-pub(crate) struct Script {
+struct Script {
     steps: Vec<Step>,
     /// After so many steps a task is done.
     steps_per_task: usize,
@@ -61,12 +63,19 @@ pub(crate) struct Floor {
     pub(crate) tasks_per_second: u32,
 }
 
+/// What redyno reaches, and plain sockets with the same requests to the same server.
+pub(crate) async fn beside(cores: &Cores, load: &Load) -> Result<(Outcome, Floor)> {
+    let server = cores.redis().await?;
+    let outcome = cores.run_against(&server, load, None).await?;
+    let scripts = match load.workload {
+        Workload::ObjectGraph(_) => of_buildings(&server).await?,
+        Workload::Commands(_) => of_gets(&server, load.workers as usize).await?,
+    };
+    Ok((outcome, floor(cores, &server, scripts).await?))
+}
+
 /// Measures with a connection for each of the scripts.
-pub(crate) async fn floor(
-    cores: &Cores,
-    server: &RedisServer,
-    scripts: Vec<Script>,
-) -> Result<Floor> {
+async fn floor(cores: &Cores, server: &RedisServer, scripts: Vec<Script>) -> Result<Floor> {
     let (core, address) = (cores.own, SocketAddr::from(([127, 0, 0, 1], server.port())));
     tokio::task::spawn_blocking(move || measure(core, address, &scripts)).await?
 }

@@ -19,7 +19,7 @@ const LINES_OF_A_SAVE: usize = 8;
 const KEYS_OF_A_CONNECTION: usize = 1000;
 
 /// Tasks of the automap benchmark, one connection for every building that is there.
-pub(crate) async fn of_buildings(server: &RedisServer) -> Result<Vec<Script>> {
+pub(super) async fn of_buildings(server: &RedisServer) -> Result<Vec<Script>> {
     let mut redis = connect(server).await?;
     let buildings: Vec<String> = cmd("KEYS")
         .arg("test:building:*:flats")
@@ -92,7 +92,7 @@ async fn of_building(redis: &mut MultiplexedConnection, flats_key: &str) -> Resu
 }
 
 /// GET of keys that are there, on so many connections.
-pub(crate) async fn of_gets(server: &RedisServer, connections: usize) -> Result<Vec<Script>> {
+pub(super) async fn of_gets(server: &RedisServer, connections: usize) -> Result<Vec<Script>> {
     let mut redis = connect(server).await?;
     let prefix = keyspace_prefix(RUN_UID, TYPE);
     let mut steps = Vec::new();
