@@ -32,6 +32,8 @@ impl Timer {
             TimerfdClockId::Monotonic,
             TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
         )?;
+        // In this order: what passes between the two makes the timer late, never early.
+        let instant = Instant::now();
         let now = clock_gettime(ClockId::Monotonic);
         let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
         let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or(0);
@@ -41,7 +43,7 @@ impl Timer {
         let file = AsyncFd::new(file)?;
         Ok(Self {
             file,
-            instant: Instant::now(),
+            instant,
             monotonic: Duration::new(seconds, nanoseconds),
         })
     }
@@ -52,6 +54,21 @@ impl Timer {
     /// # Errors
     /// What the kernel says.
     pub(crate) async fn wait_until(&self, instant: Instant) -> io::Result<()> {
+        loop {
+            self.set(instant)?;
+            // The number of expirations is never read: setting the timer resets it, the runtime is
+            // told of each one by an edge, and the clock says which setting it belonged to.
+            self.file.readable().await?.clear_ready();
+            // It may have been an earlier setting's. This one may have come too soon, too, for the
+            // two names of a moment are not taken at the same moment; and it comes only once. So
+            // the timer is set anew, or nothing would ever end this wait.
+            if Instant::now() >= instant {
+                return Ok(());
+            }
+        }
+    }
+
+    fn set(&self, instant: Instant) -> io::Result<()> {
         let at = match instant.checked_duration_since(self.instant) {
             Some(ahead) => self.monotonic + ahead,
             None => self
@@ -71,14 +88,7 @@ impl Timer {
             },
         };
         timerfd_settime(self.file.get_ref(), TimerfdTimerFlags::ABSTIME, &setting)?;
-        // The number of expirations is never read: setting the timer resets it, the runtime is told
-        // of each one by an edge, and the clock says which setting it belonged to.
-        loop {
-            self.file.readable().await?.clear_ready();
-            if Instant::now() >= instant {
-                return Ok(());
-            }
-        }
+        Ok(())
     }
 }
 
@@ -103,5 +113,19 @@ mod tests {
         let passed = Instant::now();
         timer.wait_until(passed).await.unwrap();
         timer.wait_until(passed).await.unwrap();
+    }
+
+    /// As if the thread had been put aside between the two looks at the clock.
+    #[tokio::test]
+    async fn an_expiration_that_comes_too_soon_is_not_the_last_one() {
+        let early = Duration::from_millis(5);
+        let mut timer = Timer::new().unwrap();
+        timer.monotonic -= early;
+        let at = Instant::now() + 2 * early;
+        tokio::time::timeout(Duration::from_secs(10), timer.wait_until(at))
+            .await
+            .expect("it ends")
+            .unwrap();
+        assert!(Instant::now() >= at);
     }
 }

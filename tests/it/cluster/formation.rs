@@ -47,19 +47,22 @@ fn schedules_are_exact_at_odd_rates() {
     let namespace = Namespace::new("rates");
     namespace.redis(None, &[]);
     let light = json!({"objectGraph": {"maxFlats": 1, "itemPayloadBytes": 100}});
+    // Enough CPU for a core that is shared and slow (about 0.1 ms of it per task through a
+    // Service), and a backlog that no hiccup reaches: a run that fails schedules no further.
     let formation: Vec<_> = [
-        ("one", 2, 1),
-        ("seven", 3, 7),
-        ("odd", 1, 333),
-        ("almost", 1, 999),
-        ("beyond", 1, 1500),
+        ("one", 2, 1, "50m"),
+        ("seven", 3, 7, "50m"),
+        ("odd", 1, 333, "200m"),
+        ("almost", 1, 999, "400m"),
+        ("beyond", 1, 1500, "500m"),
     ]
     .into_iter()
-    .map(|(name, quantity, rate)| {
+    .map(|(name, quantity, rate, cpu)| {
         let mut row = dynos(name, quantity, rate);
         row["workload"] = light.clone();
-        row["resources"]["cpu"] = json!("150m");
+        row["resources"]["cpu"] = json!(cpu);
         row["workers"] = json!(8);
+        row["maxWorkerBacklog"] = json!(10_000);
         row
     })
     .collect();
