@@ -132,11 +132,8 @@ fn one(
         Row {
             name: "Redis core %",
             telling: Extreme::Highest,
-            // A slot that no sample fell into says 0, which a Redis at work never is.
-            values: slots.known(&timeline.redis_main_thread_per_mille, |value| {
-                (value > 0).then_some(f64::from(value))
-            }),
-            show: |per_mille| number::count(whole(per_mille / 10.0)),
+            values: slots.redis_core_percent(timeline),
+            show: |percent| number::count(whole(percent)),
             remark: "",
         },
     ] {
@@ -204,6 +201,14 @@ impl Slots {
     ) -> Vec<Option<f64>> {
         let slots = values.iter().take(self.count);
         slots.map(|slot| value(*slot)).collect()
+    }
+
+    /// How busy Redis kept its core in each slot, where a sample says so.
+    pub(super) fn redis_core_percent(&self, timeline: &Timeline) -> Vec<Option<f64>> {
+        // A slot that no sample fell into says 0, which a Redis at work never is.
+        self.known(&timeline.redis_main_thread_per_mille, |per_mille| {
+            (per_mille > 0).then(|| f64::from(per_mille) / 10.0)
+        })
     }
 
     /// Tasks that ended in time, per second of each slot.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Arguments;
 use crate::cases::{Case, Effort};
@@ -11,8 +12,18 @@ use crate::machine::Machine;
 use crate::run::Cores;
 use crate::{document, table};
 
-/// Measures and shows.
+/// Measures and shows. A signal ends it, and every process that it started with it.
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        result = measure(arguments) => result,
+        _ = terminate.recv() => bail!("ended by SIGTERM"),
+        _ = interrupt.recv() => bail!("ended by SIGINT"),
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Result<()> {
     let Arguments {
         runner,
         repeats,

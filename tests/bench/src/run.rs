@@ -10,6 +10,7 @@ use redyno_contract::{Event, Histogram, Report};
 use redyno_test_redis::{Folder, RedisServer};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::plans::{Load, TYPE};
@@ -39,9 +40,9 @@ pub(crate) struct Stall {
 pub(crate) struct Outcome {
     /// The reports of all dynos at full precision.
     pub(crate) reports: Vec<Report>,
-    /// Resident memory of the first dyno in bytes, every ten seconds.
+    /// Resident memory of the first dyno in bytes, every ten seconds of the measured window.
     pub(crate) resident: Vec<u64>,
-    /// How much of the first dyno's CPU time was spent in the kernel, 0 to 1.
+    /// How much of the first dyno's CPU time in the measured window was spent in the kernel, 0 to 1.
     pub(crate) kernel_share: f64,
 }
 
@@ -108,11 +109,13 @@ impl Cores {
                 None => Ok(()),
             }
         };
-        let watching = watch(first, load.seconds);
+        let (start, started) = oneshot::channel();
+        let watching = watch(first, started, plan.warmup_seconds, load.seconds);
         let reading = async {
             let mut reports = Vec::new();
+            let mut start = Some(start);
             for child in dynos {
-                reports.push(last_words(child).await?);
+                reports.push(last_words(child, start.take()).await?);
             }
             anyhow::Ok(reports)
         };
@@ -145,14 +148,21 @@ impl Cores {
     }
 }
 
-/// The report that a dyno prints at its end.
-async fn last_words(mut child: Child) -> Result<Report> {
+/// The report that a dyno prints at its end; its start is told to who wants to know.
+async fn last_words(mut child: Child, mut start: Option<oneshot::Sender<()>>) -> Result<Report> {
     let output = child.stdout.take().context("a dyno without an output")?;
     let mut lines = BufReader::new(output).lines();
     let mut last = None;
     while let Some(line) = lines.next_line().await? {
-        if let Ok(Event::Report { report }) = serde_json::from_str(&line) {
-            last = Some(*report);
+        match serde_json::from_str(&line) {
+            Ok(Event::Report { report }) => last = Some(*report),
+            Ok(Event::Started { .. }) => {
+                if let Some(start) = start.take() {
+                    // Who no longer listens does not need to know.
+                    start.send(()).unwrap_or_default();
+                }
+            }
+            Ok(Event::Listening { .. } | Event::Ready | Event::Progress(_)) | Err(_) => {}
         }
     }
     let status = child.wait().await?;
@@ -208,17 +218,25 @@ struct Watched {
     kernel_share: f64,
 }
 
-/// Looks at a process every second of the window and of what comes before; it may be gone before.
-async fn watch(process: Option<u32>, seconds: u32) -> Watched {
+/// Looks at a process from the begin of its measured window to the end; it may be gone before.
+async fn watch(
+    process: Option<u32>,
+    started: oneshot::Receiver<()>,
+    warmup_seconds: u32,
+    seconds: u32,
+) -> Watched {
     let mut watched = Watched::default();
-    let Some(process) = process else {
+    let (Some(process), Ok(())) = (process, started.await) else {
         return watched;
     };
+    let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}"));
+    let spent = || read("stat").ok().and_then(|text| CpuTime::read(&text));
+    sleep(Duration::from_secs(warmup_seconds.into())).await;
+    let before = spent();
     for second in 1..=seconds {
         sleep(Duration::from_secs(1)).await;
-        let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}"));
-        if let Some(share) = read("stat").ok().and_then(|text| kernel_share(&text)) {
-            watched.kernel_share = share;
+        if let (Some(before), Some(now)) = (before, spent()) {
+            watched.kernel_share = now.kernel_share_since(before);
         }
         if second % 10 == 0 {
             let status = read("status").unwrap_or_default();
@@ -233,13 +251,31 @@ async fn watch(process: Option<u32>, seconds: u32) -> Watched {
     watched
 }
 
-/// How much of its CPU time a process spent in the kernel, from its line in /proc (`proc(5)`:
-/// fields 14 and 15, counted behind a name that may hold anything).
-fn kernel_share(stat: &str) -> Option<f64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11).map(str::parse::<f64>);
-    let (user, kernel) = (times.next()?.ok()?, times.next()?.ok()?);
-    (user + kernel > 0.0).then(|| kernel / (user + kernel))
+/// CPU time of a process since it began, in the system's ticks.
+#[derive(Clone, Copy, Debug)]
+struct CpuTime {
+    user: u64,
+    kernel: u64,
+}
+
+impl CpuTime {
+    /// From its line in /proc (`proc(5)`: fields 14 and 15, counted behind a name that may hold
+    /// anything).
+    fn read(stat: &str) -> Option<Self> {
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut times = fields.split_whitespace().skip(11).map(str::parse);
+        Some(Self {
+            user: times.next()?.ok()?,
+            kernel: times.next()?.ok()?,
+        })
+    }
+
+    /// How much of what was spent since then was spent in the kernel; 0 if nothing was.
+    fn kernel_share_since(self, earlier: Self) -> f64 {
+        let kernel = self.kernel.saturating_sub(earlier.kernel) as f64;
+        let user = self.user.saturating_sub(earlier.user) as f64;
+        kernel / (user + kernel).max(1.0)
+    }
 }
 
 impl Outcome {

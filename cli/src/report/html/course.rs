@@ -104,9 +104,7 @@ fn panels(
         (microseconds > 0).then(|| milliseconds(microseconds))
     });
     let backlog = slots.known(&timeline.peak_backlog, |backlog| Some(f64::from(backlog)));
-    let redis = slots.known(&timeline.redis_main_thread_per_mille, |per_mille| {
-        Some(f64::from(per_mille) / 10.0)
-    });
+    let redis = slots.redis_core_percent(timeline);
     let asked: f64 = types
         .iter()
         .map(|dynos| f64::from(dynos.quantity) * dynos.rate.tasks_per_second())

@@ -83,7 +83,7 @@ async fn of_size(cores: &Cores, effort: Effort, size: Size) -> Result<[Row; 4]> 
         kernel.push(outcome.kernel_share);
     }
     let row = |what: &str, unit, goal, values| {
-        let name = format!("{flats} flats, {what}");
+        let name = format!("{flats} flat{}, {what}", if flats == 1 { "" } else { "s" });
         Row::new(CASE, name, unit, goal, values)
     };
     let cpu = "us per task";
