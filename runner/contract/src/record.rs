@@ -446,5 +446,5 @@ fn cut(text: &mut String, longest: usize) {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
+#[path = "record_tests/mod.rs"]
 mod tests;

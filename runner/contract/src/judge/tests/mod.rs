@@ -2,7 +2,10 @@
 //! the reports say.
 
 mod breaches;
+mod causes;
+mod counts;
 mod interruptions;
+mod lateness;
 mod precedence;
 mod properties;
 mod results;
