@@ -1,11 +1,10 @@
 //! The examples: accepted by the API server as they are, and run end to end made small.
 
 use redyno_crds::LoadTest;
-use redyno_tests::command::{kubectl, run};
+use redyno_tests::command::run;
 use redyno_tests::installation::{quiet, shared};
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
-use serde_json::Value;
 
 #[test]
 fn every_example_is_accepted() {
@@ -24,70 +23,80 @@ fn every_example_is_accepted() {
 }
 
 /// The eight tests of the automap benchmark's result document, from the very files, made small
-/// on the command line.
+/// on the command line. Two at a time: most of each run is waiting for pods.
 #[test]
 fn the_automap_tests_run_end_to_end() {
     let Some(_cluster) = quiet() else { return };
-    for number in ["1", "2", "3", "4", "4b", "5", "6", "7"] {
-        let namespace = Namespace::new(&format!("automap-{number}"));
-        let file = repository::root().join(format!("examples/vertical-up/{number}.yaml"));
-        let outcome = run(
-            &redyno(),
-            &[
-                "run",
-                "--in-cluster",
-                "--namespace",
-                namespace.name(),
-                "--duration-seconds",
-                "5",
-                "--load-percent",
-                "2",
-                "--scale-percent",
-                "1",
-                "--output",
-                "json",
-                &file.to_string_lossy(),
-            ],
-        );
-        let object: Value = serde_json::from_str(&outcome.output)
-            .unwrap_or_else(|error| panic!("{number}: {error}\n{outcome:?}"));
-        let load_test: LoadTest =
-            serde_json::from_value(object).expect("the command prints a LoadTest");
-        let percent = i64::from(load_test.spec.load_percent);
-        let expected: i64 = load_test
-            .spec
-            .formation
-            .iter()
-            .map(|dynos| {
-                let (quantity, rate) = (
-                    i64::from(dynos.quantity),
-                    i64::from(dynos.tasks_per_second.unwrap_or(0)),
-                );
-                quantity * rate * percent * i64::from(load_test.spec.duration_seconds) / 100
-            })
-            .sum();
-        let finished = redyno_tests::load_test::Finished(load_test);
-        let status = finished.status();
-        match (status.verdict.as_deref(), finished.reason().as_str()) {
-            (Some("Passed"), "Passed") => assert_eq!(outcome.code, Some(0)),
-            // A noisy machine, said so: never a wrong verdict.
-            (Some("Inconclusive"), "ScheduleLag") => {
-                println!("vertical-up {number}: {}", finished.message());
-                assert_eq!(outcome.code, Some(3));
-            }
-            other => panic!("vertical-up {number}: {other:?} {}", finished.message()),
-        }
-        finished.expect_books(expected).expect_common_start();
-        println!(
-            "vertical-up {number}: {:?} {:?}",
-            status.verdict,
-            status
-                .summary
-                .as_ref()
-                .and_then(|summary| summary.start_skew_microseconds)
-        );
-        kubectl(&["delete", "namespace", namespace.name(), "--wait=false"]);
+    for pair in [["1", "2"], ["3", "4"], ["4b", "5"], ["6", "7"]] {
+        let said = std::thread::scope(|scope| {
+            pair.map(|number| scope.spawn(move || automap_test_runs_end_to_end(number)))
+                .map(|run| run.join().expect("every run ends as it should"))
+        });
+        println!("{}", said.concat());
     }
+}
+
+/// Asserts it, and says how it went.
+fn automap_test_runs_end_to_end(number: &str) -> String {
+    let namespace = Namespace::new(&format!("automap-{number}"));
+    let file = repository::root().join(format!("examples/vertical-up/{number}.yaml"));
+    let outcome = run(
+        &redyno(),
+        &[
+            "run",
+            "--in-cluster",
+            "--namespace",
+            namespace.name(),
+            "--duration-seconds",
+            "5",
+            "--load-percent",
+            "2",
+            "--scale-percent",
+            "1",
+            "--output",
+            "json",
+            &file.to_string_lossy(),
+        ],
+    );
+    let load_test: Result<LoadTest, _> = serde_json::from_str(&outcome.output);
+    assert!(load_test.is_ok(), "{number}: {load_test:?}\n{outcome:?}");
+    let load_test = load_test.expect("the command prints a LoadTest");
+    let percent = i64::from(load_test.spec.load_percent);
+    let expected: i64 = load_test
+        .spec
+        .formation
+        .iter()
+        .map(|dynos| {
+            let (quantity, rate) = (
+                i64::from(dynos.quantity),
+                i64::from(dynos.tasks_per_second.unwrap_or(0)),
+            );
+            quantity * rate * percent * i64::from(load_test.spec.duration_seconds) / 100
+        })
+        .sum();
+    let finished = redyno_tests::load_test::Finished(load_test);
+    let status = finished.status();
+    let exit_code = match (status.verdict.as_deref(), finished.reason().as_str()) {
+        (Some("Passed"), "Passed") => Some(0),
+        // A noisy machine, said so: never a wrong verdict.
+        (Some("Inconclusive"), "ScheduleLag") => Some(3),
+        _ => None,
+    };
+    assert!(
+        exit_code.is_some() && outcome.code == exit_code,
+        "vertical-up {number}: {:?} {}",
+        outcome.code,
+        finished.message()
+    );
+    finished.expect_books(expected).expect_common_start();
+    let skew = status
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.start_skew_microseconds);
+    format!(
+        "vertical-up {number}: {}, skew {skew:?} us\n",
+        finished.message()
+    )
 }
 
 /// The command line as built by the test run.
