@@ -446,5 +446,4 @@ fn cut(text: &mut String, longest: usize) {
 }
 
 #[cfg(test)]
-#[path = "record_tests/mod.rs"]
 mod tests;

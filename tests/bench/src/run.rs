@@ -40,7 +40,7 @@ pub(crate) struct Stall {
 pub(crate) struct Outcome {
     /// The reports of all dynos at full precision.
     pub(crate) reports: Vec<Report>,
-    /// Resident memory of the first dyno in bytes, every ten seconds of the measured window.
+    /// Resident memory of the first dyno in bytes, every ten seconds since it was started.
     pub(crate) resident: Vec<u64>,
     /// How much of the first dyno's CPU time in the measured window was spent in the kernel, 0 to 1.
     pub(crate) kernel_share: f64,
@@ -110,7 +110,8 @@ impl Cores {
             }
         };
         let (start, started) = oneshot::channel();
-        let watching = watch(first, started, plan.warmup_seconds, load.seconds);
+        let memory = resident(first, load.seconds);
+        let kernel = kernel_share(first, started, plan.warmup_seconds, load.seconds);
         let reading = async {
             let mut reports = Vec::new();
             let mut start = Some(start);
@@ -119,12 +120,13 @@ impl Cores {
             }
             anyhow::Ok(reports)
         };
-        let (reports, stalled, watched) = tokio::join!(reading, stalling, watching);
+        let (reports, stalled, resident, kernel_share) =
+            tokio::join!(reading, stalling, memory, kernel);
         stalled?;
         Ok(Outcome {
             reports: reports?,
-            resident: watched.resident,
-            kernel_share: watched.kernel_share,
+            resident,
+            kernel_share,
         })
     }
 
@@ -211,44 +213,51 @@ async fn pause(url: &str, load: &Load, stall: Stall) -> Result<()> {
     Ok(())
 }
 
-/// What was seen of a process.
-#[derive(Debug, Default)]
-struct Watched {
-    resident: Vec<u64>,
-    kernel_share: f64,
+/// Resident memory of a process in bytes, every ten seconds from now on; it may be gone before.
+async fn resident(process: Option<u32>, seconds: u32) -> Vec<u64> {
+    let mut resident = Vec::new();
+    let Some(process) = process else {
+        return resident;
+    };
+    for _ in 0..seconds / 10 {
+        sleep(Duration::from_secs(10)).await;
+        let status = read_of(process, "status").unwrap_or_default();
+        let kibibytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        resident.extend(kibibytes.map(|kibibytes| kibibytes * 1024));
+    }
+    resident
 }
 
-/// Looks at a process from the begin of its measured window to the end; it may be gone before.
-async fn watch(
+/// How much of its CPU time a process spends in the kernel, from the begin of its measured window
+/// to its end; it may be gone a little before.
+async fn kernel_share(
     process: Option<u32>,
     started: oneshot::Receiver<()>,
     warmup_seconds: u32,
     seconds: u32,
-) -> Watched {
-    let mut watched = Watched::default();
+) -> f64 {
+    let mut share = 0.0;
     let (Some(process), Ok(())) = (process, started.await) else {
-        return watched;
+        return share;
     };
-    let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}"));
-    let spent = || read("stat").ok().and_then(|text| CpuTime::read(&text));
+    let spent = || read_of(process, "stat").and_then(|text| CpuTime::read(&text));
     sleep(Duration::from_secs(warmup_seconds.into())).await;
-    let before = spent();
-    for second in 1..=seconds {
+    let Some(before) = spent() else { return share };
+    for _ in 0..seconds {
         sleep(Duration::from_secs(1)).await;
-        if let (Some(before), Some(now)) = (before, spent()) {
-            watched.kernel_share = now.kernel_share_since(before);
-        }
-        if second % 10 == 0 {
-            let status = read("status").unwrap_or_default();
-            let kibibytes = status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:"))
-                .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
-            let bytes = kibibytes.map(|kibibytes| kibibytes * 1024);
-            watched.resident.extend(bytes);
+        if let Some(now) = spent() {
+            share = now.kernel_share_since(before);
         }
     }
-    watched
+    share
+}
+
+/// What the kernel says of a process that may be gone.
+fn read_of(process: u32, name: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{process}/{name}")).ok()
 }
 
 /// CPU time of a process since it began, in the system's ticks.

@@ -130,12 +130,15 @@ fn row_9_breached_at_the_end() {
             }
         },
     );
+    let in_time = |case: &mut Case, tasks: u64| {
+        for dyno in 0..2 {
+            case.report(dyno).books.in_time = tasks;
+        }
+    };
     let slow = |case: &mut Case| {
         // 98.9 % in time.
         case.plan.thresholds.remove(2);
-        for dyno in 0..2 {
-            case.report(dyno).books.in_time = 3956;
-        }
+        in_time(case, 3956);
     };
     expect(
         "not kept up",
@@ -166,9 +169,7 @@ fn row_9_breached_at_the_end() {
         "held",
         |case| {
             slow(case);
-            for dyno in 0..2 {
-                case.report(dyno).books.in_time = 3960;
-            }
+            in_time(case, 3960);
         },
     );
     expect(
@@ -177,10 +178,6 @@ fn row_9_breached_at_the_end() {
         Reason::ThresholdsBreached,
         Bottleneck::Unknown,
         "Threshold rate BREACHED: 1978.0 /s",
-        |case| {
-            for dyno in 0..2 {
-                case.report(dyno).books.in_time = 3956;
-            }
-        },
+        |case| in_time(case, 3956),
     );
 }
