@@ -1,6 +1,6 @@
 //! The operator in the cluster, installed once for all tests with the real Helm.
 
-use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::command::{kubectl, run};
 use crate::repository;
@@ -11,35 +11,80 @@ pub const NAMESPACE: &str = "redyno-system";
 /// The release's name.
 pub const RELEASE: &str = "redyno";
 
-/// Tests that measure must not share two cores with others; tests that only wait may.
-static MACHINE: RwLock<()> = RwLock::new(());
+/// What tests do on the node's two cores. Kinds never meet; of each only so many run at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// Measures with most of the node, or changes what all tests use.
+    Quiet,
+    /// Measures with little, and is made anew if it was disturbed.
+    Measuring,
+    /// Only waits.
+    Shared,
+}
 
-/// Held by a test while it measures: nothing else runs.
-pub struct Quiet(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>);
+impl Kind {
+    const fn at_once(self) -> usize {
+        match self {
+            Self::Quiet => 1,
+            Self::Measuring => 3,
+            Self::Shared => 8,
+        }
+    }
+}
 
-/// Held by a test that only waits: others like it may run.
-pub struct Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>);
+/// What the tests of the moment do, and how many they are; no kind is here with none of it.
+static MACHINE: Mutex<Option<(Kind, usize)>> = Mutex::new(None);
+static FREED: Condvar = Condvar::new();
+
+/// The cluster, for as long as a test holds it.
+#[must_use]
+pub struct Shared(());
+
+/// The cluster for one test alone.
+#[must_use]
+pub struct Quiet(Shared);
 
 /// The cluster for one test alone; None, with a printed reason, without a cluster.
 pub fn quiet() -> Option<Quiet> {
-    installed().then(|| {
-        Quiet(
-            MACHINE
-                .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
-    })
+    take(Kind::Quiet).map(Quiet)
+}
+
+/// The cluster for this test and a few others that measure with little; None, with a printed
+/// reason, without a cluster.
+pub fn measuring() -> Option<Shared> {
+    take(Kind::Measuring)
 }
 
 /// The cluster for this test and others that only wait; None, with a printed reason, without one.
 pub fn shared() -> Option<Shared> {
+    take(Kind::Shared)
+}
+
+fn take(kind: Kind) -> Option<Shared> {
     installed().then(|| {
-        Shared(
-            MACHINE
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        let mut machine = FREED
+            .wait_while(machine(), |machine| {
+                machine.is_some_and(|(other, tests)| other != kind || tests >= kind.at_once())
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        let tests = machine.map_or(0, |(_, tests)| tests);
+        *machine = Some((kind, tests + 1));
+        Shared(())
     })
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let mut machine = machine();
+        *machine = machine
+            .filter(|(_, tests)| *tests > 1)
+            .map(|(kind, tests)| (kind, tests - 1));
+        FREED.notify_all();
+    }
+}
+
+fn machine() -> MutexGuard<'static, Option<(Kind, usize)>> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The image of the Redis that tests start by themselves.

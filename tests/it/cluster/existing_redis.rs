@@ -1,7 +1,7 @@
 //! Somebody's Redis, with a password in a Secret.
 
 use redyno_tests::command::kubectl;
-use redyno_tests::installation::{NAMESPACE, quiet};
+use redyno_tests::installation::{NAMESPACE, measuring};
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 
@@ -9,7 +9,7 @@ const PASSWORD: &str = "correct-horse-battery-staple-7";
 
 #[test]
 fn a_password_works_and_is_nowhere_and_nothing_is_left() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("existing");
     namespace.redis(Some(PASSWORD), &[]);
     let authenticated = |arguments: &[&str]| {

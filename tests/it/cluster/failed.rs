@@ -1,6 +1,6 @@
 //! Failed: a stated limit was breached.
 
-use redyno_tests::installation::quiet;
+use redyno_tests::installation::measuring;
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 /// One worker on a Redis that runs for 5 ms in every 100: what falls due meanwhile has to wait.
 #[test]
 fn backlog() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("backlog");
     namespace.slow_redis("50m");
     let mut dynos = web(2, 200);
@@ -52,7 +52,7 @@ fn backlog() {
 /// A ladder of limits: over-counts fall as limits rise, and agree with the printed percentiles.
 #[test]
 fn latency_ladder() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("ladder");
     namespace.redis(None, &[]);
     let limits = [
@@ -98,7 +98,7 @@ fn latency_ladder() {
 /// A full Redis: every save fails with OOM.
 #[test]
 fn errors() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("errors");
     namespace.redis(
         None,
@@ -124,7 +124,7 @@ fn errors() {
 /// More than one worker can do: the run ends with work undone, however short it was.
 #[test]
 fn not_keeping_up() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("behind");
     // Redis itself is slow: it gets a twentieth of a core.
     namespace.slow_redis("50m");

@@ -1,6 +1,6 @@
 //! Several dynos and types: one start, a row each, merged percentiles, exact schedules.
 
-use redyno_tests::installation::quiet;
+use redyno_tests::installation::{measuring, quiet};
 use redyno_tests::load_test::{dynos, small, web, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::json;
@@ -93,7 +93,7 @@ fn schedules_are_exact_at_odd_rates() {
 /// Two types with different work: rows and thresholds of their own, no latencies mixed.
 #[test]
 fn two_types_keep_their_own_rows() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("types");
     namespace.redis(None, &[]);
     let mut worker = dynos("worker", 1, 30);

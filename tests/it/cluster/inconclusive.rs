@@ -1,7 +1,7 @@
 //! Inconclusive: it ran to its end, but the evidence does not carry a verdict.
 
 use redyno_tests::command::eventually;
-use redyno_tests::installation::quiet;
+use redyno_tests::installation::measuring;
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 
@@ -11,7 +11,7 @@ use super::node::Node;
 /// A dyno whose report cannot be read: the file it writes to is taken from under it.
 #[test]
 fn a_report_is_missing() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let Some(node) = Node::local() else { return };
     let namespace = Namespace::new("wiped");
     namespace.redis(None, &[]);
@@ -51,7 +51,7 @@ fn a_report_is_missing() {
 /// A dyno that is frozen across the start begins late, and says so.
 #[test]
 fn start_skew() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let Some(node) = Node::local() else { return };
     let namespace = Namespace::new("skew");
     namespace.redis(None, &[]);

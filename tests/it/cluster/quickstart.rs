@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use redyno_tests::command::{eventually, run};
-use redyno_tests::installation::quiet;
+use redyno_tests::installation::{measuring, quiet};
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
 
@@ -98,7 +98,7 @@ fn quickstart_goes_through_its_states_to_passed() {
 
 #[test]
 fn pods_go_after_their_retention_and_the_verdict_stays() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("retention");
     namespace.redis(None, &[]);
     let load_test = redyno_tests::load_test::with(

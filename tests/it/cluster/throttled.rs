@@ -1,6 +1,6 @@
 //! A dyno that is too small for its load.
 
-use redyno_tests::installation::quiet;
+use redyno_tests::installation::measuring;
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 /// tested, and Redis has nothing to do with it.
 #[test]
 fn a_dyno_without_enough_cpu_says_so_and_never_blames_redis() {
-    let Some(_cluster) = quiet() else { return };
+    let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("throttled");
     namespace.redis(None, &[]);
     let mut dynos = web(1, 100);
