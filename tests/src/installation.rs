@@ -1,9 +1,10 @@
 //! The operator in the cluster, installed once for all tests with the real Helm.
 
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Once;
 
 use crate::command::{kubectl, run};
 use crate::repository;
+use crate::turns::{Kind, Turn};
 
 /// Where the tests install the operator.
 pub const NAMESPACE: &str = "redyno-system";
@@ -11,40 +12,16 @@ pub const NAMESPACE: &str = "redyno-system";
 /// The release's name.
 pub const RELEASE: &str = "redyno";
 
-/// What tests do on the node's two cores. Kinds never meet; of each only so many run at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
-    /// Measures with most of the node, or changes what all tests use.
-    Quiet,
-    /// Measures with little, and is made anew if it was disturbed.
-    Measuring,
-    /// Only waits.
-    Shared,
-}
-
-impl Kind {
-    const fn at_once(self) -> usize {
-        match self {
-            Self::Quiet => 1,
-            Self::Measuring => 3,
-            Self::Shared => 8,
-        }
-    }
-}
-
-/// What the tests of the moment do, and how many they are; no kind is here with none of it.
-static MACHINE: Mutex<Option<(Kind, usize)>> = Mutex::new(None);
-static FREED: Condvar = Condvar::new();
-
 /// The cluster, for as long as a test holds it.
 #[must_use]
-pub struct Shared(());
+pub struct Shared(Turn);
 
 /// The cluster for one test alone.
 #[must_use]
-pub struct Quiet(Shared);
+pub struct Quiet(Turn);
 
-/// The cluster for one test alone; None, with a printed reason, without a cluster.
+/// The cluster for one test alone, which measures with most of it or changes it; None, with a
+/// printed reason, without a cluster.
 pub fn quiet() -> Option<Quiet> {
     take(Kind::Quiet).map(Quiet)
 }
@@ -52,39 +29,22 @@ pub fn quiet() -> Option<Quiet> {
 /// The cluster for this test and a few others that measure with little; None, with a printed
 /// reason, without a cluster.
 pub fn measuring() -> Option<Shared> {
-    take(Kind::Measuring)
+    take(Kind::Measuring).map(Shared)
 }
 
 /// The cluster for this test and others that only wait; None, with a printed reason, without one.
 pub fn shared() -> Option<Shared> {
-    take(Kind::Shared)
+    take(Kind::Shared).map(Shared)
 }
 
-fn take(kind: Kind) -> Option<Shared> {
-    installed().then(|| {
-        let mut machine = FREED
-            .wait_while(machine(), |machine| {
-                machine.is_some_and(|(other, tests)| other != kind || tests >= kind.at_once())
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        let tests = machine.map_or(0, |(_, tests)| tests);
-        *machine = Some((kind, tests + 1));
-        Shared(())
-    })
-}
+static INSTALLED: Once = Once::new();
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let mut machine = machine();
-        *machine = machine
-            .filter(|(_, tests)| *tests > 1)
-            .map(|(kind, tests)| (kind, tests - 1));
-        FREED.notify_all();
+fn take(kind: Kind) -> Option<Turn> {
+    if std::env::var_os("KUBECONFIG").is_none() {
+        eprintln!("skipped: no KUBECONFIG, so no cluster; `make test` brings one up");
+        return None;
     }
-}
-
-fn machine() -> MutexGuard<'static, Option<(Kind, usize)>> {
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+    Some(Turn::wait(kind, || INSTALLED.call_once(install)))
 }
 
 /// The image of the Redis that tests start by themselves.
@@ -117,18 +77,6 @@ pub fn chart() -> String {
         .join("charts/redyno")
         .to_string_lossy()
         .into_owned()
-}
-
-fn installed() -> bool {
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
-    *INSTALLED.get_or_init(|| {
-        if std::env::var_os("KUBECONFIG").is_none() {
-            eprintln!("skipped: no KUBECONFIG, so no cluster; `make test` brings one up");
-            return false;
-        }
-        install();
-        true
-    })
 }
 
 /// Changes values of the installed release and waits for the operator; [`restore`] undoes it. Only

@@ -18,3 +18,4 @@ pub mod network_policy;
 pub mod prometheus;
 pub mod promql;
 pub mod repository;
+mod turns;

@@ -2,7 +2,7 @@
 
 use redyno_crds::LoadTest;
 use redyno_tests::command::run;
-use redyno_tests::installation::{quiet, shared};
+use redyno_tests::installation::{measuring, shared};
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
 
@@ -23,17 +23,12 @@ fn every_example_is_accepted() {
 }
 
 /// The eight tests of the automap benchmark's result document, from the very files, made small
-/// on the command line. Four at a time: most of each run is waiting for pods.
+/// on the command line. One after the other: each has a Redis of a whole core.
 #[test]
 fn the_automap_tests_run_end_to_end() {
-    let Some(_cluster) = quiet() else { return };
-    for numbers in [["1", "2", "3", "4"], ["4b", "5", "6", "7"]] {
-        let said = std::thread::scope(|scope| {
-            numbers
-                .map(|number| scope.spawn(move || automap_test_runs_end_to_end(number)))
-                .map(|run| run.join().expect("every run ends as it should"))
-        });
-        println!("{}", said.concat());
+    let Some(_cluster) = measuring() else { return };
+    for number in ["1", "2", "3", "4", "4b", "5", "6", "7"] {
+        println!("{}", automap_test_runs_end_to_end(number));
     }
 }
 
@@ -49,7 +44,7 @@ fn automap_test_runs_end_to_end(number: &str) -> String {
             "--namespace",
             namespace.name(),
             "--duration-seconds",
-            "5",
+            "3",
             "--load-percent",
             "2",
             "--scale-percent",
@@ -95,7 +90,7 @@ fn automap_test_runs_end_to_end(number: &str) -> String {
         .as_ref()
         .and_then(|summary| summary.start_skew_microseconds);
     format!(
-        "vertical-up {number}: {}, skew {skew:?} us\n",
+        "vertical-up {number}: {}, skew {skew:?} us",
         finished.message()
     )
 }
