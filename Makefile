@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 
 # Cargo profile of the binaries in the images: release, or image (faster to build).
 PROFILE ?= release
-SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci docker tests/cluster)
+SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci .github docker tests/cluster)
 
 .PHONY: help
 help: ## Show this help
@@ -35,6 +35,7 @@ check: ## Check format, lints, dependencies and scripts
 	tests/cluster/packages tests
 	shellcheck --external-sources --check-sourced --source-path=. $(SCRIPTS)
 	.ci/deny
+	.ci/workflows
 
 .PHONY: setup
 setup: ## Install and build everything that the other targets need, once
