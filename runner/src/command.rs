@@ -1,8 +1,10 @@
 //! The three parts of a run, each a process.
 
+use std::sync::Arc;
+
 use redyno_contract::message::{PreflightResult, Refusal};
 use redyno_contract::{FinishReport, Message, Plan, PreflightReport};
-use redyno_target::{InvalidTarget, Target};
+use redyno_target::{InvalidTarget, SystemNetwork, Target};
 
 use crate::arguments::{CommonArguments, DynoArguments, Part};
 use crate::configuration::{self, ConfigurationError};
@@ -56,7 +58,8 @@ pub(crate) async fn run(part: Part) -> Result<Exit, CommandError> {
 }
 
 fn target(common: &CommonArguments, plan: &Plan) -> Result<Target, InvalidTarget> {
-    Target::from_directory(&common.config.join("target"), plan.target.tls)
+    let directory = common.config.join("target");
+    Target::from_directory(&directory, plan.target.tls, Arc::new(SystemNetwork))
 }
 
 async fn preflight(common: &CommonArguments) -> Result<Exit, CommandError> {

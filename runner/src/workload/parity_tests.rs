@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use redyno_contract::plan::{DynoName, Fetch, ObjectGraph, Prefill, TlsVerification};
 use redyno_contract::random::{Purpose, Seed};
-use redyno_target::{ConnectOptions, Target};
+use redyno_target::{ConnectOptions, SystemNetwork, Target};
 use redyno_test_redis::{Folder, RedisServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +24,12 @@ enum Way {
 async fn connect(way: Way, port: u16) -> TaskConnection {
     let url = format!("redis://127.0.0.1:{port}");
     let folder = Folder::with(&[("url", url.as_bytes())]).unwrap();
-    let target = Target::from_directory(folder.path(), TlsVerification::VerifyFull).unwrap();
+    let target = Target::from_directory(
+        folder.path(),
+        TlsVerification::VerifyFull,
+        Arc::new(SystemNetwork),
+    )
+    .unwrap();
     let options = ConnectOptions::patient("redyno parity");
     let buffers = Buffers::default();
     match way {

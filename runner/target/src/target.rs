@@ -8,6 +8,7 @@ use std::sync::Arc;
 use redyno_contract::plan::TlsVerification;
 
 use crate::address::{Address, InvalidAddress, Scheme};
+use crate::network::Network;
 use crate::tls::{InvalidCertificates, Tls};
 
 /// The longest file that is read from the target's directory: a bundle of all public roots has
@@ -19,17 +20,19 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 pub struct Target {
     address: Address,
     tls: Option<Arc<Tls>>,
+    network: Arc<dyn Network>,
 }
 
 impl Target {
     /// Reads `url` and, for a `rediss://` URL, the optional `ca.crt`, `tls.crt` and `tls.key`.
-    /// Without `ca.crt` the system's roots are used.
+    /// Without `ca.crt` the system's roots are used. It is looked for in `network`.
     ///
     /// # Errors
     /// [`InvalidTarget`] names the file and what is wrong with it, never what stands in it.
     pub fn from_directory(
         directory: &Path,
         verification: TlsVerification,
+        network: Arc<dyn Network>,
     ) -> Result<Self, InvalidTarget> {
         let url = read(directory, "url")?.ok_or(InvalidTarget::NoUrl)?;
         let url = String::from_utf8(url).map_err(|_| InvalidTarget::UrlNotText)?;
@@ -44,7 +47,11 @@ impl Target {
                 read(directory, "tls.key")?.as_deref(),
             )?)),
         };
-        Ok(Self { address, tls })
+        Ok(Self {
+            address,
+            tls,
+            network,
+        })
     }
 
     /// Where it is.
@@ -55,11 +62,19 @@ impl Target {
     pub(crate) fn tls(&self) -> Option<&Tls> {
         self.tls.as_deref()
     }
+
+    pub(crate) fn network(&self) -> &dyn Network {
+        &*self.network
+    }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, tls: _ } = self;
+        let Self {
+            address,
+            tls: _,
+            network: _,
+        } = self;
         address.fmt(formatter)
     }
 }

@@ -15,7 +15,6 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use redyno_contract::message::Refusal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -26,10 +25,10 @@ pub(crate) use failure::presentable;
 pub use options::ConnectOptions;
 pub use stream::{ByteCounters, Stream};
 
+use crate::network::Duplex;
 use crate::target::Target;
 use crate::tls::Tls;
 use greeting::Unwelcome;
-use stream::Transport;
 
 /// After this long without an answer to the TLS handshake it is asked whether anybody there speaks
 /// TLS at all.
@@ -62,10 +61,10 @@ impl Target {
     /// [`ConnectFailure`] says which of these failed and why.
     pub async fn connect_stream(&self, options: &ConnectOptions) -> Result<Stream, ConnectFailure> {
         let deadline = Instant::now() + options.connect_timeout;
-        let tcp = self.reach(deadline).await?;
+        let plain = self.reach(deadline).await?;
         let transport = match self.tls() {
-            None => Transport::Plain(tcp),
-            Some(tls) => Transport::Tls(Box::new(self.encrypt(tls, tcp, deadline).await?)),
+            None => plain,
+            Some(tls) => Box::new(self.encrypt(tls, plain, deadline).await?),
         };
         let mut stream = Stream::new(transport, options.counters.clone());
         let greeted = timeout_at(
@@ -87,10 +86,10 @@ impl Target {
         self.tls().is_some()
     }
 
-    async fn reach(&self, deadline: Instant) -> Result<TcpStream, ConnectFailure> {
+    async fn reach(&self, deadline: Instant) -> Result<Box<dyn Duplex>, ConnectFailure> {
         let address = self.address();
-        let place = (address.host.as_str(), address.port);
-        let found = timeout_at(deadline, tokio::net::lookup_host(place))
+        let network = self.network();
+        let found = timeout_at(deadline, network.resolve(&address.host, address.port))
             .await
             .map_err(|_| self.too_late("was not resolved"))?
             .map_err(|error| {
@@ -104,12 +103,8 @@ impl Target {
             format!("the host {} has no address", address.host),
         );
         for candidate in found {
-            match timeout_at(deadline, TcpStream::connect(candidate)).await {
-                Ok(Ok(tcp)) => {
-                    tcp.set_nodelay(true)
-                        .map_err(|error| failure::of_tcp(address, &error))?;
-                    return Ok(tcp);
-                }
+            match timeout_at(deadline, network.connect(candidate)).await {
+                Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => failure = failure::of_tcp(address, &error),
                 Err(_) => return Err(self.too_late("did not accept a connection")),
             }
@@ -120,11 +115,11 @@ impl Target {
     async fn encrypt(
         &self,
         tls: &Tls,
-        tcp: TcpStream,
+        plain: Box<dyn Duplex>,
         deadline: Instant,
-    ) -> Result<TlsStream<TcpStream>, ConnectFailure> {
+    ) -> Result<TlsStream<Box<dyn Duplex>>, ConnectFailure> {
         let connector = TlsConnector::from(tls.config());
-        let mut handshake = pin!(connector.connect(tls.server_name(), tcp));
+        let mut handshake = pin!(connector.connect(tls.server_name(), plain));
         // A Redis without TLS takes the first message of the handshake for the beginning of a
         // very long command and waits for its end.
         let suspicious = deadline.min(Instant::now() + SUSPICIOUS_SILENCE);
@@ -205,13 +200,13 @@ impl Target {
 
     /// Whether a PING without TLS is answered as Redis does, be it with an error.
     async fn speaks_plainly(&self, deadline: Instant) -> bool {
-        let Ok(mut tcp) = self.reach(deadline).await else {
+        let Ok(mut plain) = self.reach(deadline).await else {
             return false;
         };
         let mut first = [0];
         let answered = async {
-            tcp.write_all(b"PING\r\n").await?;
-            tcp.read_exact(&mut first).await
+            plain.write_all(b"PING\r\n").await?;
+            plain.read_exact(&mut first).await
         };
         matches!(timeout_at(deadline, answered).await, Ok(Ok(_))) && b"+-".contains(&first[0])
     }
@@ -227,11 +222,11 @@ impl Target {
         ) else {
             return false;
         };
-        let Ok(tcp) = self.reach(deadline).await else {
+        let Ok(plain) = self.reach(deadline).await else {
             return false;
         };
         let connector = TlsConnector::from(probe.config());
-        match timeout_at(deadline, connector.connect(probe.server_name(), tcp)).await {
+        match timeout_at(deadline, connector.connect(probe.server_name(), plain)).await {
             Ok(Ok(_)) => true,
             // An alert is TLS, too.
             Ok(Err(error)) => error

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+
+use crate::network::Duplex;
 
 /// Bytes of the Redis protocol, before encryption.
 #[derive(Debug, Default)]
@@ -19,19 +19,17 @@ pub struct ByteCounters {
     pub bytes_out: AtomicU64,
 }
 
-pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// A connection to the target as bytes, plain or encrypted, which are counted on their way.
 pub struct Stream {
-    transport: Transport,
+    transport: Box<dyn Duplex>,
     counters: Option<Arc<ByteCounters>>,
 }
 
 impl Stream {
-    pub(super) const fn new(transport: Transport, counters: Option<Arc<ByteCounters>>) -> Self {
+    pub(super) const fn new(
+        transport: Box<dyn Duplex>,
+        counters: Option<Arc<ByteCounters>>,
+    ) -> Self {
         Self {
             transport,
             counters,
@@ -56,10 +54,7 @@ impl AsyncRead for Stream {
             counters,
         } = self.get_mut();
         let before = buffer.filled().len();
-        let result = match transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        };
+        let result = Pin::new(transport).poll_read(context, buffer);
         if let (Poll::Ready(Ok(())), Some(counters)) = (&result, counters) {
             add(&counters.bytes_in, buffer.filled().len() - before);
         }
@@ -77,10 +72,7 @@ impl AsyncWrite for Stream {
             transport,
             counters,
         } = self.get_mut();
-        let result = match transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        };
+        let result = Pin::new(transport).poll_write(context, bytes);
         if let (Poll::Ready(Ok(written)), Some(counters)) = (&result, counters) {
             add(&counters.bytes_out, *written);
         }
@@ -88,17 +80,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.get_mut().transport).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.get_mut().transport).poll_shutdown(context)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redyno_contract::message::Refusal;
 use redyno_contract::plan::TlsVerification;
-use redyno_target::{ByteCounters, ConnectFailure, ConnectOptions, Target};
+use redyno_target::{ByteCounters, ConnectFailure, ConnectOptions, SystemNetwork, Target};
 use redyno_test_redis::{Folder, RedisServer};
 
 use crate::run::{connect, say, target};
@@ -269,7 +269,12 @@ async fn error_replies_are_errors() {
 fn folders_that_are_no_target() {
     let message = |files: &[(&str, &[u8])]| {
         let folder = Folder::with(files).unwrap();
-        let error = Target::from_directory(folder.path(), TlsVerification::VerifyFull).unwrap_err();
+        let error = Target::from_directory(
+            folder.path(),
+            TlsVerification::VerifyFull,
+            Arc::new(SystemNetwork),
+        )
+        .unwrap_err();
         error.to_string()
     };
     assert!(message(&[]).contains("needs the key url"));

@@ -1,5 +1,7 @@
 //! A small run to test with.
 
+use std::sync::Arc;
+
 use redyno_contract::Plan;
 use redyno_contract::plan::{
     Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Flush, ObjectGraph, OnDynoFailure,
@@ -7,7 +9,7 @@ use redyno_contract::plan::{
     Workload,
 };
 use redyno_contract::schedule::Rate;
-use redyno_target::{ConnectOptions, Connection, Target};
+use redyno_target::{ConnectOptions, Connection, SystemNetwork, Target};
 use redyno_test_redis::Folder;
 
 pub(crate) const UID: &str = "0d3b9c1e-3c44-4f7e-9b39-2b8a2c0a7a51";
@@ -86,7 +88,12 @@ pub(crate) fn web(index: u32) -> DynoName {
 
 pub(crate) fn target(url: &str) -> Target {
     let folder = Folder::with(&[("url", url.as_bytes())]).unwrap();
-    Target::from_directory(folder.path(), TlsVerification::VerifyFull).unwrap()
+    Target::from_directory(
+        folder.path(),
+        TlsVerification::VerifyFull,
+        Arc::new(SystemNetwork),
+    )
+    .unwrap()
 }
 
 pub(crate) async fn connect(target: &Target) -> Connection {

@@ -1,8 +1,10 @@
 //! TLS: whom we trust, and what it is called when we do not.
 
+use std::sync::Arc;
+
 use redyno_contract::message::Refusal;
 use redyno_contract::plan::TlsVerification::{self, SkipVerification, VerifyCa, VerifyFull};
-use redyno_target::{ConnectFailure, ConnectOptions, Connection, Target};
+use redyno_target::{ConnectFailure, ConnectOptions, Connection, SystemNetwork, Target};
 use redyno_test_redis::{Certificates, Folder, RedisServer};
 
 use crate::run::say;
@@ -15,7 +17,7 @@ async fn attempt(
     let mut all = vec![("url", url.as_bytes())];
     all.extend(files);
     let folder = Folder::with(&all).unwrap();
-    Target::from_directory(folder.path(), verification)
+    Target::from_directory(folder.path(), verification, Arc::new(SystemNetwork))
         .unwrap()
         .connect(&ConnectOptions::patient("redyno-test"))
         .await
