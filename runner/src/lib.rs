@@ -7,7 +7,6 @@ pub mod arguments;
 mod command;
 mod configuration;
 mod dyno;
-mod engine;
 mod exit;
 mod http;
 mod observe;

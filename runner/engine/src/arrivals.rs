@@ -10,11 +10,11 @@ use redyno_contract::schedule::{DueTimes, Schedule};
 
 use super::moment::Moment;
 use super::share::Share;
-use crate::random::{Purpose, Seed};
+use redyno_contract::random::{Purpose, Seed};
 
 /// Whether a task belongs to the warm-up or to the measured window: decided by its due time alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Due before t0: counted in the warm-up's books only.
     Warmup,
     /// Due in [t0, t0 + duration).
@@ -23,29 +23,29 @@ pub(crate) enum Phase {
 
 /// One task: when it is due, and everything that its random choices depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Task {
+pub struct Task {
     /// Of the warm-up, or measured.
-    pub(crate) phase: Phase,
+    pub phase: Phase,
     /// Its number within the phase, from 0.
-    pub(crate) number: u64,
+    pub number: u64,
     /// When it has to start.
-    pub(crate) due: Moment,
+    pub due: Moment,
 }
 
 /// Which worker takes a task: a function of seed, dyno and number alone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// The dyno's own seed.
-    pub(crate) seed: Seed,
+    pub seed: Seed,
     /// How a task finds its worker.
-    pub(crate) assignment: Assignment,
+    pub assignment: Assignment,
     /// Workers of the dyno.
-    pub(crate) workers: u32,
+    pub workers: u32,
 }
 
 impl Choice {
     /// The worker of a task.
-    pub(crate) fn worker_of(&self, phase: Phase, number: u64) -> u32 {
+    pub fn worker_of(&self, phase: Phase, number: u64) -> u32 {
         match self.assignment {
             Assignment::RoundRobin => {
                 let worker = number % u64::from(self.workers.max(1));
@@ -64,16 +64,16 @@ impl Choice {
 
 /// The windows of one dyno.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows {
+pub struct Windows {
     /// Due times of the warm-up, from S.
-    pub(crate) warmup: Schedule,
+    pub warmup: Schedule,
     /// Due times of the measured window, from t0.
-    pub(crate) measured: Schedule,
+    pub measured: Schedule,
 }
 
 impl Windows {
     /// How many tasks of a phase are due up to and including `moment`.
-    pub(crate) fn due_until(&self, phase: Phase, moment: Moment) -> u64 {
+    pub fn due_until(&self, phase: Phase, moment: Moment) -> u64 {
         match phase {
             Phase::Warmup => self.warmup.due_until(moment.nanoseconds()),
             Phase::Measured if moment < self.measured_from() => 0,
@@ -84,7 +84,7 @@ impl Windows {
     }
 
     /// How many tasks a phase has.
-    pub(crate) fn count(&self, phase: Phase) -> u64 {
+    pub fn count(&self, phase: Phase) -> u64 {
         match phase {
             Phase::Warmup => self.warmup.count(),
             Phase::Measured => self.measured.count(),
@@ -92,12 +92,12 @@ impl Windows {
     }
 
     /// t0: the start of the measured window, where the warm-up's ends.
-    pub(crate) fn measured_from(&self) -> Moment {
+    pub fn measured_from(&self) -> Moment {
         Moment::from_nanoseconds(self.warmup.window_nanoseconds())
     }
 
     /// The end of the measured window.
-    pub(crate) fn measured_until(&self) -> Moment {
+    pub fn measured_until(&self) -> Moment {
         self.measured_from()
             .plus(self.measured.window_nanoseconds())
     }

@@ -11,7 +11,7 @@ impl Engine {
     /// a run that ended so, at `at`: whichever thread saw it. To be called once, when every
     /// engine's [`Engine::advance`] has said that nothing is left to wait for; the engine must not
     /// be told of anything afterwards.
-    pub(crate) fn close(&mut self, ending: Ending, at: Moment, now: Moment) -> ShareSnapshot {
+    pub fn close(&mut self, ending: Ending, at: Moment, now: Moment) -> ShareSnapshot {
         self.stage = Stage::Draining {
             ending,
             at,

@@ -2,7 +2,7 @@
 
 /// The class of an error, by which failures are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum FailureClass {
+pub enum FailureClass {
     /// The connection broke, or could not be used.
     Connection,
     /// The task ran out of its time.
@@ -29,7 +29,7 @@ pub(crate) enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub(crate) const ALL: [Self; 11] = [
+    pub const ALL: [Self; 11] = [
         Self::Connection,
         Self::Timeout,
         Self::OutOfMemory,
@@ -44,7 +44,7 @@ impl FailureClass {
     ];
 
     /// As it stands in metrics and messages.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
@@ -63,33 +63,33 @@ impl FailureClass {
 
 /// Failures by class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FailureCounts([u64; FailureClass::ALL.len()]);
+pub struct FailureCounts([u64; FailureClass::ALL.len()]);
 
 impl FailureCounts {
     /// Counts one.
-    pub(crate) const fn count(&mut self, class: FailureClass) {
+    pub const fn count(&mut self, class: FailureClass) {
         self.0[class as usize] += 1;
     }
 
     /// Adds others.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         for (mine, others) in self.0.iter_mut().zip(other.0) {
             *mine += others;
         }
     }
 
     /// How many of a class.
-    pub(crate) const fn of(&self, class: FailureClass) -> u64 {
+    pub const fn of(&self, class: FailureClass) -> u64 {
         self.0[class as usize]
     }
 
     /// How many in all.
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
     /// The commonest class and its count, `oom 17`; the first of `ALL` if several are as common.
-    pub(crate) fn commonest(&self) -> Option<(FailureClass, u64)> {
+    pub fn commonest(&self) -> Option<(FailureClass, u64)> {
         FailureClass::ALL
             .into_iter()
             .map(|class| (class, self.of(class)))

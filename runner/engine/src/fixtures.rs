@@ -6,7 +6,7 @@ use redyno_contract::schedule::{Rate, Schedule};
 use super::EngineSettings;
 use super::arrivals::{Choice, Windows};
 use super::settings::PlannedLimits;
-use crate::random::Seed;
+use redyno_contract::random::Seed;
 
 /// The seed of dyno web.1, web.2, ...
 pub(crate) fn seed(index: u32) -> Seed {

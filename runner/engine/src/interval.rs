@@ -8,22 +8,22 @@ use super::limits::TaskTimes;
 
 /// Distributions of one phase.
 #[derive(Clone, Debug)]
-pub(crate) struct Distributions {
+pub struct Distributions {
     /// end - due.
-    pub(crate) response: Histogram,
+    pub response: Histogram,
     /// start - due.
-    pub(crate) wait: Histogram,
+    pub wait: Histogram,
     /// end - start.
-    pub(crate) service: Histogram,
+    pub service: Histogram,
     /// Service times of the workload's steps.
-    pub(crate) steps: Vec<Histogram>,
+    pub steps: Vec<Histogram>,
     /// Handed over - due.
-    pub(crate) schedule_lag: Histogram,
+    pub schedule_lag: Histogram,
 }
 
 impl Distributions {
     /// Empty ones, of a workload with so many steps.
-    pub(crate) fn new(steps: usize, digits: Digits) -> Self {
+    pub fn new(steps: usize, digits: Digits) -> Self {
         let empty = || Histogram::new(digits);
         Self {
             response: empty(),
@@ -35,7 +35,7 @@ impl Distributions {
     }
 
     /// Records a completed task.
-    pub(crate) fn record(&mut self, times: &TaskTimes) {
+    pub fn record(&mut self, times: &TaskTimes) {
         let TaskTimes {
             response,
             wait,
@@ -53,7 +53,7 @@ impl Distributions {
     }
 
     /// Adds others.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         let Self {
             response,
             wait,
@@ -77,7 +77,7 @@ impl Distributions {
     }
 
     /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         let Self {
             response,
             wait,
@@ -98,18 +98,18 @@ impl Distributions {
 
 /// What was recorded since the last look.
 #[derive(Clone, Debug)]
-pub(crate) struct Interval {
+pub struct Interval {
     /// Of tasks of the warm-up.
-    pub(crate) warmup: Distributions,
+    pub warmup: Distributions,
     /// Of measured tasks.
-    pub(crate) measured: Distributions,
+    pub measured: Distributions,
     /// The longest queue of any worker.
-    pub(crate) peak_backlog: u32,
+    pub peak_backlog: u32,
 }
 
 impl Interval {
     /// An empty one, of a workload with so many steps.
-    pub(crate) fn new(steps: usize) -> Self {
+    pub fn new(steps: usize) -> Self {
         Self {
             // The warm-up is only shown while it lasts: two digits take an eighth of the memory.
             warmup: Distributions::new(steps, Digits::Two),
@@ -119,7 +119,7 @@ impl Interval {
     }
 
     /// The distributions of a phase.
-    pub(crate) const fn phase(&mut self, phase: Phase) -> &mut Distributions {
+    pub const fn phase(&mut self, phase: Phase) -> &mut Distributions {
         match phase {
             Phase::Warmup => &mut self.warmup,
             Phase::Measured => &mut self.measured,
@@ -127,7 +127,7 @@ impl Interval {
     }
 
     /// Adds what another load thread recorded in the same time.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         let Self {
             warmup,
             measured,
@@ -139,7 +139,7 @@ impl Interval {
     }
 
     /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         let Self {
             warmup,
             measured,

@@ -15,7 +15,7 @@ mod arrivals;
 mod closing;
 mod failure;
 #[cfg(test)]
-pub(crate) mod fixtures;
+mod fixtures;
 mod interval;
 mod limits;
 mod moment;
@@ -31,19 +31,19 @@ mod worker;
 use redyno_contract::plan::QueueOrder;
 use redyno_contract::report::{Ending, Latencies, Times};
 
-pub(crate) use arrivals::{Phase, Task};
-pub(crate) use failure::FailureClass;
-pub(crate) use interval::{Distributions, Interval};
-pub(crate) use moment::Moment;
-pub(crate) use settings::EngineSettings;
-pub(crate) use share::Share;
-pub(crate) use snapshot::ShareSnapshot;
-pub(crate) use tally::Tally;
-pub(crate) use whole::{Snapshot, Whole};
+pub use arrivals::{Choice, Phase, Task, Windows};
+pub use failure::{FailureClass, FailureCounts};
+pub use interval::{Distributions, Interval};
+pub use limits::{Breach, LimitCounters, StepTimes, TaskTimes};
+pub use moment::Moment;
+pub use settings::{EngineSettings, PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Scope};
+pub use share::Share;
+pub use snapshot::{Counted, ShareSnapshot};
+pub use tally::Tally;
+pub use whole::{Snapshot, Whole, first_end};
 
 use arrivals::Arrivals;
-pub(crate) use limits::{Breach, LimitCounters};
-use limits::{Limits, TaskTimes};
+use limits::Limits;
 use worker::Worker;
 
 /// After a stop, a SIGTERM or a breach, unfinished tasks may go on for at most this long.
@@ -51,7 +51,7 @@ const SHORT_DRAIN_NANOSECONDS: u64 = 5_000_000_000;
 
 /// How far a dyno is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub enum Stage {
     /// Tasks are handed over as they fall due.
     Running,
     /// As Running, but a limit was broken by connection errors alone: whoever drives the engine
@@ -75,7 +75,7 @@ pub(crate) enum Stage {
 
 /// What became of an arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// Into the hands of this idle worker, who has to be woken.
     Wake(u32),
     /// Into the queue of a busy or disconnected worker.
@@ -86,7 +86,7 @@ pub(crate) enum Arrival {
 
 /// The state machine of a share of the dyno's workers.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     share: Share,
     queue_order: QueueOrder,
     max_worker_backlog: u32,
@@ -110,7 +110,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// All workers of the share connected and idle, nothing due yet.
-    pub(crate) fn new(settings: EngineSettings, share: Share) -> Self {
+    pub fn new(settings: EngineSettings, share: Share) -> Self {
         let EngineSettings {
             choice,
             windows,
@@ -146,18 +146,18 @@ impl Engine {
     }
 
     /// How far it is.
-    pub(crate) const fn stage(&self) -> &Stage {
+    pub const fn stage(&self) -> &Stage {
         &self.stage
     }
 
     /// Whether tasks are still handed over.
-    pub(crate) const fn takes_arrivals(&self) -> bool {
+    pub const fn takes_arrivals(&self) -> bool {
         matches!(self.stage, Stage::Running | Stage::Held { .. })
     }
 
     /// When something happens next by itself: a task falls due, the window or the drain ends.
     /// None while only a resolution can end it.
-    pub(crate) fn next_event(&self) -> Option<Moment> {
+    pub fn next_event(&self) -> Option<Moment> {
         match &self.stage {
             Stage::Draining { until, .. } => Some(*until),
             Stage::Running => Some(
@@ -171,7 +171,7 @@ impl Engine {
 
     /// Hands over the next task if it is due. To be called until it returns None: everything
     /// overdue is handed over at once, each task with its own due time; nothing is skipped.
-    pub(crate) fn arrive(&mut self, now: Moment) -> Option<Arrival> {
+    pub fn arrive(&mut self, now: Moment) -> Option<Arrival> {
         if !self.takes_arrivals() || self.arrivals.next_due().is_none_or(|due| due > now) {
             return None;
         }
@@ -216,7 +216,7 @@ impl Engine {
 
     /// Moves on if the window or the drain is over. True once the dyno is done: nothing is left to
     /// wait for.
-    pub(crate) fn advance(&mut self, now: Moment) -> bool {
+    pub fn advance(&mut self, now: Moment) -> bool {
         match &self.stage {
             Stage::Running if self.arrivals.next_due().is_none() => {
                 let window_end = self.arrivals.measured_until();
@@ -238,7 +238,7 @@ impl Engine {
     /// Ends the run at `at`, which is `now` where the end is not known to have come earlier: no
     /// more arrivals. Nothing after an end changes its cause; only an end that came before it
     /// does, seen by another thread.
-    pub(crate) fn end(&mut self, ending: Ending, at: Option<Moment>, now: Moment) {
+    pub fn end(&mut self, ending: Ending, at: Option<Moment>, now: Moment) {
         let at = at
             .unwrap_or(now)
             .min(now)
@@ -269,14 +269,14 @@ impl Engine {
     }
 
     /// The worker's loop asks for its next task, and begins it.
-    pub(crate) fn begin(&mut self, worker: u32, now: Moment) -> Option<Task> {
+    pub fn begin(&mut self, worker: u32, now: Moment) -> Option<Task> {
         let order = self.queue_order;
         self.worker(worker).begin(order, now)
     }
 
     /// The worker's task begins the step at this position of the workload; the one before it, if
     /// it is still going on, ends.
-    pub(crate) fn begin_step(&mut self, worker: u32, step: usize, now: Moment) {
+    pub fn begin_step(&mut self, worker: u32, step: usize, now: Moment) {
         if let Some(task) = self.worker(worker).begin_step(step, now)
             && task.phase == Phase::Measured
         {
@@ -286,12 +286,12 @@ impl Engine {
 
     /// The worker's task is through with the step that was going on. Only needed where something
     /// that belongs to no step comes before the next: the end of a task ends its last one.
-    pub(crate) fn end_step(&mut self, worker: u32, now: Moment) {
+    pub fn end_step(&mut self, worker: u32, now: Moment) {
         self.worker(worker).end_step(now);
     }
 
     /// The worker's task ended without error.
-    pub(crate) fn complete(&mut self, worker: u32, now: Moment) {
+    pub fn complete(&mut self, worker: u32, now: Moment) {
         let window = self.window();
         // A run that is held will have ended then.
         let in_window = self.stage == Stage::Running;
@@ -319,7 +319,7 @@ impl Engine {
     }
 
     /// The worker's task ended in an error; its connection is dropped.
-    pub(crate) fn fail(&mut self, worker: u32, class: FailureClass, now: Moment) {
+    pub fn fail(&mut self, worker: u32, class: FailureClass, now: Moment) {
         let window = self.window();
         let Some(failed) = self.worker(worker).fail(now, window) else {
             return;
@@ -337,7 +337,7 @@ impl Engine {
     }
 
     /// The worker has a connection again.
-    pub(crate) fn reconnected(&mut self, worker: u32) {
+    pub fn reconnected(&mut self, worker: u32) {
         self.worker(worker).reconnected();
         self.reconnects += 1;
     }
@@ -395,12 +395,12 @@ impl Engine {
 
     /// Whether there may be something to do before the next due time: a limit was broken, or the
     /// last task to wait for has ended.
-    pub(crate) const fn needs_attention(&self) -> bool {
+    pub const fn needs_attention(&self) -> bool {
         !matches!(self.stage, Stage::Running)
     }
 
     /// Tasks handed over that have neither completed nor failed.
-    pub(crate) const fn unfinished(&self) -> u64 {
+    pub const fn unfinished(&self) -> u64 {
         let Self {
             warmup, measured, ..
         } = self;

@@ -10,20 +10,20 @@ use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Sco
 
 /// The latencies of a completed task, in whole microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TaskTimes {
+pub struct TaskTimes {
     /// end - due.
-    pub(crate) response: u64,
+    pub response: u64,
     /// start - due.
-    pub(crate) wait: u64,
+    pub wait: u64,
     /// end - start.
-    pub(crate) service: u64,
+    pub service: u64,
     /// Service times of its steps.
-    pub(crate) steps: StepTimes,
+    pub steps: StepTimes,
 }
 
 /// What the steps of one task took, in the order in which it took them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StepTimes {
+pub struct StepTimes {
     steps: [(usize, u64); MOST_STEPS_OF_A_TASK],
     count: usize,
 }
@@ -31,7 +31,7 @@ pub(crate) struct StepTimes {
 impl StepTimes {
     /// Adds the step at this position of the workload. No task takes more steps than there is
     /// room for.
-    pub(crate) const fn push(&mut self, step: usize, microseconds: u64) {
+    pub const fn push(&mut self, step: usize, microseconds: u64) {
         if self.count < MOST_STEPS_OF_A_TASK {
             self.steps[self.count] = (step, microseconds);
             self.count += 1;
@@ -39,7 +39,7 @@ impl StepTimes {
     }
 
     /// Each step with its time in microseconds.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         self.steps[..self.count].iter().copied()
     }
 
@@ -135,12 +135,12 @@ impl Unfinished {
 
 /// A limit that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Breach {
+pub struct Breach {
     /// Which, as the report will tell it.
-    pub(crate) ending: Ending,
+    pub ending: Ending,
     /// Whether it would not have been broken but for connection errors: then the target may be
     /// gone, and that has to be found out first.
-    pub(crate) by_lost_connections: bool,
+    pub by_lost_connections: bool,
 }
 
 /// What an engine counts against every limit of the plan.
@@ -152,7 +152,7 @@ pub(crate) struct Limits {
 
 /// What was counted against every limit of the plan, by one engine or by several together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LimitCounters {
+pub struct LimitCounters {
     latencies: Vec<LatencyCounter>,
     failures: FailureCounts,
     warmup_failures: FailureCounts,
@@ -273,7 +273,7 @@ impl Limits {
 
 impl LimitCounters {
     /// Adds what another engine counted of the same limits.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         let Self {
             latencies,
             failures,
@@ -308,12 +308,12 @@ impl LimitCounters {
     }
 
     /// Failures of measured tasks by class.
-    pub(crate) const fn failures(&self) -> &FailureCounts {
+    pub const fn failures(&self) -> &FailureCounts {
         &self.failures
     }
 
     /// Completed tasks that took longer than each latency limit, in the order of the plan.
-    pub(crate) fn slow(&self) -> impl Iterator<Item = u64> + '_ {
+    pub fn slow(&self) -> impl Iterator<Item = u64> + '_ {
         self.latencies.iter().map(|counter| counter.slow)
     }
 }

@@ -5,53 +5,53 @@ use redyno_contract::limit::{allowed_errors, allowed_over};
 use redyno_contract::plan::{DynoName, DynoTypePlan, Latency, Limit, QueueOrder, Step, Workload};
 
 use super::arrivals::{Choice, Windows};
-use crate::random::Seed;
+use redyno_contract::random::Seed;
 
 /// What the engines of one dyno have to know of the plan.
 #[derive(Clone, Debug)]
-pub(crate) struct EngineSettings {
+pub struct EngineSettings {
     /// Which worker takes a task.
-    pub(crate) choice: Choice,
+    pub choice: Choice,
     /// When tasks are due.
-    pub(crate) windows: Windows,
+    pub windows: Windows,
     /// Which waiting task a worker takes next.
-    pub(crate) queue_order: QueueOrder,
+    pub queue_order: QueueOrder,
     /// Steps of the workload.
-    pub(crate) steps: usize,
+    pub steps: usize,
     /// A task that finds this many waiting is rejected.
-    pub(crate) max_worker_backlog: u32,
+    pub max_worker_backlog: u32,
     /// How long unfinished tasks may go on after the window, in seconds.
-    pub(crate) drain_seconds: u32,
+    pub drain_seconds: u32,
     /// What is counted against.
-    pub(crate) limits: PlannedLimits,
+    pub limits: PlannedLimits,
 }
 
 /// Every limit that applies to a dyno.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PlannedLimits {
+pub struct PlannedLimits {
     /// Latency limits, in the order of [`Plan::latency_limits`].
-    pub(crate) latencies: Vec<PlannedLatencyLimit>,
+    pub latencies: Vec<PlannedLatencyLimit>,
     /// Errors limits, in the order of the plan.
-    pub(crate) errors: Vec<PlannedErrorLimit>,
+    pub errors: Vec<PlannedErrorLimit>,
 }
 
 /// A latency limit with what the whole run's plan allows.
 #[derive(Clone, Debug)]
-pub(crate) struct PlannedLatencyLimit {
+pub struct PlannedLatencyLimit {
     /// The threshold's name.
-    pub(crate) threshold: String,
+    pub threshold: String,
     /// Which time it limits.
-    pub(crate) scope: Scope,
+    pub scope: Scope,
     /// At most this long, in microseconds.
-    pub(crate) max_microseconds: u64,
+    pub max_microseconds: u64,
     /// So many tasks of the whole run may be over it: one more, and the breach is final. For a
     /// step this is an upper bound, for not every planned task needs to reach it.
-    pub(crate) allowed: u64,
+    pub allowed: u64,
 }
 
 /// Which time of a task is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// A latency of the whole task.
     Task(Latency),
     /// The service time of the step at this position of the workload.
@@ -71,18 +71,18 @@ impl Scope {
 
 /// An errors limit with what the whole run's plan allows.
 #[derive(Clone, Debug)]
-pub(crate) struct PlannedErrorLimit {
+pub struct PlannedErrorLimit {
     /// The threshold's name.
-    pub(crate) threshold: String,
+    pub threshold: String,
     /// So many measured tasks of the whole run may fail.
-    pub(crate) allowed: u64,
+    pub allowed: u64,
     /// So many tasks of the whole run's warm-up may fail.
-    pub(crate) allowed_in_warmup: u64,
+    pub allowed_in_warmup: u64,
 }
 
 impl EngineSettings {
     /// Those of dyno `name`, which is of type `dynos`.
-    pub(crate) fn of(plan: &Plan, dynos: &DynoTypePlan, name: &DynoName) -> Self {
+    pub fn of(plan: &Plan, dynos: &DynoTypePlan, name: &DynoName) -> Self {
         let latencies = plan
             .latency_limits(&dynos.dyno_type)
             .map(|(position, limit)| {

@@ -4,20 +4,20 @@ use std::num::NonZeroU32;
 
 /// The workers of one load thread: every `of`-th one, from number `thread` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Share {
+pub struct Share {
     thread: u32,
     of: NonZeroU32,
 }
 
 impl Share {
     /// All workers: the share of the only thread.
-    pub(crate) const WHOLE: Self = Self {
+    pub const WHOLE: Self = Self {
         thread: 0,
         of: NonZeroU32::MIN,
     };
 
     /// The shares of so many threads, which together have every worker once.
-    pub(crate) fn of(threads: NonZeroU32) -> impl Iterator<Item = Self> {
+    pub fn of(threads: NonZeroU32) -> impl Iterator<Item = Self> {
         (0..threads.get()).map(move |thread| Self {
             thread,
             of: threads,
@@ -25,22 +25,22 @@ impl Share {
     }
 
     /// How many threads share the workers.
-    pub(crate) fn threads(self) -> f64 {
+    pub fn threads(self) -> f64 {
         f64::from(self.of.get())
     }
 
     /// Whether a worker is in it.
-    pub(crate) const fn has(self, worker: u32) -> bool {
+    pub const fn has(self, worker: u32) -> bool {
         worker % self.of.get() == self.thread
     }
 
     /// The numbers of its workers, of `all`.
-    pub(crate) fn workers(self, all: u32) -> impl Iterator<Item = u32> + Clone {
+    pub fn workers(self, all: u32) -> impl Iterator<Item = u32> + Clone {
         (self.thread..all).step_by(self.of.get() as usize)
     }
 
     /// Where one of its workers stands among them.
-    pub(crate) const fn position(self, worker: u32) -> usize {
+    pub const fn position(self, worker: u32) -> usize {
         (worker / self.of.get()) as usize
     }
 }

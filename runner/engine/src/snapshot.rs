@@ -9,46 +9,46 @@ const BUSIEST: usize = 5;
 
 /// One engine's numbers at one moment: of its share of the workers.
 #[derive(Clone, Debug)]
-pub(crate) struct ShareSnapshot {
+pub struct ShareSnapshot {
     /// Whose.
-    pub(crate) share: Share,
+    pub share: Share,
     /// When.
-    pub(crate) at: Moment,
+    pub at: Moment,
     /// How far it is.
-    pub(crate) stage: Stage,
+    pub stage: Stage,
     /// The last task that was handed over, or rejected.
-    pub(crate) last: Option<Task>,
+    pub last: Option<Task>,
     /// Of the warm-up.
-    pub(crate) warmup: Tally,
+    pub warmup: Tally,
     /// Of the measured window.
-    pub(crate) measured: Tally,
+    pub measured: Tally,
     /// Everything that engines' numbers add up of.
-    pub(crate) counted: Counted,
+    pub counted: Counted,
 }
 
 /// What engines count that adds up over all of them, whatever the plan says.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Counted {
+pub struct Counted {
     /// Counts of the limits, and failures by class.
-    pub(crate) limits: LimitCounters,
+    pub limits: LimitCounters,
     /// Mean and maximum latencies.
-    pub(crate) latencies: Latencies,
+    pub latencies: Latencies,
     /// Service times of the workload's steps.
-    pub(crate) steps: Vec<Times>,
+    pub steps: Vec<Times>,
     /// Handed over - due.
-    pub(crate) schedule_lag: Times,
+    pub schedule_lag: Times,
     /// How many tasks wait at each worker; in no order once several engines' are added.
-    pub(crate) backlogs: Vec<u32>,
+    pub backlogs: Vec<u32>,
     /// Workers that have a task in their hands.
-    pub(crate) running: u64,
+    pub running: u64,
     /// Time that tasks were in workers' hands since S, over all workers.
-    pub(crate) served_nanoseconds: u64,
+    pub served_nanoseconds: u64,
     /// The busiest workers so far.
-    pub(crate) busiest: Vec<BusyWorker>,
+    pub busiest: Vec<BusyWorker>,
     /// The highest backlog of any other worker.
-    pub(crate) other_workers_backlog: u32,
+    pub other_workers_backlog: u32,
     /// Connections made anew.
-    pub(crate) reconnects: u64,
+    pub reconnects: u64,
 }
 
 impl Counted {
@@ -103,12 +103,12 @@ impl Counted {
 
 impl Engine {
     /// Takes what was recorded since the last time, and leaves `fresh` in its place.
-    pub(crate) fn take_interval(&mut self, fresh: Box<Interval>) -> Box<Interval> {
+    pub fn take_interval(&mut self, fresh: Box<Interval>) -> Box<Interval> {
         std::mem::replace(&mut self.interval, fresh)
     }
 
     /// The numbers at `now`. What is unfinished is not looked at.
-    pub(crate) fn snapshot(&self, now: Moment) -> ShareSnapshot {
+    pub fn snapshot(&self, now: Moment) -> ShareSnapshot {
         let (busiest, other_workers_backlog) = self.busiest(now);
         let serving: u64 = self
             .workers

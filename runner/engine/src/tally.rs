@@ -3,25 +3,25 @@
 /// What one engine counted of the tasks of a phase. How many were due it cannot say: it sees
 /// those of its own workers alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub struct Tally {
     /// Handed to a worker.
-    pub(crate) delivered: u64,
+    pub delivered: u64,
     /// Refused because the worker had the backlog limit waiting.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// Ended without error.
-    pub(crate) completed: u64,
+    pub completed: u64,
     /// Those of them that ended inside the window.
-    pub(crate) in_time: u64,
+    pub in_time: u64,
     /// Ended in an error.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// Those of them that ran out of their time.
-    pub(crate) timed_out: u64,
+    pub timed_out: u64,
 }
 
 impl Tally {
     /// Adds what another engine counted.
     #[must_use]
-    pub(crate) const fn plus(self, other: Self) -> Self {
+    pub const fn plus(self, other: Self) -> Self {
         let Self {
             delivered,
             rejected,
@@ -41,12 +41,12 @@ impl Tally {
     }
 
     /// Tasks that were taken from the schedule.
-    pub(crate) const fn handed_over(&self) -> u64 {
+    pub const fn handed_over(&self) -> u64 {
         self.delivered + self.rejected
     }
 
     /// Tasks handed to a worker that have neither completed nor failed.
-    pub(crate) const fn unfinished(&self) -> u64 {
+    pub const fn unfinished(&self) -> u64 {
         self.delivered - self.completed - self.failed
     }
 }

@@ -10,7 +10,7 @@ use super::{Breach, EngineSettings, Moment, Phase, Share, ShareSnapshot, Stage, 
 
 /// What only the whole plan tells.
 #[derive(Clone, Debug)]
-pub(crate) struct Whole {
+pub struct Whole {
     choice: Choice,
     windows: Windows,
     limits: PlannedLimits,
@@ -18,26 +18,26 @@ pub(crate) struct Whole {
 
 /// The dyno's numbers at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     /// When.
-    pub(crate) at: Moment,
+    pub at: Moment,
     /// t0 has passed.
-    pub(crate) in_window: bool,
+    pub in_window: bool,
     /// How it ended, once it did.
-    pub(crate) end: Option<End>,
+    pub end: Option<End>,
     /// The books of the warm-up.
-    pub(crate) warmup: Books,
+    pub warmup: Books,
     /// The books of the measured window.
-    pub(crate) measured: Books,
+    pub measured: Books,
     /// Counts of the latency limits.
-    pub(crate) over: Vec<LimitCount>,
+    pub over: Vec<LimitCount>,
     /// Everything that needs no plan to be told.
-    pub(crate) counted: Counted,
+    pub counted: Counted,
 }
 
 impl Snapshot {
     /// Tasks that wait, over all workers.
-    pub(crate) fn waiting(&self) -> u64 {
+    pub fn waiting(&self) -> u64 {
         self.counted
             .backlogs
             .iter()
@@ -46,19 +46,19 @@ impl Snapshot {
     }
 
     /// The longest queue now.
-    pub(crate) fn longest_queue(&self) -> u32 {
+    pub fn longest_queue(&self) -> u32 {
         self.counted.backlogs.iter().copied().max().unwrap_or(0)
     }
 
     /// The longest queue so far.
-    pub(crate) fn peak_backlog(&self) -> u32 {
+    pub fn peak_backlog(&self) -> u32 {
         let busiest = &self.counted.busiest;
         busiest.first().map_or(0, |worker| worker.peak_backlog)
     }
 }
 
 /// The first end of a run that several engines saw end: how, and when.
-pub(crate) fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(Ending, Moment)> {
+pub fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(Ending, Moment)> {
     stages
         .filter_map(|stage| match stage {
             Stage::Draining { ending, at, .. } => Some((ending.clone(), *at)),
@@ -69,7 +69,7 @@ pub(crate) fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(
 
 impl Whole {
     /// Of a dyno with these settings.
-    pub(crate) fn new(settings: &EngineSettings) -> Self {
+    pub fn new(settings: &EngineSettings) -> Self {
         let EngineSettings {
             choice,
             windows,
@@ -88,19 +88,19 @@ impl Whole {
 
     /// What all engines counted, as if everything ended now. Unfinished tasks are not looked at
     /// one by one: all of them count as unknown.
-    pub(crate) fn so_far(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
+    pub fn so_far(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
         self.snapshot(engines, |books| {
             books.rejected + books.undispatched + books.abandoned
         })
     }
 
     /// What all engines counted, once each of them is closed.
-    pub(crate) fn closed(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
+    pub fn closed(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
         self.snapshot(engines, |_| 0)
     }
 
     /// The first limit that all engines' counts together break.
-    pub(crate) fn broken(&self, snapshot: &Snapshot) -> Option<Breach> {
+    pub fn broken(&self, snapshot: &Snapshot) -> Option<Breach> {
         self.limits.broken(&snapshot.counted.limits)
     }
 

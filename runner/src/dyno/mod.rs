@@ -21,7 +21,6 @@ use redyno_target::{ByteCounters, Target};
 use crate::arguments::DynoArguments;
 use crate::command::CommandError;
 use crate::configuration::ConfigurationError;
-use crate::engine::Share;
 use crate::exit::Exit;
 use crate::http::{self, Metrics, Shown};
 use crate::observe::control_group::ControlGroup;
@@ -29,6 +28,7 @@ use crate::observe::own::OwnProcess;
 use crate::output::{Events, RecordFile};
 use crate::shard::{ShardSettings, load_threads};
 use crate::termination::Termination;
+use redyno_engine::Share;
 
 pub(crate) use totals::{Identity, Totals};
 

@@ -15,8 +15,8 @@ use super::sampler::{Answer, Sampler, seconds_from};
 use super::startup::Begun;
 use super::{Dyno, Totals, hold, leaving};
 use crate::command::CommandError;
-use crate::engine::Moment;
 use crate::shard::{Load, LoadEvent, Sample};
+use redyno_engine::Moment;
 
 /// Seconds between two checkpoints. Each takes some 10 ms of CPU: every second, that would be a
 /// tenth of what the smallest dynos have.

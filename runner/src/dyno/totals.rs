@@ -9,12 +9,12 @@ use redyno_contract::report::{
 };
 use redyno_target::Info;
 
-use crate::engine::{Distributions, Interval, Moment, Snapshot};
 use crate::observe::course::Course;
 use crate::observe::own::{Memory, OwnSample};
 use crate::observe::seconds::{Look, Seconds};
 use crate::observe::target::{LastOfTarget, TargetSamples};
 use crate::shard::Sample;
+use redyno_engine::{Distributions, Interval, Moment, Snapshot};
 
 /// Everything that is known of the run so far.
 #[derive(Clone, Debug)]

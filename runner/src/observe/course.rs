@@ -5,7 +5,7 @@ use redyno_contract::histogram::Digits;
 use redyno_contract::plan::Percentile;
 use redyno_contract::timeline::{MOST_SLOTS, Timeline, slot_seconds};
 
-use crate::engine::{Interval, Moment};
+use redyno_engine::{Interval, Moment};
 
 /// Slots as they fill. What was recorded between two looks belongs to the slot in which the middle
 /// of that time lies: looks are a second apart and a little late, so no slot is wrong by more than

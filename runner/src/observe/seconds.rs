@@ -8,8 +8,8 @@ use redyno_contract::plan::Percentile;
 use redyno_contract::report::LastSeconds;
 
 use super::own::OwnSample;
-use crate::engine::{Interval, Moment};
 use crate::shard::{ThreadTime, busiest};
+use redyno_engine::{Interval, Moment};
 
 /// How far back the last seconds reach.
 pub(crate) const LAST_NANOSECONDS: u64 = 5_000_000_000;

@@ -6,7 +6,7 @@ use redyno_contract::report::TargetVitals;
 use redyno_target::Info;
 
 use super::seconds::{LAST_NANOSECONDS, per_mille};
-use crate::engine::Moment;
+use redyno_engine::Moment;
 
 /// Samples are kept for so long: the last seconds may lie before a hold of 5 s and a drain of 5 s.
 const KEPT_NANOSECONDS: u64 = 4 * LAST_NANOSECONDS;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::Moment;
+use redyno_engine::Moment;
 
 /// The load thread's clock.
 #[derive(Clone, Copy, Debug)]

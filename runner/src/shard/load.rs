@@ -16,7 +16,7 @@ use redyno_target::ByteCounters;
 
 use super::busy::ThreadTime;
 use super::{Shard, ShardCommand, ShardEvent, ShardSample, ShardSettings, engine_settings};
-use crate::engine::{Breach, Interval, Moment, Share, ShareSnapshot, Snapshot, Whole};
+use redyno_engine::{Breach, Interval, Moment, Share, ShareSnapshot, Snapshot, Whole};
 
 /// What the load threads tell.
 #[derive(Debug)]

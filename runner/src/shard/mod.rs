@@ -6,7 +6,7 @@
 //! anything of another. What was recorded leaves the thread whole, once a second, when the control
 //! thread sends an empty [`Interval`] to take its place.
 //!
-//! [`Engine`]: crate::engine::Engine
+//! [`Engine`]: redyno_engine::Engine
 
 mod application;
 mod busy;
@@ -33,7 +33,7 @@ use redyno_target::{ByteCounters, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use crate::engine::{EngineSettings, Interval, Moment, Share, ShareSnapshot};
+use redyno_engine::{EngineSettings, Interval, Moment, Share, ShareSnapshot};
 
 pub(crate) use busy::{ThreadTime, busiest};
 pub(crate) use load::{Load, LoadEvent, Sample};

@@ -16,7 +16,7 @@ use super::timer::Timer;
 use super::{
     ShardCommand, ShardEvent, ShardSample, ShardSettings, engine_settings, probe, tell, worker,
 };
-use crate::engine::{Engine, Interval, Moment, ShareSnapshot, Stage};
+use redyno_engine::{Engine, Interval, Moment, ShareSnapshot, Stage};
 
 /// Above so many tasks per second, due times are served on a grid of so many nanoseconds: a
 /// wake-up for every single one would cost more than the tasks.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::ShardSettings;
 use super::shared::Shared;
 use super::timer::Timer;
-use crate::engine::Moment;
+use redyno_engine::Moment;
 
 const PERIOD_NANOSECONDS: u64 = 10_000_000;
 

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::busy::ThreadTime;
 use super::clock::Clock;
-use crate::engine::{Arrival, Engine, Moment};
+use redyno_engine::{Arrival, Engine, Moment};
 
 /// What all parts of a load thread share.
 pub(super) struct Shared {
@@ -92,15 +92,34 @@ impl Shared {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use redyno_contract::plan::{Assignment, DynoName, QueueOrder};
+    use redyno_contract::random::Seed;
+    use redyno_contract::schedule::{Rate, Schedule};
+    use redyno_engine::{Choice, EngineSettings, PlannedLimits, Share, Windows};
+
     use super::*;
-    use crate::engine::fixtures::settings;
-    use crate::engine::{EngineSettings, Share};
 
     /// One worker and a thousand tasks a second, a second after the start.
     fn shared() -> Shared {
+        let dyno = DynoName {
+            dyno_type: "web".to_owned(),
+            index: 0,
+        };
         let settings = EngineSettings {
+            choice: Choice {
+                seed: Seed::of(1, &dyno),
+                assignment: Assignment::Random,
+                workers: 1,
+            },
+            windows: Windows {
+                warmup: Schedule::new(Rate::per_second(1000).percent(10), 0, 1, 2),
+                measured: Schedule::new(Rate::per_second(1000), 0, 1, 10),
+            },
+            queue_order: QueueOrder::OldestFirst,
+            steps: 3,
             max_worker_backlog: 1_000_000,
-            ..settings(1000, 10, 1)
+            drain_seconds: 30,
+            limits: PlannedLimits::default(),
         };
         let start = Instant::now()
             .checked_sub(Duration::from_secs(1))

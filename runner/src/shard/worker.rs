@@ -12,11 +12,11 @@ use super::ShardSettings;
 use super::application;
 use super::ready::ReadyWorker;
 use super::shared::Shared;
-use crate::engine::{FailureClass, Phase, Task};
 use crate::random::{Purpose, Random, Seed};
 use crate::workload::exchange::{Connector, Exchange, TaskConnection};
 use crate::workload::failure::TaskFailure;
 use crate::workload::work::{Steps, Work};
+use redyno_engine::{FailureClass, Phase, Task};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);

@@ -4,8 +4,8 @@ use std::io;
 
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, parse_redis_value};
 
-use crate::engine::FailureClass;
 use crate::workload::exchange::Malformed;
+use redyno_engine::FailureClass;
 
 /// Why a task failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

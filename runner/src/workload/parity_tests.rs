@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::exchange::{Buffers, Exchange, TaskConnection};
 use super::failure::TaskFailure;
 use super::object_graph::{GraphWorker, Mails};
-use crate::engine::FailureClass;
+use redyno_engine::FailureClass;
 
 #[derive(Clone, Copy, Debug)]
 enum Way {

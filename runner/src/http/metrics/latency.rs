@@ -6,7 +6,7 @@ use redyno_contract::report::Times;
 
 use super::families::{Buckets, Families, Label, seconds};
 use crate::dyno::Totals;
-use crate::engine::LimitCounters;
+use redyno_engine::LimitCounters;
 
 /// 1, 2 and 5 of every power of ten, in microseconds, from 100 us to 60 s.
 const LADDER: [u64; 18] = [

@@ -6,7 +6,7 @@ use redyno_contract::report::Books;
 
 use super::families::{Buckets, Families, number};
 use crate::dyno::Totals;
-use crate::engine::{FailureClass, LimitCounters, Snapshot};
+use redyno_engine::{FailureClass, LimitCounters, Snapshot};
 
 /// Numbers of waiting tasks that workers are counted by.
 const BACKLOGS: [u32; 11] = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];

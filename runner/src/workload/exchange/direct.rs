@@ -137,7 +137,7 @@ mod tests {
 
     use super::super::push_command;
     use super::*;
-    use crate::engine::FailureClass;
+    use redyno_engine::FailureClass;
 
     /// A connection through which so many bytes go at a time, and its other end.
     fn narrow(bytes: usize) -> (Direct<DuplexStream>, DuplexStream) {

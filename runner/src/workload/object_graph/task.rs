@@ -8,12 +8,12 @@ use super::building::{Building, Flat};
 use super::flats::Flats;
 use super::mail::Mails;
 use super::script;
-use crate::engine::FailureClass;
 use crate::random::Random;
 use crate::workload::exchange::{
     Buffer, Buffers, Exchange, begin_command, push_command, push_word,
 };
 use crate::workload::failure::TaskFailure;
+use redyno_engine::FailureClass;
 
 /// Flats that one HSET of the prefill writes: about 250 KB.
 const PREFILL_CHUNK: u32 = 1000;
