@@ -59,5 +59,5 @@ pub(crate) fn read_plan(directory: &Path) -> Result<Plan, ConfigurationError> {
         return Err(ConfigurationError::TooLong { path, bytes });
     }
     let text = fs::read_to_string(&path).map_err(failed)?;
-    Plan::from_json(&text).map_err(|error| ConfigurationError::Plan { path, error })
+    Plan::to_carry_out(&text).map_err(|error| ConfigurationError::Plan { path, error })
 }

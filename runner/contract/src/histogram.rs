@@ -78,7 +78,7 @@ impl fmt::Debug for Histogram {
 
 /// A histogram on its way: HdrHistogram V2, deflated, in base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct EncodedHistogram {
     /// Significant decimal digits, 1 to 3.
     pub digits: u8,

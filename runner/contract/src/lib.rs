@@ -25,6 +25,7 @@ pub mod report;
 mod samples;
 pub mod schedule;
 pub mod timeline;
+mod unknown_fields;
 pub mod verdict;
 mod workload;
 

@@ -23,7 +23,7 @@ pub fn allowed_errors(max_per_million: u32, total: u64) -> u64 {
 
 /// What a dyno counted of one latency limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct LimitCount {
     /// Tasks over the limit: completed ones that took longer, all failed and timed-out ones, and
     /// unfinished ones whose age at the end was already over it.

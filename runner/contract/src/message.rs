@@ -7,7 +7,7 @@ use crate::report::Report;
 
 /// What one pod says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub enum Message {
     /// From a dyno.
     Dyno(Box<Report>),
@@ -19,7 +19,7 @@ pub enum Message {
 
 /// What the preflight found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct PreflightReport {
     /// The run's uid.
     pub run: String,
@@ -33,7 +33,7 @@ pub struct PreflightReport {
 
 /// What the preflight decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub enum PreflightResult {
     /// The run may begin. The lock is held and the phase is set.
     Passed,
@@ -87,7 +87,7 @@ pub enum Refusal {
 
 /// The target as the preflight found it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct TargetFound {
     /// `redis_version`.
     pub version: String,
@@ -111,7 +111,7 @@ pub struct TargetFound {
 
 /// What the finish did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct FinishReport {
     /// The run's uid.
     pub run: String,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::random::Seed;
 use crate::schedule::{Rate, Schedule, Spacing, Window};
+use crate::unknown_fields;
 
 pub use crate::percentile::{InvalidPercentile, Percentile};
 pub use crate::workload::{
@@ -17,7 +18,11 @@ pub use crate::workload::{
     MixedCommand, ObjectGraph, Prefill, Step, Workload,
 };
 
-/// The version of the plan format that this code writes and the only one it reads.
+/// The version of the plan format that this code writes; it reads this and all before it.
+///
+/// A field that is added later is an `Option`, or has a default under which the plan means what it
+/// meant without it: an operator judges a run that a former release began by that release's plan.
+/// The version rises only when a plan's meaning changes in another way.
 pub const PLAN_VERSION: u32 = 1;
 
 /// Most dynos of all types together.
@@ -29,7 +34,7 @@ pub const RESERVED_BEYOND_START_TIMEOUT_SECONDS: u32 = 60;
 
 /// Everything about one run, resolved: no name of a size or plan is left to look up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Format version, [`PLAN_VERSION`].
     pub version: u32,
@@ -63,7 +68,7 @@ pub struct Plan {
 
 /// Which run this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct RunIdentity {
     /// The LoadTest's namespace; `local` without a cluster.
     pub namespace: String,
@@ -75,7 +80,7 @@ pub struct RunIdentity {
 
 /// The Redis under test. Its URL and certificates are mounted beside the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct TargetPlan {
     /// How people call it: `managed premium-14` or `existing my-redis`. Never an address.
     pub title: String,
@@ -93,7 +98,7 @@ pub struct TargetPlan {
 
 /// Whether the Redis was made for this run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub enum TargetKind {
     /// Made for this run alone; empty at its start, gone after it.
     Managed,
@@ -139,7 +144,7 @@ pub enum OnDynoFailure {
 
 /// One type of dyno.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct DynoTypePlan {
     /// The type's name, `web`.
     #[serde(rename = "type")]
@@ -198,7 +203,7 @@ pub enum QueueOrder {
 
 /// One threshold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ThresholdPlan {
     /// Its name, unique in the plan.
     pub name: String,
@@ -211,11 +216,7 @@ pub struct ThresholdPlan {
 
 /// What a threshold limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Limit {
     /// A percentile of a latency.
     Latency(LatencyLimit),
@@ -233,7 +234,7 @@ pub enum Limit {
 
 /// A limit on a percentile of a latency.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct LatencyLimit {
     /// Which latency.
     pub of: Latency,
@@ -262,7 +263,7 @@ pub enum Latency {
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct DynoName {
     /// The type.
     #[serde(rename = "type")]
@@ -283,16 +284,35 @@ impl fmt::Display for DynoName {
 }
 
 impl Plan {
-    /// Reads a plan.
+    /// Reads a plan to carry it out: every field must be one that this release knows, since what
+    /// it passed over would be asked for and not done.
+    ///
+    /// # Errors
+    /// [`InvalidPlan`] names the field, what was found and what is allowed.
+    pub fn to_carry_out(text: &str) -> Result<Self, InvalidPlan> {
+        let plan = Self::from_json(text)?;
+        let written = |error: serde_json::Error| InvalidPlan(error.to_string());
+        let found = serde_json::from_str(text).map_err(written)?;
+        let known = serde_json::to_value(&plan).map_err(written)?;
+        match unknown_fields::first(&found, &known) {
+            None => Ok(plan),
+            Some(path) => Err(InvalidPlan(format!(
+                "{path} is no field that this release knows: plan and runner are of different \
+                 releases"
+            ))),
+        }
+    }
+
+    /// Reads a plan to judge by it or to show it. Fields of a later release are passed over.
     ///
     /// # Errors
     /// [`InvalidPlan`] names the field, what was found and what is allowed.
     pub fn from_json(text: &str) -> Result<Self, InvalidPlan> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let plan: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            // A plan of another release differs in fields; what helps is to say that it is one.
+            // A plan of a later version differs in fields; what helps is to say that it is one.
             match serde_json::from_str::<VersionAlone>(text) {
-                Ok(VersionAlone { version }) if version != PLAN_VERSION => other_version(version),
+                Ok(VersionAlone { version }) if !is_read(version) => other_version(version),
                 _ => InvalidPlan(error.to_string()),
             }
         })?;
@@ -311,7 +331,7 @@ impl Plan {
                 "{field} is {found}, must be {allowed}"
             )))
         };
-        if self.version != PLAN_VERSION {
+        if !is_read(self.version) {
             return Err(other_version(self.version));
         }
         if self.run.uid.len() < 8
@@ -491,9 +511,13 @@ struct VersionAlone {
     version: u32,
 }
 
+const fn is_read(version: u32) -> bool {
+    version >= 1 && version <= PLAN_VERSION
+}
+
 fn other_version(version: u32) -> InvalidPlan {
     InvalidPlan(format!(
-        "version is {version}, must be {PLAN_VERSION}: plan and runner are of different releases"
+        "version is {version}, must be 1 to {PLAN_VERSION}: the plan is of a later release"
     ))
 }
 

@@ -30,7 +30,29 @@ fn without(pointer: &str) -> String {
 fn a_plan_survives_the_way() {
     let plan = samples::plan();
     let text = serde_json::to_string_pretty(&plan).unwrap();
-    assert_eq!(Plan::from_json(&text), Ok(plan));
+    assert_eq!(Plan::from_json(&text).as_ref(), Ok(&plan));
+    assert_eq!(Plan::to_carry_out(&text), Ok(plan));
+}
+
+#[test]
+fn who_judges_passes_over_what_a_later_release_added_and_who_carries_out_does_not() {
+    for later in [
+        with("/colour", json!(1)),
+        with("/formation/0/workload/objectGraph/depth", json!([3])),
+    ] {
+        assert_eq!(Plan::from_json(&later), Ok(samples::plan()));
+        let refused = Plan::to_carry_out(&later).unwrap_err().to_string();
+        assert!(refused.contains("is no field"), "{refused}");
+    }
+}
+
+/// Whoever adds a field to the plan that this one has not, and that must be there, breaks every run
+/// that is under way while the operator is upgraded.
+#[test]
+fn a_plan_of_the_first_release_is_still_carried_out() {
+    let text = include_str!("first_release/plan.json");
+    let plan = Plan::to_carry_out(text).unwrap();
+    assert_eq!(plan.dynos().count(), 3);
 }
 
 #[test]
@@ -40,11 +62,15 @@ fn refusals_name_the_field_what_was_found_and_what_is_allowed() {
         ("[]".to_owned(), "expected struct Plan"),
         (
             with("/colour", json!(1)),
-            "unknown field `colour`, expected one of `version`",
+            "colour is no field that this release knows",
         ),
         (
             with("/formation/0/poets", json!(1)),
-            "formation[0].poets: unknown field `poets`",
+            "formation[0].poets is no field that this release knows",
+        ),
+        (
+            with("/thresholds/0/limit/latency/among", json!({})),
+            "thresholds[0].limit.latency.among is no field",
         ),
         (without("/seed"), "missing field `seed`"),
         (
@@ -73,7 +99,7 @@ fn refusals_name_the_field_what_was_found_and_what_is_allowed() {
         ),
         (
             with("/version", json!(2)),
-            "version is 2, must be 1: plan and runner are of different releases",
+            "version is 2, must be 1 to 1: the plan is of a later release",
         ),
         (
             with("/run/uid", json!("ab")),
@@ -141,7 +167,7 @@ fn refusals_name_the_field_what_was_found_and_what_is_allowed() {
         ),
     ];
     for (text, expected) in cases {
-        let refused = Plan::from_json(&text).unwrap_err().to_string();
+        let refused = Plan::to_carry_out(&text).unwrap_err().to_string();
         assert!(
             refused.starts_with("invalid plan: ") && refused.contains(expected),
             "{refused:?} lacks {expected:?}"
@@ -160,7 +186,7 @@ fn refusals_name_the_field_what_was_found_and_what_is_allowed() {
 fn a_plan_of_another_release_is_named_so_whatever_is_in_it() {
     let refused = Plan::from_json(r#"{"version": 7, "news": []}"#).unwrap_err();
     assert!(
-        refused.to_string().contains("version is 7, must be 1"),
+        refused.to_string().contains("version is 7, must be 1 to 1"),
         "{refused}"
     );
 }

@@ -21,7 +21,7 @@ use flate2::write::DeflateEncoder;
 
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
-use crate::report::{Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
+use crate::report::{self, Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
 
 /// Length of every record. With four containers in a pod Kubernetes cuts each message to 3,072 bytes.
 pub const RECORD_BYTES: usize = 3000;
@@ -293,16 +293,17 @@ fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
         )));
     }
     let other_version = |version: u64| {
-        (version != u64::from(REPORT_VERSION)).then(|| {
+        let is_read = u32::try_from(version).is_ok_and(report::is_read);
+        (!is_read).then(|| {
             invalid(format!(
-                "dyno.version is {version}, must be {REPORT_VERSION}: runner and reader are of \
-                 different releases"
+                "dyno.version is {version}, must be 1 to {REPORT_VERSION}: the report is of a \
+                 later release"
             ))
         })
     };
     let mut reader = serde_json::Deserializer::from_slice(&json);
     let message: Message = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        // A report of another release differs in fields; what helps is to say that it is one.
+        // A report of a later version differs in fields; what helps is to say that it is one.
         serde_json::from_slice::<serde_json::Value>(&json)
             .ok()
             .and_then(|any| other_version(any.pointer("/dyno/version")?.as_u64()?))

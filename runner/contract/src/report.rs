@@ -12,12 +12,21 @@ use crate::limit::LimitCount;
 use crate::plan::{DynoName, Step};
 use crate::timeline::Timeline;
 
-/// The version of the report format that this code writes and the only one it reads.
+/// The version of the report format that this code writes; it reads this and all before it, and
+/// passes over fields that it does not know.
+///
+/// A field that is added later is an `Option`: a report of a former release has none, and unknown
+/// is not 0. The version rises only when a field changes its meaning.
 pub const REPORT_VERSION: u32 = 1;
+
+/// Whether reports of this version are read.
+pub const fn is_read(version: u32) -> bool {
+    version >= 1 && version <= REPORT_VERSION
+}
 
 /// What one dyno says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Format version, [`REPORT_VERSION`].
     pub version: u32,
@@ -60,7 +69,7 @@ pub struct Report {
 
 /// How a dyno ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct End {
     /// Why.
     pub ending: Ending,
@@ -72,11 +81,7 @@ pub struct End {
 
 /// Why a dyno ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Ending {
     /// It ran its whole window and drained.
     Completed,
@@ -132,7 +137,7 @@ pub enum Ending {
 
 /// The common start as one dyno saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Start {
     /// S by the clock of Redis, in microseconds since the epoch.
     pub at_microseconds: u64,
@@ -147,7 +152,7 @@ pub struct Start {
 /// scheduled = delivered + rejected + undispatched, and
 /// delivered = completed + failed + abandoned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Books {
     /// Due in the window, or until the end if that came first.
     pub scheduled: u64,
@@ -219,7 +224,7 @@ impl Books {
 
 /// What one step took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct StepTimes {
     /// Which step.
     pub step: Step,
@@ -229,7 +234,7 @@ pub struct StepTimes {
 
 /// The latencies of the whole task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Latencies {
     /// end - due.
     pub response: Times,
@@ -241,7 +246,7 @@ pub struct Latencies {
 
 /// Samples, their sum (so that means merge exactly) and their true maximum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Times {
     /// How many samples.
     pub count: u64,
@@ -280,7 +285,7 @@ impl Times {
 
 /// One of the busiest workers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct BusyWorker {
     /// The worker, from 0.
     pub worker: u32,
@@ -301,7 +306,7 @@ pub struct BusyWorker {
 
 /// A dyno seen by itself, over the measured window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct OwnVitals {
     /// Schedule lag (handed over - due), 99th percentile, in microseconds.
     pub schedule_lag_p99_microseconds: u64,
@@ -332,7 +337,7 @@ pub struct OwnVitals {
 
 /// The 5 s before the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct LastSeconds {
     /// Throttled periods, in thousandths of all.
     pub throttled_per_mille: u32,
@@ -359,7 +364,7 @@ pub struct LastSeconds {
 
 /// What the target said of itself: samples of INFO, once a second.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct TargetVitals {
     /// Samples taken.
     pub samples: u32,
@@ -393,7 +398,7 @@ pub struct TargetVitals {
 
 /// Latency distributions of the measured tasks. None where the record had no room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Histograms {
     /// end - due.
     pub response: Option<EncodedHistogram>,

@@ -17,7 +17,8 @@ use crate::random::{Purpose, Random, Seed};
 
 const NANOSECONDS: u128 = 1_000_000_000;
 
-/// An exact rate: `tasks` in every `seconds`.
+/// An exact rate: `tasks` in every `seconds`. Strict, unlike the rest of the plan: with a part that
+/// nobody knows it would be another rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rate {

@@ -12,7 +12,7 @@ pub const MOST_SLOTS: usize = 24;
 /// What happened in each slot of the measured window, as one dyno saw it. Every list is as long as
 /// the window has slots that have begun, or empty where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Timeline {
     /// Length of a slot, in seconds; the last may be shorter.
     pub slot_seconds: u32,

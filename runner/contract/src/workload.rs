@@ -14,7 +14,7 @@ pub const MOST_STEPS_OF_A_TASK: usize = 3;
 
 /// What a task does. Exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub enum Workload {
     /// Fetch, change and save the worker's own object graph, then ping.
     ObjectGraph(ObjectGraph),
@@ -112,7 +112,7 @@ impl Workload {
 
 /// The object-graph workload: one building per worker, whose flats each hold a list of mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ObjectGraph {
     /// Flats of a full building, 1 or more.
     pub max_flats: u32,
@@ -145,7 +145,7 @@ pub enum Prefill {
 /// The commands workload: every task is one command, drawn from a weighted mix. The keyspace is
 /// shared by all dynos of the type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Commands {
     /// The keys.
     pub keyspace: Keyspace,
@@ -159,7 +159,7 @@ pub struct Commands {
 
 /// The keys of a mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Keyspace {
     /// How many keys there are, 1 or more.
     pub keys: u32,
@@ -169,11 +169,7 @@ pub struct Keyspace {
 
 /// How often each key is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Distribution {
     /// All of them alike.
     Uniform,
@@ -186,7 +182,7 @@ pub enum Distribution {
 
 /// One command of a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct MixedCommand {
     /// Its name, which thresholds and reports call it by: see [`Step::Command`].
     pub name: String,

@@ -3,7 +3,7 @@
 use crate::histogram::Histogram;
 use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use crate::plan::{DynoName, DynoTypePlan, Plan};
-use crate::report::{End, Ending, REPORT_VERSION, Report};
+use crate::report::{self, End, Ending, Report};
 
 /// Everything that is known of a run.
 pub(super) struct Run<'a> {
@@ -210,14 +210,15 @@ impl<'a> Dyno<'a> {
     }
 }
 
-/// A report counts only if it is this dyno's, of this run, of this version and of this plan.
+/// A report counts only if it is this dyno's, of this run, of a version that is read and of this
+/// plan.
 fn known<'a>(plan: &Plan, name: &DynoName, evidence: &'a Evidence) -> Known<'a> {
     let report = match evidence {
         Evidence::Missing { detail } => return Known::Missing(detail.clone()),
         Evidence::Complete(report) | Evidence::Partial(report) => report.as_ref(),
     };
     let limits = plan.latency_limits(&name.dyno_type).count();
-    let problem = if report.version != REPORT_VERSION {
+    let problem = if !report::is_read(report.version) {
         Some(format!("its report is of version {}", report.version))
     } else if report.run != plan.run.uid {
         Some("its report is of another run".to_owned())

@@ -6,9 +6,11 @@ mod way;
 
 use super::*;
 use crate::histogram::Histogram;
+use crate::judge;
 use crate::limit::LimitCount;
 use crate::message::{FinishReport, PreflightReport, PreflightResult, Refusal};
-use crate::plan::{DynoName, Latency, LatencyLimit, Limit, Percentile, Step};
+use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
+use crate::plan::{DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step};
 use crate::report::{BusyWorker, End, OwnVitals, Times};
 use crate::samples;
 use crate::timeline::Timeline;
