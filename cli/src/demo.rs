@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use redyno_contract::figures;
 use redyno_contract::{Plan, Verdict};
 use redyno_crds::{LoadTest, Resolved};
 
@@ -11,7 +12,6 @@ use crate::arguments::{Changes, DemoArguments};
 use crate::exit::Failure;
 use crate::file;
 use crate::output;
-use crate::report::number;
 
 /// What is run if no file is given.
 const BUILT_IN: &str = include_str!("../../examples/quickstart.yaml");
@@ -62,23 +62,23 @@ pub(crate) fn forecast(resolved: &Resolved, maxmemory_bytes: Option<u64>) -> Vec
             plan.run.name,
             dynos.quantity,
             dynos.dyno_type,
-            number::count(u64::from(dynos.workers)),
-            number::rate(rate),
-            number::rate(each),
+            figures::count(dynos.workers),
+            figures::rate(rate),
+            figures::rate(each),
         ));
     }
     let connections = resolved.managed.as_ref().map_or_else(String::new, |redis| {
-        format!(" of {}", number::count(u64::from(redis.maxclients)))
+        format!(" of {}", figures::count(redis.maxclients))
     });
     let memory = maxmemory_bytes.map_or_else(String::new, |bytes| {
-        format!(", {} of memory", redyno_crds::printable::bytes(bytes))
+        format!(", {} of memory", figures::bytes(bytes))
     });
     lines.push(format!(
         "forecast: {} tasks in {} s after {} s of warm-up; {}{connections} connections{memory}",
-        number::count(plan.scheduled(None)),
+        figures::count(plan.scheduled(None)),
         plan.duration_seconds,
         plan.warmup_seconds,
-        number::count(u64::from(plan.target.connections)),
+        figures::count(plan.target.connections),
     ));
     lines.push(stall_sentence(plan));
     lines
@@ -101,7 +101,7 @@ fn stall_sentence(plan: &Plan) -> String {
         "at {at} s Redis is stalled for {} ms: about {due:.0} tasks fall due meanwhile and wait, \
          which response time shows; only the {} that are at Redis then show it in service time",
         STALL.as_millis(),
-        number::count(workers),
+        figures::count(workers),
     )
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn lesson(judgement: &redyno_contract::Judgement) -> Option<String> {
     let totals = &judgement.summary;
     let (response, service) = (totals.response?, totals.service?);
     let shown = |distribution: redyno_contract::judgement::Distribution| {
-        redyno_crds::printable::quantile(distribution.p99, distribution.digits)
+        figures::quantile(distribution.p99)
     };
     Some(format!(
         "The stalled second: response p99 {}, which users would have felt; service p99 {}, which \

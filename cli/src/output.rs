@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use redyno_contract::Verdict;
-use redyno_crds::{LoadTest, Resolved, printable};
+use redyno_contract::figures;
+use redyno_crds::{LoadTest, Resolved};
 
 use crate::arguments::Output;
 use crate::local::Finished;
@@ -131,7 +132,7 @@ pub(crate) fn sizes(resolved: &Resolved) -> Vec<String> {
 pub(crate) fn size(title: &str, cpu_millis: u32, memory_bytes: u64) -> String {
     format!(
         "{title} ({}, {})",
-        printable::cpu(cpu_millis),
-        printable::bytes(memory_bytes)
+        figures::cpu(cpu_millis),
+        figures::bytes(memory_bytes)
     )
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, DynoResult, Quantile, Totals};
 use redyno_contract::outcome::{DynoOutcome, Evidence, RunFacts};
 use redyno_contract::plan::{DynoName, Latency, Percentile, Plan};
@@ -190,7 +191,8 @@ fn quantile(histogram: &Histogram, percentile: Percentile, max_microseconds: u64
         Quantile::Maximum(max_microseconds)
     } else {
         // A bucket's upper end can lie beyond the true maximum.
-        Quantile::At(histogram.percentile(percentile).min(max_microseconds))
+        let known = histogram.percentile(percentile).min(max_microseconds);
+        Quantile::At(figures::beside(known, max_microseconds, histogram.digits()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The LoadTest's conditions: their types, what each status means, and their reasons.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use redyno_contract::text;
 
 /// True: the spec is valid, all sizes and plans are known.
 /// False: it is not, see the message; the run is over (reason InvalidSpec).
@@ -124,7 +125,7 @@ pub fn set_condition(
 ) {
     let mut condition = Condition {
         last_transition_time: now.clone(),
-        message: bounded(message, MESSAGE_LENGTH),
+        message: text::shortened(message, MESSAGE_LENGTH),
         observed_generation: generation,
         reason: reason.to_owned(),
         status: status.as_str().to_owned(),
@@ -142,15 +143,6 @@ pub fn set_condition(
         }
         None => conditions.push(condition),
     }
-}
-
-/// A text of at most so many bytes, cut between characters.
-pub(crate) fn bounded(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
-        return text.to_owned();
-    }
-    let kept = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
-    format!("{}…", &text[..kept])
 }
 
 /// The condition of this type.
@@ -306,12 +298,5 @@ mod tests {
             set_condition(&mut conditions, type_, status, reason, "", None, &at(2));
             assert_eq!(state(&conditions), expected, "{type_}");
         }
-    }
-
-    #[test]
-    fn long_messages_are_cut_between_characters() {
-        assert_eq!(bounded("short", 5), "short");
-        assert_eq!(bounded("aäää", 6), "aä…");
-        assert!(bounded(&"ä".repeat(9000), MESSAGE_LENGTH).len() <= MESSAGE_LENGTH);
     }
 }

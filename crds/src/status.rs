@@ -121,7 +121,7 @@ pub struct TaskTotals {
     pub timed_out_tasks: i64,
     /// Never ended.
     pub abandoned_tasks: i64,
-    /// Tasks that ended without error inside the window, per second of it, rounded.
+    /// Tasks that ended without error inside the window, per second of it, rounded down.
     pub achieved_tasks_per_second: i64,
 }
 
@@ -186,7 +186,7 @@ pub struct SummaryStatus {
     /// Achieved of scheduled, in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved_per_mille: Option<i64>,
-    /// The achieved rate, printable: "2000/s".
+    /// The achieved rate, printable: "2000 /s".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<String>,
     /// The response time's 99th percentile, printable: "4.8 ms".

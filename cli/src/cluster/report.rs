@@ -1,8 +1,9 @@
 //! The report of a LoadTest of the cluster.
 
+use redyno_contract::figures;
 use redyno_contract::outcome::RunFacts;
 use redyno_contract::{Plan, Verdict};
-use redyno_crds::{LoadTest, LoadTestStatus, printable};
+use redyno_crds::{LoadTest, LoadTestStatus};
 
 use super::collected;
 use super::connection::{Connection, explained};
@@ -120,7 +121,7 @@ fn sizes(load_test: &LoadTest, plan: &Plan) -> Vec<String> {
             match (named, dynos.cpu_millis, dynos.memory_bytes) {
                 (Some(title), Some(cpu), Some(memory)) => output::size(&title, cpu, memory),
                 (None, Some(cpu), Some(memory)) => {
-                    format!("{}, {}", printable::cpu(cpu), printable::bytes(memory))
+                    format!("{}, {}", figures::cpu(cpu), figures::bytes(memory))
                 }
                 (Some(title), None, _) | (Some(title), _, None) => title,
                 (None, None, _) | (None, _, None) => "unknown size".to_owned(),

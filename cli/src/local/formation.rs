@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
+use redyno_contract::figures;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use redyno_contract::plan::DynoName;
 use redyno_contract::{Event, Plan};
@@ -18,7 +19,6 @@ use super::redis_server::{RedisServer, stall};
 use crate::evidence;
 use crate::precision::FullReports;
 use crate::progress::{Course, Display};
-use crate::report::number::{self, Precision};
 
 /// Seconds between a dyno's progress lines.
 const PROGRESS_SECONDS: u32 = 1;
@@ -286,7 +286,7 @@ impl Follower<'_> {
             .fold((i64::MAX, i64::MIN), |(earliest, latest), offset| {
                 (earliest.min(*offset), latest.max(*offset))
             });
-        let skew = number::milliseconds(latest.abs_diff(earliest), Precision::Exact);
+        let skew = figures::bare_milliseconds(figures::brief(latest.abs_diff(earliest)));
         self.display.say(&format!(
             "{all} dynos started within {skew} ms of each other."
         ));

@@ -1,11 +1,11 @@
 //! Progress for people, on standard error: a line a second, and below it a bar on a terminal.
 
+use redyno_contract::figures;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 
 use super::Second;
 use crate::report::Colours;
-use crate::report::number::{self, Precision};
 use crate::report::table::Tone;
 
 /// Width of the bar in characters.
@@ -111,21 +111,21 @@ fn row(second: &Second) -> String {
         |(microseconds, digits)| {
             format!(
                 "{} ms",
-                number::milliseconds(microseconds, Precision::Digits(digits))
+                figures::bare_milliseconds(figures::rounded(microseconds, digits))
             )
         },
     );
     let redis = second
         .redis_main_thread_per_mille
-        .map_or_else(|| "-".to_owned(), number::percent);
+        .map_or_else(|| "-".to_owned(), figures::percent);
     let remark = if second.warming_up { "  warm-up" } else { "" };
     format!(
         "{:>8}  {:>10}  {:>11}  {:>8}  {:>6}  {p99:>13}  {redis:>11}{remark}",
         format!("{} s", second.at_seconds),
-        number::rate(second.offered_per_second),
-        number::rate(second.achieved_per_second),
-        number::count(second.waiting),
-        number::count(second.failed),
+        figures::rate(second.offered_per_second),
+        figures::rate(second.achieved_per_second),
+        figures::count(second.waiting),
+        figures::count(second.failed),
     )
 }
 
@@ -202,8 +202,8 @@ mod tests {
         insta::assert_snapshot!(shown(false), @r"
         2 of 2 dynos ready
             time  offered /s  achieved /s   waiting  failed   response p99   Redis core
-             1 s         300          300        12       0              -         12 %  warm-up
-             5 s         300          300        12       0         4.8 ms         12 %
+             1 s         300        299.6        12       0              -         12 %  warm-up
+             5 s         300        299.6        12       0         4.8 ms         12 %
         ");
     }
 

@@ -2,15 +2,14 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures;
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::{
     Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, ObjectGraph,
     Prefill, QueueOrder, TargetKind, Workload,
 };
 use redyno_contract::report::TargetVitals;
-use redyno_crds::printable;
 
-use super::number;
 use super::table::{Colours, Tone};
 use super::{Enforcement, PlannedRun};
 
@@ -38,8 +37,8 @@ pub(super) fn facts(run: &PlannedRun<'_>) -> Vec<(&'static str, String)> {
                 "{} x {}, {size}, {enforced}; each {} workers, {} tasks/s, {}",
                 dynos.quantity,
                 dynos.dyno_type,
-                number::count(u64::from(dynos.workers)),
-                number::rate(dynos.rate.tasks_per_second()),
+                figures::count(dynos.workers),
+                figures::rate(dynos.rate.tasks_per_second()),
                 pattern(dynos),
             ),
         ));
@@ -101,10 +100,7 @@ fn workload(judgement: Option<&Judgement>, dynos: &DynoTypePlan) -> String {
         .unwrap_or_default();
     let application = match dynos.application_cpu_microseconds {
         0 => String::new(),
-        microseconds => format!(
-            ", {} us of the app's CPU",
-            number::count(u64::from(microseconds))
-        ),
+        microseconds => format!(", {} us of the app's CPU", figures::count(microseconds)),
     };
     let what = match &dynos.workload {
         Workload::ObjectGraph(graph) => object_graph(graph),
@@ -127,9 +123,9 @@ fn object_graph(graph: &ObjectGraph) -> String {
     };
     format!(
         "objectGraph {} flats ({}), {} B, {fetch}: 4 round trips",
-        number::count(u64::from(graph.max_flats)),
+        figures::count(graph.max_flats),
         prefill(graph.prefill),
-        number::count(u64::from(graph.item_payload_bytes)),
+        figures::count(graph.item_payload_bytes),
     )
 }
 
@@ -150,7 +146,7 @@ fn commands(commands: &Commands) -> String {
         .map(|entry| {
             let per_mille = u64::from(entry.weight) * 1000 / all.max(1);
             let per_mille = u32::try_from(per_mille).unwrap_or(1000);
-            format!("{} {}", number::percent(per_mille), entry.name)
+            format!("{} {}", figures::percent(per_mille), entry.name)
         })
         .collect();
     if mix.len() > MOST_NAMED {
@@ -167,9 +163,9 @@ fn commands(commands: &Commands) -> String {
     format!(
         "commands {} on {} keys ({distribution}, {}), values of {} B: 1 round trip",
         named.join(", "),
-        number::count(u64::from(*keys)),
+        figures::count(*keys),
         self::prefill(*prefill),
-        number::count(u64::from(*value_bytes)),
+        figures::count(*value_bytes),
     )
 }
 
@@ -192,8 +188,8 @@ fn traffic(judgement: &Judgement, dyno_type: &str) -> Option<String> {
     }
     Some(format!(
         ", {} out, {} in",
-        number::traffic(bytes_out as f64 / tasks as f64),
-        number::traffic(bytes_in as f64 / tasks as f64),
+        figures::bytes(bytes_out / tasks),
+        figures::bytes(bytes_in / tasks),
     ))
 }
 
@@ -204,12 +200,12 @@ fn backlog_limit(formation: &[DynoTypePlan]) -> String {
             .iter()
             .all(|dynos| dynos.max_worker_backlog == limit)
     {
-        return format!(", backlog limit {}", number::count(u64::from(limit)));
+        return format!(", backlog limit {}", figures::count(limit));
     }
     let limits: Vec<String> = formation
         .iter()
         .map(|dynos| {
-            let limit = number::count(u64::from(dynos.max_worker_backlog));
+            let limit = figures::count(dynos.max_worker_backlog);
             format!("{limit} ({})", dynos.dyno_type)
         })
         .collect();
@@ -224,8 +220,8 @@ fn target(run: &PlannedRun<'_>) -> String {
             vitals.version,
             memory(vitals.maxmemory_bytes),
             vitals.maxmemory_policy,
-            number::count(vitals.connections_max),
-            number::count(vitals.maxclients),
+            figures::count(vitals.connections_max),
+            figures::count(vitals.maxclients),
         );
     }
     match run.found {
@@ -233,8 +229,8 @@ fn target(run: &PlannedRun<'_>) -> String {
             "{title}: Redis {}, {}, {} of {} connections needed",
             found.version,
             memory(found.maxmemory_bytes),
-            number::count(u64::from(run.plan.target.connections)),
-            number::count(found.maxclients),
+            figures::count(run.plan.target.connections),
+            figures::count(found.maxclients),
         ),
         None => title.clone(),
     }
@@ -243,7 +239,7 @@ fn target(run: &PlannedRun<'_>) -> String {
 fn memory(maxmemory_bytes: u64) -> String {
     match maxmemory_bytes {
         0 => "no maxmemory".to_owned(),
-        bytes => printable::bytes(bytes),
+        bytes => figures::bytes(bytes),
     }
 }
 

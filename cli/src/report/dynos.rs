@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures;
 use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
 use redyno_contract::plan::{Plan, Step};
 use redyno_contract::report::{BusyWorker, OwnVitals, TargetVitals, Times};
-use redyno_crds::printable;
 
-use super::number::{self, Precision};
 use super::table::{Align, Cell, Colours, Table, Tone};
 use super::{Enforcement, PlannedRun};
 
@@ -98,21 +97,21 @@ pub(super) fn busiest(judgement: &Judgement, plan: &Plan) -> Option<Busiest> {
     for (row, worker) in shown {
         let mut cells: Vec<Cell> = vec![
             format!("{}/{}", row.dyno, worker.worker).into(),
-            number::count(worker.tasks).into(),
+            figures::count(worker.tasks).into(),
             format!(
                 "{} ({} s)",
-                number::count(u64::from(worker.peak_backlog)),
-                number::seconds(worker.peak_at_milliseconds)
+                figures::count(worker.peak_backlog),
+                figures::bare_seconds(worker.peak_at_milliseconds)
             )
             .into(),
-            number::percent(worker.busy_per_mille).into(),
+            figures::percent(worker.busy_per_mille).into(),
             mean_and_maximum(worker.response).into(),
         ];
         for position in 0..steps.len() {
             let mean = worker.step_means_microseconds.get(position);
             cells.push(
                 mean.map_or_else(String::new, |mean| {
-                    number::milliseconds(*mean, Precision::Exact)
+                    figures::bare_milliseconds(figures::brief(*mean))
                 })
                 .into(),
             );
@@ -140,12 +139,12 @@ pub(super) fn busiest(judgement: &Judgement, plan: &Plan) -> Option<Busiest> {
             )
             .max()
             .unwrap_or(0);
-        let rest = number::count(rest);
+        let rest = figures::count(rest);
         match peak {
             0 => format!("{rest} more workers never had a task waiting"),
             peak => format!(
                 "{rest} more workers peaked at {} or less",
-                number::count(u64::from(peak))
+                figures::count(peak)
             ),
         }
     });
@@ -170,8 +169,8 @@ fn mean_and_maximum(times: Times) -> String {
     match times.mean_microseconds() {
         Some(mean) => format!(
             "{} / {}",
-            number::milliseconds(mean, Precision::Exact),
-            number::milliseconds(times.max_microseconds, Precision::Exact)
+            figures::bare_milliseconds(figures::brief(mean)),
+            figures::bare_milliseconds(figures::brief(times.max_microseconds))
         ),
         None => "-".to_owned(),
     }
@@ -192,15 +191,10 @@ pub(super) fn dynos(run: &PlannedRun<'_>, judgement: &Judgement) -> Table {
         ("start", Align::Right),
         ("node", Align::Left),
     ]);
-    // The digits of the merged histogram are those of the coarsest one.
-    let digits = judgement
-        .summary
-        .response
-        .map_or(1, |response| response.digits);
     for row in &judgement.dynos {
         let mut cells: Vec<Cell> = vec![row.dyno.to_string().into(), result(row)];
         match &row.numbers {
-            Some(numbers) => cells.extend(vitals(run, row, numbers, digits)),
+            Some(numbers) => cells.extend(vitals(run, row, numbers)),
             None => cells.extend(std::iter::repeat_n(Cell::from("-"), 8)),
         }
         cells.push(row.node_name.as_deref().unwrap_or("").into());
@@ -226,12 +220,15 @@ fn result(row: &DynoResult) -> Cell {
     if row.result != DynoVerdict::Passed
         && let Some(end) = &row.end
     {
-        text = format!("{text} at {} s", number::seconds(end.after_milliseconds));
+        text = format!(
+            "{text} at {} s",
+            figures::bare_seconds(end.after_milliseconds)
+        );
     }
     Cell::toned(text, tone)
 }
 
-fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits: u8) -> [Cell; 8] {
+fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers) -> [Cell; 8] {
     let own = numbers.own;
     let dynos = run.plan.dyno_type(&row.dyno.dyno_type);
     // The window that it ran: until its end, but no longer than the plan's.
@@ -246,23 +243,23 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers, digits:
         let cores = own.cpu_microseconds as f64 / (measured_milliseconds as f64 * 1000.0);
         match (run.enforcement, dynos.and_then(|dynos| dynos.cpu_millis)) {
             (Enforcement::Enforced, Some(millis)) => {
-                let all = printable::cpu(millis);
+                let all = figures::cpu(millis);
                 format!("{cores:.2} of {}", all.trim_end_matches(" CPU"))
             }
             (Enforcement::Enforced | Enforcement::NotEnforced, _) => format!("{cores:.2}"),
         }
     };
     [
-        format!("{} /s", number::rate(numbers.achieved_tasks_per_second)).into(),
+        format!("{} /s", figures::rate(numbers.achieved_tasks_per_second)).into(),
         numbers
             .response_p99
-            .map_or_else(|| "-".to_owned(), |p99| printable::quantile(p99, digits))
+            .map_or_else(|| "-".to_owned(), figures::quantile)
             .into(),
         cpu.into(),
         load_threads(&own).into(),
-        printable::bytes(own.memory_bytes).into(),
+        figures::bytes(own.memory_bytes).into(),
         format!("{} ms", mean_and_maximum(own.loop_lag)).into(),
-        number::percent(own.throttled_per_mille).into(),
+        figures::percent(own.throttled_per_mille).into(),
         numbers
             .start_offset_microseconds
             .map_or_else(|| "-".to_owned(), start_offset)
@@ -276,13 +273,13 @@ fn load_threads(own: &OwnVitals) -> String {
     match (own.load_threads, own.load_thread_busy_per_mille) {
         (0, _) => "-".to_owned(),
         (threads, 0) => threads.to_string(),
-        (threads, busy) => format!("{threads}, {} busy", number::percent(busy)),
+        (threads, busy) => format!("{threads}, {} busy", figures::percent(busy)),
     }
 }
 
 /// How much later than the first dyno this one started.
 fn start_offset(microseconds: i64) -> String {
-    let size = number::milliseconds(microseconds.unsigned_abs(), Precision::Exact);
+    let size = figures::bare_milliseconds(figures::brief(microseconds.unsigned_abs()));
     let sign = if microseconds < 0 { '-' } else { '+' };
     format!("{sign}{size} ms")
 }
@@ -301,13 +298,13 @@ pub(super) fn redis(judgement: &Judgement, plan: &Plan) -> Option<String> {
     } else {
         '+'
     };
-    let memory = format!("{sign}{}", printable::bytes(growth));
+    let memory = format!("{sign}{}", figures::bytes(growth));
     Some(format!(
         "core {}, memory {memory}{}, evicted {}, rejected {}",
-        number::percent(vitals.main_thread_per_mille),
+        figures::percent(vitals.main_thread_per_mille),
         full_after(vitals, plan),
-        number::count(vitals.evicted_keys),
-        number::count(vitals.rejected_connections),
+        figures::count(vitals.evicted_keys),
+        figures::count(vitals.rejected_connections),
     ))
 }
 
@@ -329,7 +326,10 @@ fn full_after(vitals: &TargetVitals, plan: &Plan) -> String {
     match u64::try_from(seconds) {
         // Beyond a month it is not growing for any purpose.
         Ok(seconds) if seconds < 30 * 86_400 => {
-            format!(" (full after {} at this rate)", number::span(seconds))
+            format!(
+                " (full after {} at this rate)",
+                figures::span(seconds * 1000)
+            )
         }
         _ => String::new(),
     }

@@ -1,5 +1,6 @@
 //! Runs that are made up for the tests; their numbers obey the laws of the books.
 
+use redyno_contract::figures;
 use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Judgement, Quantile, ReportState,
@@ -143,7 +144,8 @@ pub(crate) fn times(count: u64, mean: u64, max_microseconds: u64) -> Times {
 }
 
 pub(crate) fn distribution(quantiles: [u64; 4], times: Times, digits: u8) -> Distribution {
-    let [p50, p90, p99, p999] = quantiles.map(Quantile::At);
+    let [p50, p90, p99, p999] =
+        quantiles.map(|value| Quantile::At(figures::rounded(value, digits)));
     Distribution {
         p50,
         p90,
@@ -181,7 +183,7 @@ pub(crate) fn numbers(books: Books, offset: i64) -> DynoNumbers {
         books,
         achieved_tasks_per_second: books.in_time as f64 / 240.0,
         max_worker_backlog: 9,
-        response_p99: Some(Quantile::At(4_812)),
+        response_p99: Some(Quantile::At(4_800)),
         own: OwnVitals {
             schedule_lag_p99_microseconds: 96,
             schedule_lag: times(240_000, 31, 4_100),
@@ -327,7 +329,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             ThresholdResult {
                 name: "rate".to_owned(),
                 holding: Holding::Held,
-                observed: "2000.0 /s".to_owned(),
+                observed: "2000 /s".to_owned(),
                 limit: "1990 /s".to_owned(),
                 over_count: None,
                 allowed_count: None,
@@ -419,7 +421,7 @@ pub(crate) fn failed_by_backlog() -> Judgement {
         redis_main_thread_per_mille: Vec::new(),
     });
     let response = judgement.summary.response.as_mut().unwrap();
-    response.p99 = Quantile::AtLeast(1_204_000);
+    response.p99 = Quantile::AtLeast(1_200_000);
     response.p999 = Quantile::Maximum(1_204_000);
     judgement.verdict = Verdict::Failed;
     judgement.reason = Reason::BacklogLimitReached;

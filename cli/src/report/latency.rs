@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
 use redyno_contract::plan::Step;
 use redyno_contract::report::Times;
 
 use super::StepDistribution;
-use super::number::{self, Precision};
 use super::table::{Align, Cell, Colours, Table};
 
 /// Marks a quantile of too few samples.
@@ -89,23 +89,23 @@ fn one<'a>(
                 p99,
                 p999,
                 times: _,
-                digits,
+                digits: _,
             }) => {
                 for quantile in [p50, p90, p99, p999] {
                     marked |= matches!(quantile, Quantile::Maximum(_));
-                    cells.push(cell(*quantile, *digits).into());
+                    cells.push(cell(*quantile).into());
                 }
             }
             None => cells.extend(std::iter::repeat_n(Cell::from(""), 4)),
         }
-        let exact = |value: Option<u64>| {
+        let brief = |value: Option<u64>| {
             value.map_or_else(
                 || "-".to_owned(),
-                |value| number::milliseconds(value, Precision::Exact),
+                |value| figures::bare_milliseconds(figures::brief(value)),
             )
         };
-        cells.push(exact((times.count > 0).then_some(times.max_microseconds)).into());
-        cells.push(exact(times.mean_microseconds()).into());
+        cells.push(brief((times.count > 0).then_some(times.max_microseconds)).into());
+        cells.push(brief(times.mean_microseconds()).into());
         cells.push(note.into());
         table.row(cells);
     };
@@ -131,7 +131,7 @@ fn one<'a>(
         let name = format!("    {}", step.step.as_str().to_lowercase());
         // Every task has all steps of its workload, but only one command of a mix.
         let note = match &step.step {
-            Step::Command(_) => format!("{} tasks", number::count(step.service.count)),
+            Step::Command(_) => format!("{} tasks", figures::count(step.service.count)),
             Step::Task | Step::Fetch | Step::Save | Step::Ping => String::new(),
         };
         row(&name, step.service, full.map(|full| &full.service), &note);
@@ -143,18 +143,11 @@ fn one<'a>(
     }
 }
 
-fn cell(quantile: Quantile, digits: u8) -> String {
+fn cell(quantile: Quantile) -> String {
+    let value = figures::bare_milliseconds(quantile.shown_microseconds());
     match quantile {
-        Quantile::At(value) => number::milliseconds(value, Precision::Digits(digits)),
-        Quantile::AtLeast(value) => {
-            format!(
-                ">={}",
-                number::milliseconds(value, Precision::Digits(digits))
-            )
-        }
-        Quantile::Maximum(value) => format!(
-            "{}{MAXIMUM}",
-            number::milliseconds(value, Precision::Digits(digits))
-        ),
+        Quantile::At(_) => value,
+        Quantile::AtLeast(_) => format!(">={value}"),
+        Quantile::Maximum(_) => format!("{value}{MAXIMUM}"),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures;
 use redyno_contract::judgement::{DynoNumbers, DynoResult, Judgement, ReportState};
 use redyno_contract::limit::Holding;
 use redyno_contract::plan::Plan;
 
-use super::number::{self, Precision};
 use super::table::{Align, Cell, Colours, Table, Tone};
 
 /// A generator that is no later than this is never late, in microseconds.
@@ -116,7 +116,7 @@ pub(super) fn rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
                 observed: threshold.observed.clone(),
                 used,
                 remark: used.map_or_else(String::new, |(over, allowed)| {
-                    format!("{} / {}", number::count(over), number::count(allowed))
+                    format!("{} / {}", figures::count(over), figures::count(allowed))
                 }),
                 holding: threshold.holding,
             }
@@ -165,7 +165,7 @@ fn backlog_rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
             );
         let (observed, used, remark, holding) = match highest {
             Some((backlog, dyno)) => (
-                number::count(u64::from(backlog)),
+                figures::count(backlog),
                 Some((u64::from(backlog), u64::from(limit))),
                 where_and_when(dyno, backlog),
                 if backlog >= limit {
@@ -178,7 +178,7 @@ fn backlog_rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
         };
         LimitRow {
             name: "backlog".to_owned(),
-            limit: format!("{} waiting", number::count(u64::from(limit))),
+            limit: format!("{} waiting", figures::count(limit)),
             observed,
             used,
             remark,
@@ -199,7 +199,7 @@ fn where_and_when(row: &DynoResult, backlog: u32) -> String {
             "{} worker {} at {} s",
             row.dyno,
             worker.worker,
-            number::seconds(worker.peak_at_milliseconds)
+            figures::bare_seconds(worker.peak_at_milliseconds)
         ),
         _ => String::new(),
     }
@@ -227,36 +227,34 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
         .iter()
         .filter(|row| row.report == ReportState::Complete)
         .count();
-    let milliseconds = |value: Option<u64>, precision| {
+    let beside = |value: Option<u64>, limit: u64, digits: u8| {
         value.map_or_else(
             || "-".to_owned(),
-            |value| format!("{} ms", number::milliseconds(value, precision)),
+            |value| figures::milliseconds(figures::beside(value, limit, digits)),
         )
     };
     let is_delivered = |row: &DynoNumbers| {
         let needed = u128::from(row.books.scheduled) * u128::from(LEAST_DELIVERED_PERCENT);
         u128::from(row.books.delivered) * 100 >= needed
     };
-    let lag_needed = number::milliseconds(
-        lag.map_or(LEAST_LAG_LIMIT, |(_, limit)| limit),
-        Precision::Digits(2),
-    );
+    let most_lag = lag.map_or(LEAST_LAG_LIMIT, |(_, limit)| limit);
+    let lag_needed = figures::bare_milliseconds(figures::rounded(most_lag, 2));
     vec![
         TrustItem {
             name: "delivered",
-            observed: number::share(books.delivered, books.scheduled),
+            observed: figures::share(books.delivered, books.scheduled),
             needed: Some((format!(">= {LEAST_DELIVERED_PERCENT}"), "%")),
             holding: Some(known(numbers().next().map(|_| numbers().all(is_delivered)))),
         },
         TrustItem {
             name: "lag p99",
-            observed: milliseconds(lag.map(|(lag, _)| lag), Precision::Digits(2)),
+            observed: beside(lag.map(|(lag, _)| lag), most_lag, 2),
             needed: Some((format!("<= {lag_needed}"), "ms")),
             holding: Some(known(lag.map(|(lag, limit)| lag <= limit))),
         },
         TrustItem {
             name: "skew",
-            observed: milliseconds(judgement.start_skew_microseconds, Precision::Exact),
+            observed: beside(judgement.start_skew_microseconds, MOST_SKEW, 3),
             needed: Some((format!("<= {}", MOST_SKEW / 1000), "ms")),
             holding: Some(known(
                 judgement
@@ -266,7 +264,7 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
         },
         TrustItem {
             name: "throttled",
-            observed: throttled.map_or_else(|| "-".to_owned(), number::percent),
+            observed: throttled.map_or_else(|| "-".to_owned(), figures::percent),
             needed: None,
             // The size is under test.
             holding: None,

@@ -9,7 +9,6 @@ pub mod html;
 pub mod junit;
 mod latency;
 mod limits;
-pub(crate) mod number;
 pub(crate) mod table;
 mod tasks;
 mod timeline;

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures::count;
 use redyno_contract::judgement::Judgement;
 use redyno_contract::report::Books;
 
-use super::number::count;
 use super::table::{Align, Cell, Colours, Table};
 
 /// More dynos than this get a row each instead of a column each.

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
+use redyno_contract::figures;
 use redyno_contract::judgement::DynoResult;
 use redyno_contract::judgement::Judgement;
 use redyno_contract::plan::Plan;
 use redyno_contract::timeline::Timeline;
 
-use super::number::{self, Precision};
 use super::table::{Colours, Tone};
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -108,7 +108,7 @@ fn one(
             name: "achieved /s",
             telling: Extreme::Lowest,
             values: slots.achieved(timeline),
-            show: number::rate,
+            show: figures::rate,
             remark: &of_all,
         },
         Row {
@@ -118,7 +118,7 @@ fn one(
                 (value > 0).then_some(value as f64)
             }),
             show: |microseconds| {
-                number::milliseconds(whole(microseconds), Precision::Digits(DIGITS))
+                figures::bare_milliseconds(figures::rounded(whole(microseconds), DIGITS))
             },
             remark: slowest,
         },
@@ -126,14 +126,14 @@ fn one(
             name: "peak backlog",
             telling: Extreme::Highest,
             values: slots.known(&timeline.peak_backlog, |value| Some(f64::from(value))),
-            show: |tasks| number::count(whole(tasks)),
+            show: |tasks| figures::count(whole(tasks)),
             remark: "",
         },
         Row {
             name: "Redis core %",
             telling: Extreme::Highest,
             values: slots.redis_core_percent(timeline),
-            show: |percent| number::count(whole(percent)),
+            show: |percent| figures::count(whole(percent)),
             remark: "",
         },
     ] {

@@ -1,14 +1,14 @@
 //! The rows of the evidence, each from its row of the judgement.
 
+use redyno_contract::figures;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Quantile, ReportState, ThresholdResult,
     Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::report::{Books, End, Ending, TargetVitals};
+use redyno_contract::text;
 
-use crate::conditions::bounded;
-use crate::printable;
 use crate::status::{
     DynoStatus, LatencyStatus, SummaryStatus, TargetStatus, TaskTotals, ThresholdStatus, TypeStatus,
 };
@@ -18,18 +18,12 @@ const TEXT_LENGTH: usize = 1024;
 
 /// A text as the schema allows it in the status: what comes from outside may be longer.
 pub fn status_text(text: &str) -> String {
-    bounded(text, TEXT_LENGTH)
+    text::shortened(text, TEXT_LENGTH)
 }
 
 /// The status has signed integers, as all of Kubernetes' API.
 fn signed(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
-}
-
-/// Rounded. A rate is finite and below 2^53, so that nothing is lost.
-#[expect(clippy::cast_possible_truncation, reason = "a cast to i64 saturates")]
-fn whole(rate: f64) -> i64 {
-    rate.round() as i64
 }
 
 fn tasks(books: &Books, achieved_tasks_per_second: f64) -> TaskTotals {
@@ -54,7 +48,7 @@ fn tasks(books: &Books, achieved_tasks_per_second: f64) -> TaskTotals {
         failed_tasks: signed(failed),
         timed_out_tasks: signed(timed_out),
         abandoned_tasks: signed(abandoned),
-        achieved_tasks_per_second: whole(achieved_tasks_per_second),
+        achieved_tasks_per_second: signed(figures::whole_rate(achieved_tasks_per_second)),
     }
 }
 
@@ -118,12 +112,12 @@ pub(super) fn summary(
         service: service.as_ref().map(latency),
         start_skew_microseconds: start_skew_microseconds.map(signed),
         achieved_per_mille: achieved_per_mille.map(i64::from),
-        rate: ran.then(|| printable::rate(*achieved_tasks_per_second)),
+        rate: ran.then(|| format!("{} /s", figures::rate(*achieved_tasks_per_second))),
         // Nor has one of which nothing completed a latency.
         p99: response
             .as_ref()
             .filter(|response| response.times.count > 0)
-            .map(|response| printable::quantile(response.p99, response.digits)),
+            .map(|response| figures::quantile(response.p99)),
         target: Some(status_text(target)),
     }
 }

@@ -7,9 +7,9 @@ pub use evidence::status_text;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use redyno_contract::{Judgement, Reason, Verdict};
+use redyno_contract::{Judgement, Reason, Verdict, text};
 
-use crate::conditions::{self, FINISHED, MESSAGE_LENGTH, bounded};
+use crate::conditions::{self, FINISHED, MESSAGE_LENGTH};
 use crate::resolve::Resolved;
 use crate::status::LoadTestStatus;
 
@@ -124,7 +124,7 @@ pub fn conclude_errored(
 
 fn finish(status: &mut LoadTestStatus, ending: Ending, generation: Option<i64>, now: &Time) {
     let ending = Ending {
-        message: bounded(&ending.message, MESSAGE_LENGTH),
+        message: text::shortened(&ending.message, MESSAGE_LENGTH),
         ..ending
     };
     settle(&mut status.conditions, &ending, generation, now);

@@ -219,7 +219,7 @@ fn a_pass_fills_everything() {
     assert_eq!(status.start_time, Some(at(1005)));
     assert_eq!(status.completion_time, Some(at(99)));
     let summary = status.summary.as_ref().unwrap();
-    assert_eq!(summary.rate.as_deref(), Some("10/s"));
+    assert_eq!(summary.rate.as_deref(), Some("9.9 /s"));
     assert_eq!(summary.p99.as_deref(), Some("4.8 ms"));
     assert_eq!(summary.target.as_deref(), Some("managed premium-5"));
     assert_eq!(summary.achieved_per_mille, Some(998));

@@ -1,12 +1,13 @@
 //! The dyno types: sizes looked up, workers and rates worked out.
 
+use redyno_contract::figures;
 use redyno_contract::plan::{self, DynoTypePlan};
 use redyno_contract::schedule::Rate;
 
 use super::{Problems, ResolvedDynos, scale, workload};
 use crate::catalogue::Catalogue;
+use crate::quantity;
 use crate::spec::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
-use crate::{printable, quantity};
 
 /// The formation, once for the plan and once for the pods.
 #[derive(Default)]
@@ -187,7 +188,7 @@ fn unscaled(
             }
             let (millis, bytes) = (millis?, bytes?);
             Some(Unscaled {
-                title: format!("{}, {}", printable::cpu(millis), printable::bytes(bytes)),
+                title: format!("{}, {}", figures::cpu(millis), figures::bytes(bytes)),
                 cpu_request_millis: millis,
                 cpu_limit_millis: millis,
                 memory_bytes: bytes,

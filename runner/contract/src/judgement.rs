@@ -1,5 +1,6 @@
 //! The judgement: a verdict with all of its evidence, merged over the dynos.
 
+use crate::figures;
 use crate::limit::Holding;
 use crate::outcome::Fate;
 use crate::plan::{DynoName, Latency};
@@ -90,7 +91,7 @@ pub struct Distribution {
 /// A quantile over all scheduled tasks, those that never ended included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantile {
-    /// It is this, in microseconds, within the histogram's precision.
+    /// It is this, in microseconds, rounded to the histogram's significant digits.
     At(u64),
     /// It lies among the tasks that did not complete: this or more, in microseconds.
     AtLeast(u64),
@@ -105,6 +106,15 @@ impl Quantile {
             Self::At(value) | Self::AtLeast(value) | Self::Maximum(value) => value,
         }
     }
+
+    /// The number as people are shown it: a maximum is known to the microsecond, which is more
+    /// than is worth reading.
+    pub fn shown_microseconds(self) -> u64 {
+        match self {
+            Self::At(value) | Self::AtLeast(value) => value,
+            Self::Maximum(value) => figures::brief(value),
+        }
+    }
 }
 
 /// What became of one threshold.
@@ -114,7 +124,7 @@ pub struct ThresholdResult {
     pub name: String,
     /// Whether it held.
     pub holding: Holding,
-    /// What was seen, printable: `4.8 ms`, `> 250 ms (counted)`, `0`, `2000.0 /s`.
+    /// What was seen, printable: `4.8 ms`, `> 250 ms (counted)`, `0`, `2000 /s`.
     pub observed: String,
     /// The limit, printable: `response p99 250 ms`, `0 per million`, `1990 /s`.
     pub limit: String,

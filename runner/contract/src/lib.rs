@@ -24,6 +24,7 @@ pub mod report;
 #[cfg(test)]
 mod samples;
 pub mod schedule;
+pub mod text;
 pub mod timeline;
 mod unknown_fields;
 pub mod verdict;

@@ -22,6 +22,7 @@ use flate2::write::DeflateEncoder;
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
 use crate::report::{self, Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
+use crate::text;
 
 /// Length of every record. With four containers in a pod Kubernetes cuts each message to 3,072 bytes.
 pub const RECORD_BYTES: usize = 3000;
@@ -439,10 +440,8 @@ fn cut_texts(report: &mut Report, longest: usize) {
 }
 
 fn cut(text: &mut String, longest: usize) {
-    const MARK: &str = "...";
     if text.len() > longest {
-        text.truncate(text.floor_char_boundary(longest - MARK.len()));
-        text.push_str(MARK);
+        *text = text::shortened(text, longest);
     }
 }
 

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 use redyno_contract::Judgement;
+use redyno_contract::figures;
 use redyno_contract::judgement::DynoVerdict;
 use redyno_contract::plan::{DynoTypePlan, Latency, Limit, Plan, Step};
 use redyno_contract::timeline::Timeline;
 
 use super::plot::{self, Point, left, plain, time, x, y};
 use super::scale::Scale;
-use crate::report::number::{self, Precision};
 use crate::report::timeline::{Slots, courses, dynos_of};
 
 /// A quantity over time.
@@ -74,9 +74,9 @@ fn card(
                 @if let Some(dyno_type) = dyno_type { " of " (dyno_type) }
             }
             p.lead {
-                (number::span(u64::from(axis.slot))) " a step"
+                (span(axis.slot)) " a step"
                 @if axis.length < plan.duration_seconds {
-                    ", " (number::span(axis.length.into())) " of " (number::span(plan.duration_seconds.into()))
+                    ", " (span(axis.length)) " of " (span(plan.duration_seconds))
                 }
                 @if told < all {
                     ", told by " (told) " of " (all) " dynos"
@@ -127,8 +127,8 @@ fn panels(
             scale: Scale::linear(known(&achieved).chain([asked])),
             label: plain,
             values: achieved,
-            said: |value| format!("{} /s", number::rate(value)),
-            reference: Some((asked, "asked", format!("asked {}", number::rate(asked)))),
+            said: |value| format!("{} /s", figures::rate(value)),
+            reference: Some((asked, "asked", format!("asked {}", figures::rate(asked)))),
         },
         Panel {
             // Percentiles do not add up over dynos.
@@ -193,9 +193,9 @@ fn latency_limit(plan: &Plan, dyno_type: Option<&str>) -> Option<Reference> {
                     milliseconds(limit.max_microseconds),
                     "limit",
                     format!(
-                        "limit of the whole window: p{} {} ms",
+                        "limit of the whole window: p{} {}",
                         limit.percentile,
-                        number::milliseconds(limit.max_microseconds, Precision::Digits(3))
+                        figures::milliseconds(limit.max_microseconds)
                     ),
                 ))
             }
@@ -211,6 +211,10 @@ fn known(values: &[Option<f64>]) -> impl Iterator<Item = f64> + '_ {
     values.iter().copied().flatten()
 }
 
+fn span(seconds: u32) -> String {
+    figures::span(u64::from(seconds) * 1000)
+}
+
 /// Milliseconds with three digits at most.
 fn rounded(milliseconds: f64) -> String {
     #[expect(
@@ -219,7 +223,7 @@ fn rounded(milliseconds: f64) -> String {
         reason = "it was a whole number of microseconds"
     )]
     let microseconds = (milliseconds * 1000.0).round() as u64;
-    number::milliseconds(microseconds, Precision::Digits(3))
+    figures::bare_milliseconds(figures::rounded(microseconds, 3))
 }
 
 /// Time, from the begin of the window to its end, in seconds since the start.
@@ -300,7 +304,7 @@ fn drawn(
     let moments: Vec<(f64, String)> = axis
         .ticks()
         .into_iter()
-        .map(|tick| (axis.at(f64::from(tick)), number::span(tick.into())))
+        .map(|tick| (axis.at(f64::from(tick)), span(tick)))
         .collect();
     let class_of_plot = if last { "plot flat last" } else { "plot flat" };
     html! {

@@ -3,11 +3,11 @@
 
 use maud::{Markup, html};
 use redyno_contract::Histogram;
+use redyno_contract::figures;
 use redyno_contract::plan::{Latency, LatencyLimit, Limit, Plan, Step};
 
 use super::plot::{self, Point, left, percent, time, x, y};
 use super::scale::Scale;
-use crate::report::number::{self, Precision};
 use crate::report::{Curve, PlannedRun};
 
 /// Points closer than this to the last one are left out: nobody sees them.
@@ -151,7 +151,7 @@ fn chart(
                     @let (_, up) = corner(limit, tail, times);
                     span.mark aria-hidden="true" style={ "top:" (percent(1.0 - up)) } {
                         "limit " (name) ", "
-                        (number::milliseconds(limit.max_microseconds, Precision::Digits(3))) " ms"
+                        (figures::milliseconds(limit.max_microseconds))
                     }
                 }
                 @if unended > 0 {
@@ -161,7 +161,7 @@ fn chart(
             }
             @if unended > 0 {
                 p.after {
-                    (number::count(unended)) " of " (number::count(response.scheduled))
+                    (figures::count(unended)) " of " (figures::count(response.scheduled))
                     " tasks never completed: the curve ends before them."
                 }
             }
@@ -252,7 +252,7 @@ fn at(curve: &Curve, fraction: f64) -> String {
 
 /// Milliseconds with as many digits as the curve has.
 fn shown(curve: &Curve, microseconds: u64) -> String {
-    number::milliseconds(microseconds, Precision::Digits(curve.histogram.digits()))
+    figures::bare_milliseconds(figures::rounded(microseconds, curve.histogram.digits()))
 }
 
 /// A percentile over all tasks, in microseconds; None if it lies among those that never completed.

@@ -1,10 +1,9 @@
 //! The few numbers that are looked for first.
 
 use maud::{Markup, html};
+use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, Judgement, Quantile};
 use redyno_contract::plan::{Latency, Plan};
-
-use crate::report::number::{self, Precision};
 
 /// A number, its unit, and what it is to be held against.
 struct Figure {
@@ -17,7 +16,7 @@ struct Figure {
 pub(super) fn strip(plan: &Plan, judgement: &Judgement) -> Markup {
     html! {
         dl.figures {
-            @for Figure { name, value, unit, note } in figures(plan, judgement) {
+            @for Figure { name, value, unit, note } in shown_figures(plan, judgement) {
                 div {
                     dt { (name) }
                     dd { (value) @if !unit.is_empty() { small { (unit) } } }
@@ -28,7 +27,7 @@ pub(super) fn strip(plan: &Plan, judgement: &Judgement) -> Markup {
     }
 }
 
-fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
+fn shown_figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
     let summary = &judgement.summary;
     let asked: f64 = plan
         .formation
@@ -37,9 +36,9 @@ fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
         .sum();
     let mut figures = vec![Figure {
         name: "Achieved",
-        value: number::rate(summary.achieved_tasks_per_second),
+        value: figures::rate(summary.achieved_tasks_per_second),
         unit: "/s",
-        note: format!("of {} tasks/s asked", number::rate(asked)),
+        note: format!("of {} tasks/s asked", figures::rate(asked)),
     }];
     for (name, latency, note) in [
         ("Response p99", Latency::Response, "what users feel"),
@@ -64,9 +63,9 @@ fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
     }
     figures.push(Figure {
         name: "Failed tasks",
-        value: number::count(summary.books.failed),
+        value: figures::count(summary.books.failed),
         unit: "",
-        note: format!("of {} scheduled", number::count(summary.books.scheduled)),
+        note: format!("of {} scheduled", figures::count(summary.books.scheduled)),
     });
     // The backlog that comes closest to its limit.
     let backlog = judgement
@@ -80,9 +79,9 @@ fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
     if let Some((backlog, limit)) = backlog {
         figures.push(Figure {
             name: "Peak backlog",
-            value: number::count(backlog.into()),
+            value: figures::count(backlog),
             unit: "",
-            note: format!("limit {} per worker", number::count(limit.into())),
+            note: format!("limit {} per worker", figures::count(limit)),
         });
     }
     if let Some(target) = judgement
@@ -92,7 +91,7 @@ fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
     {
         figures.push(Figure {
             name: "Redis",
-            value: number::percent(target.main_thread_per_mille),
+            value: figures::percent(target.main_thread_per_mille),
             unit: "",
             note: "of its core".to_owned(),
         });
@@ -103,8 +102,7 @@ fn figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
 /// The 99th percentile, which may only be known to be at least so long.
 fn shown(distribution: &Distribution) -> String {
     let p99 = distribution.p99;
-    let digits = Precision::Digits(distribution.digits);
-    let milliseconds = number::milliseconds(p99.microseconds(), digits);
+    let milliseconds = figures::bare_milliseconds(p99.shown_microseconds());
     match p99 {
         Quantile::AtLeast(_) => format!("\u{2265} {milliseconds}"),
         Quantile::At(_) | Quantile::Maximum(_) => milliseconds,

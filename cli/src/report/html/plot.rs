@@ -2,9 +2,9 @@
 //! beside it that are not.
 
 use maud::{Markup, html};
+use redyno_contract::figures;
 
 use super::scale::Scale;
-use crate::report::number;
 
 /// Width and height of every drawing.
 const SIZE: f64 = 1000.0;
@@ -126,7 +126,7 @@ pub(super) fn plain(value: f64) -> String {
             reason = "a rounded number of an axis that begins at 0"
         )]
         let whole = value.round() as u64;
-        number::count(whole)
+        figures::count(whole)
     } else {
         format!("{value:.1}")
     }

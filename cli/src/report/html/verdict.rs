@@ -1,11 +1,10 @@
 //! The verdict: what happened, and what to try.
 
 use maud::{Markup, html};
-use redyno_contract::Verdict;
+use redyno_contract::{Verdict, figures};
 
 use super::moment;
 use crate::report::TerminalReport;
-use crate::report::number;
 
 pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
     let TerminalReport {
@@ -49,7 +48,7 @@ pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
                             (when) ", "
                         }
                         @if let Some(run) = run {
-                            (number::span(run.plan.duration_seconds.into())) " measured"
+                            (figures::span(u64::from(run.plan.duration_seconds) * 1000)) " measured"
                         }
                     }
                 }

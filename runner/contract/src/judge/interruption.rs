@@ -318,8 +318,8 @@ fn by_its_fate(dyno: &Dyno<'_>) -> Option<Interruption> {
             Reason::DynoOutOfMemory,
             match dyno.plan.memory_bytes {
                 Some(bytes) => format!(
-                    "{name} was killed for using more than its {} MiB of memory",
-                    bytes >> 20
+                    "{name} was killed for using more than its {} of memory",
+                    figures::bytes(bytes)
                 ),
                 None => format!("{name} was killed for using too much memory"),
             },
@@ -358,8 +358,9 @@ fn out_of_balance(run: &Run<'_>, dyno: &Dyno<'_>, report: &Report) -> Option<Int
         "its books of the warm-up do not balance".to_owned()
     } else if dyno.completed() && books.scheduled != planned {
         format!(
-            "it scheduled {} tasks, the plan has {planned}",
-            books.scheduled
+            "it scheduled {}, the plan has {}",
+            figures::counted(books.scheduled, "task", "tasks"),
+            figures::count(planned)
         )
     } else if dyno.completed() && report.start.is_none() {
         "it ran to its end without a start".to_owned()

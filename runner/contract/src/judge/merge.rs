@@ -1,6 +1,7 @@
 //! Merging what the dynos counted: totals by addition, distributions from merged histograms.
 
 use super::run::{Dyno, Run};
+use crate::figures;
 use crate::histogram::{Digits, Histogram};
 use crate::judgement::{Distribution, Quantile, Totals, TypeResult};
 use crate::limit::allowed_over;
@@ -246,7 +247,7 @@ impl Merged {
         })
     }
 
-    pub(super) fn digits(&self) -> u8 {
+    fn digits(&self) -> u8 {
         self.histogram.digits()
     }
 
@@ -260,7 +261,7 @@ impl Merged {
         } else if allowed_over(percentile, self.scheduled) == 0 {
             Quantile::Maximum(self.no_more_than_the_maximum(self.histogram.max_microseconds()))
         } else {
-            Quantile::At(self.no_more_than_the_maximum(self.histogram.at_rank(rank)))
+            Quantile::At(self.shown(self.histogram.at_rank(rank)))
         }
     }
 
@@ -287,7 +288,13 @@ impl Merged {
         if rank == 0 {
             return 0;
         }
-        self.no_more_than_the_maximum(self.histogram.at_rank(rank))
+        self.shown(self.histogram.at_rank(rank))
+    }
+
+    /// A value of the histogram as precisely as it is known, and no higher than the true maximum.
+    fn shown(&self, microseconds: u64) -> u64 {
+        let most = self.times.max_microseconds.max(1);
+        figures::beside(microseconds.min(most), most, self.digits())
     }
 
     /// A bucket's upper end may lie above the true maximum, which is known exactly.

@@ -6,34 +6,20 @@ use super::run::{Dyno, Run};
 use super::thresholds::shown_limit;
 use super::trust::Doubt;
 use crate::figures;
-use crate::judgement::{Quantile, ThresholdResult, Totals, TypeResult};
+use crate::judgement::{ThresholdResult, Totals, TypeResult};
 use crate::plan::{Latency, Limit, OnDynoFailure, Percentile, Step};
 use crate::report::Ending;
+use crate::text;
 use crate::verdict::{Bottleneck, Reason};
 
-/// Longest text that is quoted from a platform, a target or an error.
+/// Longest text that is quoted from a platform, a target or an error, in bytes.
 const LONGEST_QUOTE: usize = 300;
 
-/// A text from elsewhere, on one line, of bounded length and without a full stop of its own.
+/// A text from elsewhere within a sentence.
 pub(super) fn told(text: &str) -> String {
-    let flat: String = text
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
-    let flat = flat.trim().trim_end_matches('.');
-    if flat.is_empty() {
-        "nothing more is known".to_owned()
-    } else if flat.chars().count() > LONGEST_QUOTE {
-        let cut: String = flat.chars().take(LONGEST_QUOTE).collect();
-        format!("{cut}...")
-    } else {
-        flat.to_owned()
+    match text::quoted(text, LONGEST_QUOTE).as_str() {
+        "" => "nothing more is known".to_owned(),
+        quoted => quoted.to_owned(),
     }
 }
 
@@ -100,11 +86,10 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                 Limit::Errors { .. } | Limit::Rate { .. } => ("failed".to_owned(), ""),
             };
             format!(
-                "Threshold {} FAILED: {} {}{phase}{of} {what}, {} allowed",
+                "Threshold {} FAILED: {}{phase}{of} {what}, {} allowed",
                 threshold.name,
-                excess.over,
-                if excess.over == 1 { "task" } else { "tasks" },
-                excess.allowed
+                figures::counted(excess.over, "task", "tasks"),
+                figures::count(excess.allowed)
             )
         }
     };
@@ -130,32 +115,31 @@ fn over_threshold(run: &Run<'_>, name: &str) -> String {
 
 /// The evidence behind a bottleneck, as a clause.
 pub(super) fn cause(evidence: &Evidence) -> String {
-    let share = |per_mille: Option<u32>| figures::percent(per_mille.unwrap_or(0).into());
+    let share = |per_mille: Option<u32>| figures::percent(per_mille.unwrap_or(0));
     let redis = share(evidence.redis_per_mille);
     if let Some((lag, limit)) = evidence.late
         && evidence.generator()
     {
         return format!(
-            "; but the generator itself was late, schedule lag p99 {} (limit {})",
-            figures::milliseconds(lag, 2),
-            figures::milliseconds(limit, 2)
+            "; but the generator itself was late, {}",
+            schedule_lag(lag, limit)
         );
     }
     match evidence.bottleneck() {
         Bottleneck::RedisCpu => format!("; Redis was at {redis} of its core"),
         Bottleneck::RedisMemory if evidence.evicted_keys > 0 => format!(
-            "; Redis ran out of memory and evicted {} keys",
-            evidence.evicted_keys
+            "; Redis ran out of memory and evicted {}",
+            figures::counted(evidence.evicted_keys, "key", "keys")
         ),
         Bottleneck::RedisMemory => "; Redis was out of memory".to_owned(),
         Bottleneck::RedisConnections if evidence.rejected_connections > 0 => format!(
-            "; Redis refused {} connections",
-            evidence.rejected_connections
+            "; Redis refused {}",
+            figures::counted(evidence.rejected_connections, "connection", "connections")
         ),
         Bottleneck::RedisConnections => "; Redis refused connections".to_owned(),
         Bottleneck::DynoCpu if evidence.throttled() => format!(
             "; the dyno's CPU quota throttled it in {} of all periods",
-            figures::percent(evidence.throttled_per_mille.into())
+            figures::percent(evidence.throttled_per_mille)
         ),
         Bottleneck::DynoCpu => format!(
             "; the dyno used {} of its CPU",
@@ -171,9 +155,8 @@ pub(super) fn cause(evidence: &Evidence) -> String {
         ),
         Bottleneck::Generator => match evidence.late {
             Some((lag, limit)) => format!(
-                "; the generator itself was late, schedule lag p99 {} (limit {})",
-                figures::milliseconds(lag, 2),
-                figures::milliseconds(limit, 2)
+                "; the generator itself was late, {}",
+                schedule_lag(lag, limit)
             ),
             None => format!(
                 "; the generator's own load thread was busy for {} of the time",
@@ -215,7 +198,9 @@ pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
             scheduled,
             throttled_per_mille: _,
         } => format!(
-            "{dyno} handed only {delivered} of {scheduled} due tasks to its workers, at least 99 % must be"
+            "{dyno} handed only {} of {} due tasks to its workers, at least 99 % must be",
+            figures::count(*delivered),
+            figures::count(*scheduled)
         ),
         Doubt::Late {
             dyno,
@@ -223,17 +208,16 @@ pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
             limit,
             throttled_per_mille: _,
         } => format!(
-            "{dyno} was late with its own tasks: schedule lag p99 {} (limit {})",
-            figures::milliseconds(*lag, 2),
-            figures::milliseconds(*limit, 2)
+            "{dyno} was late with its own tasks: {}",
+            schedule_lag(*lag, *limit)
         ),
         Doubt::Skewed {
             microseconds,
             limit,
         } => format!(
             "The dynos started {} apart (limit {})",
-            figures::milliseconds(*microseconds, 3),
-            figures::exact_milliseconds(*limit)
+            figures::milliseconds(figures::beside(*microseconds, *limit, 3)),
+            figures::milliseconds(*limit)
         ),
         Doubt::Unknown { threshold } => format!(
             "Threshold {} ({}) depends on tasks that never ended",
@@ -259,8 +243,8 @@ pub(super) fn not_kept_up(row: &TypeResult, evidence: &Evidence) -> String {
     format!(
         "{} did not keep up: {} of {} tasks ended in time, at least 99 % must{}",
         row.dyno_type,
-        books.in_time,
-        books.scheduled,
+        figures::count(books.in_time),
+        figures::count(books.scheduled),
         cause(evidence)
     )
 }
@@ -285,8 +269,8 @@ pub(super) fn passed(
         .map(|dynos| dynos.rate.tasks_per_second() * f64::from(dynos.quantity))
         .sum();
     let held = format!(
-        "{held} of {count} {} held {} tasks/s for {} s",
-        if count == 1 { "dyno" } else { "dynos" },
+        "{held} of {} held {} tasks/s for {} s",
+        figures::counted(count as u64, "dyno", "dynos"),
         figures::rate(rate),
         run.plan.duration_seconds
     );
@@ -296,15 +280,15 @@ pub(super) fn passed(
     let next = match next {
         Next::Redis(per_mille) => format!(
             " Next limit: Redis, at {} of its core.",
-            figures::percent((*per_mille).into())
+            figures::percent(*per_mille)
         ),
         Next::Dyno(name, per_mille) => format!(
             " Next limit: the dynos' CPU, {name} at {} of it.",
-            figures::percent((*per_mille).into())
+            figures::percent(*per_mille)
         ),
         Next::Thread(name, per_mille) => format!(
             " Next limit: the generator, whose load thread of {name} was busy for {} of the time.",
-            figures::percent((*per_mille).into())
+            figures::percent(*per_mille)
         ),
         Next::Unknown => String::new(),
     };
@@ -333,19 +317,18 @@ fn response(run: &Run<'_>, summary: &Totals, thresholds: &[ThresholdResult]) -> 
         return Some(format!(
             "response p99 {} (limit {})",
             result.observed,
-            figures::exact_milliseconds(limit.max_microseconds)
+            figures::milliseconds(limit.max_microseconds)
         ));
     }
     let response = summary.response.as_ref()?;
-    Some(match response.p99 {
-        Quantile::At(p99) => format!(
-            "response p99 {}",
-            figures::milliseconds(p99, response.digits)
-        ),
-        Quantile::AtLeast(p99) => format!(
-            "response p99 >= {}",
-            figures::milliseconds(p99, response.digits)
-        ),
-        Quantile::Maximum(max) => format!("response at most {}", figures::milliseconds(max, 3)),
-    })
+    Some(format!("response p99 {}", figures::quantile(response.p99)))
+}
+
+/// How late a generator was, beside what it may be.
+fn schedule_lag(lag: u64, limit: u64) -> String {
+    format!(
+        "schedule lag p99 {} (limit {})",
+        figures::milliseconds(figures::beside(lag, limit, 2)),
+        figures::milliseconds(figures::rounded(limit, 2))
+    )
 }

@@ -170,7 +170,7 @@ pub(super) fn shown_limit(limit: &LatencyLimit) -> String {
     format!(
         "{step}{of} p{} {}",
         limit.percentile,
-        figures::exact_milliseconds(limit.max_microseconds)
+        figures::milliseconds(limit.max_microseconds)
     )
 }
 
@@ -181,38 +181,20 @@ fn observed_latency(
     holding: Holding,
     count: LimitCount,
 ) -> String {
-    let max = figures::exact_milliseconds(limit.max_microseconds);
-    let within = |microseconds: u64, digits: u8| {
-        figures::significant(microseconds, digits) <= limit.max_microseconds
-    };
-    let seen = merged.map(|merged| {
-        let digits = merged.digits();
-        match merged.quantile(limit.percentile) {
-            // The true maximum is known exactly.
-            Quantile::Maximum(value) => (value, 3, ""),
-            Quantile::At(value) => (value, digits, ""),
-            Quantile::AtLeast(value) => (value, digits, ">= "),
-        }
-    });
+    let max = figures::milliseconds(limit.max_microseconds);
+    let within = |quantile: &Quantile| quantile.shown_microseconds() <= limit.max_microseconds;
+    let seen = merged.map(|merged| merged.quantile(limit.percentile));
     match (holding, seen) {
-        (Holding::Held, Some((value, digits, prefix))) if within(value, digits) => {
-            format!("{prefix}{}", figures::milliseconds(value, digits))
-        }
+        (Holding::Held, Some(quantile)) if within(&quantile) => figures::quantile(quantile),
         (Holding::Held, _) => format!("<= {max} (counted)"),
-        (Holding::Breached, Some((value, digits, prefix))) if !within(value, digits) => {
-            format!("{prefix}{}", figures::milliseconds(value, digits))
-        }
+        (Holding::Breached, Some(quantile)) if !within(&quantile) => figures::quantile(quantile),
         (Holding::Breached, _) => format!("> {max} (counted)"),
         (Holding::Unknown, _) => merged
             .map(|merged| {
-                let least = merged.quantile_at_least(limit.percentile, count.unknown);
-                (least, merged.digits())
+                Quantile::AtLeast(merged.quantile_at_least(limit.percentile, count.unknown))
             })
-            .filter(|(least, digits)| within(*least, *digits))
-            .map_or_else(
-                || "unknown".to_owned(),
-                |(least, digits)| format!(">= {}", figures::milliseconds(least, digits)),
-            ),
+            .filter(within)
+            .map_or_else(|| "unknown".to_owned(), figures::quantile),
     }
 }
 
@@ -262,7 +244,10 @@ fn rate(run: &Run<'_>, of: Option<&str>, min_tasks_per_second: u32) -> Threshold
     ThresholdResult {
         name: String::new(),
         holding,
-        observed: figures::measured_rate(merge::achieved_tasks_per_second(run, run.of_type(of))),
+        observed: format!(
+            "{} /s",
+            figures::rate(merge::achieved_tasks_per_second(run, run.of_type(of)))
+        ),
         limit: format!("{min_tasks_per_second} /s"),
         over_count: None,
         allowed_count: None,

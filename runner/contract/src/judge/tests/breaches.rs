@@ -69,7 +69,7 @@ fn row_6_the_bottleneck_of_a_breach() {
     failed(
         "refused connections, seen by the dyno itself",
         Bottleneck::RedisConnections,
-        "Redis refused 1 connections. Try fewer workers",
+        "Redis refused 1 connection. Try fewer workers",
         &|case| case.report(1).last.redis_rejected_connections = Some(1),
     );
     failed(

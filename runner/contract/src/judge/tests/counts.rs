@@ -98,7 +98,7 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         Verdict::Passed,
         Reason::Passed,
         Bottleneck::RedisCpu,
-        "response p99 1.0 ms",
+        "response p99 1 ms",
         over(40, 40),
     );
     expect(

@@ -51,7 +51,7 @@ fn row_1_no_common_start() {
     );
     errored(
         Reason::DynoOutOfMemory,
-        "web.2 was killed for using more than its 129024 MiB of memory",
+        "web.2 was killed for using more than its 126 GiB of memory",
         &|case| {
             case.lose(0, lost());
             case.lose(1, Fate::OutOfMemory);
@@ -377,7 +377,7 @@ fn row_7_books() {
     contradicts("its books of the warm-up do not balance", &|report| {
         report.warmup.abandoned = 1;
     });
-    contradicts("it scheduled 4001 tasks, the plan has 4000", &|report| {
+    contradicts("it scheduled 4,001 tasks, the plan has 4,000", &|report| {
         report.books.scheduled += 1;
         report.books.undispatched += 1;
         report.over[0].total += 1;

@@ -39,8 +39,8 @@ fn row_5_the_generator_was_late() {
         Verdict::Inconclusive,
         Reason::ScheduleLag,
         Bottleneck::Generator,
-        "worker 17 had 100 waiting; but the generator itself was late, schedule lag p99 5.0 ms \
-         (limit 5.0 ms). Run it on quieter nodes, or give the dyno more CPU.",
+        "worker 17 had 100 waiting; but the generator itself was late, schedule lag p99 5.001 ms \
+         (limit 5 ms). Run it on quieter nodes, or give the dyno more CPU.",
         late(5_001, 99),
     );
     expect(

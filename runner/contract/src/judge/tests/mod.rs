@@ -199,7 +199,7 @@ fn a_run_that_held_passes() {
     assert_eq!(judgement.bottleneck, Some(Bottleneck::RedisCpu));
     assert_eq!(
         judgement.message,
-        "2 of 2 dynos held 2000 tasks/s for 4 s; response p99 1.0 ms (limit 250 ms). \
+        "2 of 2 dynos held 2000 tasks/s for 4 s; response p99 1 ms (limit 250 ms). \
          Next limit: Redis, at 41 % of its core."
     );
     assert_eq!(judgement.start_microseconds, Some(samples::START));
@@ -250,7 +250,7 @@ fn a_run_that_held_passes() {
             (
                 "p99",
                 Holding::Held,
-                "1.0 ms",
+                "1 ms",
                 "response p99 250 ms",
                 Some(0),
                 Some(80)
@@ -263,7 +263,7 @@ fn a_run_that_held_passes() {
                 Some(0),
                 Some(0)
             ),
-            ("rate", Holding::Held, "2000.0 /s", "1990 /s", None, None),
+            ("rate", Holding::Held, "2000 /s", "1990 /s", None, None),
         ]
     );
 
@@ -296,7 +296,7 @@ fn the_next_limit_is_the_most_used_of_both_ends() {
         Verdict::Passed,
         Reason::Passed,
         Bottleneck::Unknown,
-        "response p99 1.0 ms (limit 250 ms).",
+        "response p99 1 ms (limit 250 ms).",
         |case| {
             case.plan.formation[0].cpu_millis = None;
             case.report(0).target = None;

@@ -64,13 +64,13 @@ fn row_8_not_to_be_trusted() {
     doubtful(
         Reason::RateNotDelivered,
         Bottleneck::Generator,
-        "web.2 handed only 3959 of 4000 due tasks to its workers, at least 99 % must be. Give",
+        "web.2 handed only 3,959 of 4,000 due tasks to its workers, at least 99 % must be. Give",
         &undispatched,
     );
     doubtful(
         Reason::RateNotDelivered,
         Bottleneck::DynoCpu,
-        "web.2 handed only 3959 of 4000",
+        "web.2 handed only 3,959 of 4,000",
         &|case| {
             undispatched(case);
             case.report(1).own.throttled_per_mille = 100;
@@ -79,7 +79,7 @@ fn row_8_not_to_be_trusted() {
     doubtful(
         Reason::ScheduleLag,
         Bottleneck::Generator,
-        "web.2 was late with its own tasks: schedule lag p99 5.0 ms (limit 5.0 ms)",
+        "web.2 was late with its own tasks: schedule lag p99 5.001 ms (limit 5 ms)",
         &|case| case.report(1).own.schedule_lag_p99_microseconds = 5_001,
     );
     doubtful(
