@@ -162,6 +162,47 @@ pub struct TypeStatus {
     /// From start to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<LatencyStatus>,
+    /// What was in the replies to each command of a mix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub commands: Vec<CommandStatus>,
+    /// Failed tasks by class, the commonest class first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["class"])
+    )]
+    pub failures: Vec<FailureStatus>,
+}
+
+/// What was in the replies to a command of a mix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandStatus {
+    /// The command's name in the mix.
+    pub name: String,
+    /// Replies that held something.
+    pub hits: i64,
+    /// Replies that held nothing: nil, an empty list, a list of nothing but nils.
+    pub misses: i64,
+}
+
+/// Failed tasks of one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureStatus {
+    /// The class: oom, timeout, lost and so on. More may join.
+    pub class: String,
+    /// Tasks of the measured window.
+    pub tasks: i64,
+    /// Tasks of the warm-up.
+    pub warmup_tasks: i64,
+    /// What was said of the first of them, by an error reply the target's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
 }
 
 /// Results over all types; latencies only where their workloads are the same.
@@ -275,6 +316,10 @@ pub struct TargetStatus {
     /// Its role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// How the connections to it were encrypted: Plain, TlsVerifyFull, TlsVerifyCa or
+    /// TlsSkipVerification, by which nothing of its certificate was looked at. More may join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
     /// Its memory limit in bytes, 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maxmemory_bytes: Option<i64>,

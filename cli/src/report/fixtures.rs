@@ -3,19 +3,19 @@
 use redyno_contract::figures;
 use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
-    Distribution, DynoNumbers, DynoResult, DynoVerdict, Judgement, Quantile, ReportState,
-    ThresholdResult, Totals, TypeResult,
+    Distribution, DynoNumbers, DynoResult, DynoVerdict, Encryption, Judgement, Quantile,
+    ReportState, ThresholdResult, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{
-    self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Fetch, Keyspace, Latency,
-    LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Percentile,
-    Prefill, QueueOrder, RunIdentity, TargetKind, TargetPlan, ThresholdPlan, TlsVerification,
-    Workload,
+    self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Expectation, Fetch, Keyspace,
+    Latency, LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION,
+    Percentile, Prefill, QueueOrder, RunIdentity, TargetKind, TargetPlan, ThresholdPlan,
+    TlsVerification, Workload,
 };
 use redyno_contract::report::{
-    Books, BusyWorker, End, Ending, OwnVitals, StepTimes, TargetVitals, Times,
+    Books, BusyWorker, End, Ending, OwnVitals, Replies, StepTimes, TargetVitals, Times,
 };
 use redyno_contract::schedule::Rate;
 use redyno_contract::timeline::Timeline;
@@ -89,6 +89,7 @@ pub(crate) fn plan_of_commands() -> Plan {
         name: name.to_owned(),
         weight,
         command: command.iter().map(|word| (*word).to_owned()).collect(),
+        expect: Expectation::Any,
     };
     let dynos = &mut plan.formation[0];
     dynos.arrivals = Arrivals::Poisson;
@@ -121,6 +122,10 @@ pub(crate) fn passed_with_commands() -> Judgement {
     .map(|(name, count, mean, max)| StepTimes {
         step: Step::Command(name.to_owned()),
         service: times(count, mean, max),
+        replies: Some(Replies {
+            hits: count,
+            misses: 0,
+        }),
     })
     .into();
     judgement.summary.steps.clone_from(&steps);
@@ -276,8 +281,10 @@ fn totals(dynos: &[DynoResult], planned: u64) -> Totals {
         .map(|(step, mean, max)| StepTimes {
             step,
             service: times(count, mean, max),
+            replies: None,
         })
         .collect(),
+        failures: Vec::new(),
     }
 }
 
@@ -303,6 +310,7 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             .to_owned(),
         start_microseconds: Some(1_790_000_000_000_000),
         start_skew_microseconds: Some(300),
+        encryption: Some(Encryption::Plain),
         formation: vec![TypeResult {
             dyno_type: "web".to_owned(),
             totals: summary.clone(),

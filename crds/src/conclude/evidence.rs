@@ -1,16 +1,18 @@
 //! The rows of the evidence, each from its row of the judgement.
 
+use redyno_contract::failure::ClassFailures;
 use redyno_contract::figures;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Quantile, ReportState, ThresholdResult,
     Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
-use redyno_contract::report::{Books, End, Ending, TargetVitals};
+use redyno_contract::report::{Books, End, Ending, Replies, StepTimes, TargetVitals};
 use redyno_contract::text;
 
 use crate::status::{
-    DynoStatus, LatencyStatus, SummaryStatus, TargetStatus, TaskTotals, ThresholdStatus, TypeStatus,
+    CommandStatus, DynoStatus, FailureStatus, LatencyStatus, SummaryStatus, TargetStatus,
+    TaskTotals, ThresholdStatus, TypeStatus,
 };
 
 /// Longest string of the status but for messages; the schema allows no longer one.
@@ -79,12 +81,42 @@ pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
         // The report's readers show it; the status stays small.
         timeline: _,
     } = result;
+    let commands = totals.steps.iter().filter_map(|step| {
+        let StepTimes {
+            step,
+            service: _,
+            replies,
+        } = step;
+        let Replies { hits, misses } = (*replies)?;
+        Some(CommandStatus {
+            name: step.to_string(),
+            hits: signed(hits),
+            misses: signed(misses),
+        })
+    });
     TypeStatus {
         dyno_type: dyno_type.clone(),
         tasks: tasks(&totals.books, totals.achieved_tasks_per_second),
         response: totals.response.as_ref().map(latency),
         wait: totals.wait.as_ref().map(latency),
         service: totals.service.as_ref().map(latency),
+        commands: commands.collect(),
+        failures: totals.failures.iter().map(failure).collect(),
+    }
+}
+
+fn failure(failures: &ClassFailures) -> FailureStatus {
+    let ClassFailures {
+        class,
+        measured,
+        warmup,
+        example,
+    } = failures;
+    FailureStatus {
+        class: class.as_str().to_owned(),
+        tasks: signed(*measured),
+        warmup_tasks: signed(*warmup),
+        example: example.as_deref().map(status_text),
     }
 }
 
@@ -102,6 +134,8 @@ pub(super) fn summary(
         wait,
         service,
         steps: _,
+        // They stand with the types.
+        failures: _,
     } = totals;
     // A run without a task has no rate, rather than one of 0.
     let ran = books.scheduled > 0;

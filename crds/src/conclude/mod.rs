@@ -49,6 +49,7 @@ pub fn conclude_judged(
         summary,
         thresholds,
         dynos,
+        encryption,
         target,
         // The report's readers show it; the status stays small.
         timeline: _,
@@ -73,6 +74,9 @@ pub fn conclude_judged(
     ));
     status.thresholds = thresholds.iter().map(evidence::threshold).collect();
     status.dynos = dynos.iter().map(evidence::dyno).collect();
+    if let Some(encryption) = encryption {
+        status.target.get_or_insert_default().encryption = Some(encryption.as_str().to_owned());
+    }
     if let Some(vitals) = target {
         evidence::target(status.target.get_or_insert_default(), vitals);
     }

@@ -97,6 +97,7 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
         message: "2 of 2 dynos held 20 tasks/s".to_owned(),
         start_microseconds: Some(1_000_000_000),
         start_skew_microseconds: Some(300),
+        encryption: None,
         formation: vec![TypeResult {
             dyno_type: "web".to_owned(),
             totals: totals(),

@@ -127,6 +127,7 @@ fn commands_with_their_defaults_and_in_full() {
         name: "get".to_owned(),
         weight: 1,
         command: vec!["GET".to_owned(), "{key}".to_owned()],
+        expect: plan::Expectation::Any,
     };
     assert_eq!(
         dynos.workload,
@@ -185,7 +186,11 @@ fn commands_with_their_defaults_and_in_full() {
         (commands.value_bytes, commands.prefill),
         (100, plan::Prefill::Full)
     );
-    assert_eq!((&commands.mix[0], commands.mix[1].weight), (&get, 9));
+    let filled = plan::MixedCommand {
+        expect: plan::Expectation::Hit,
+        ..get
+    };
+    assert_eq!((&commands.mix[0], commands.mix[1].weight), (&filled, 9));
     let Limit::Latency(limit) = &resolved.plan.thresholds[0].limit else {
         panic!("{:?}", resolved.plan.thresholds)
     };
@@ -365,4 +370,99 @@ fn what_validation_accepts_is_a_plan_or_a_named_problem() {
         }
     }
     assert!(plans > 30, "{plans}");
+}
+
+#[test]
+fn a_get_of_a_full_prefill_expects_a_hit_unless_keys_can_go() {
+    use plan::Expectation::{Any, Hit};
+    let set_for_a_minute = json!(["SET", "{key}", "{value}", "ex", "60"]);
+    for (prefill, get, other, stated, expected) in [
+        (
+            "Full",
+            json!(["get", "{key}"]),
+            json!(["SET", "{key}", "{value}"]),
+            None,
+            Hit,
+        ),
+        (
+            "Full",
+            json!(["GET", "user:{key}"]),
+            json!(["PING"]),
+            None,
+            Hit,
+        ),
+        (
+            "Full",
+            json!(["GET", "{key}"]),
+            json!(["PING"]),
+            Some("Any"),
+            Any,
+        ),
+        (
+            "Full",
+            json!(["GET", "{key}"]),
+            json!(["unlink", "{key}"]),
+            None,
+            Any,
+        ),
+        (
+            "Full",
+            json!(["GET", "{key}"]),
+            json!(["EVAL", "return 1", "0"]),
+            None,
+            Any,
+        ),
+        (
+            "Full",
+            json!(["GET", "{key}"]),
+            set_for_a_minute.clone(),
+            None,
+            Any,
+        ),
+        (
+            "Full",
+            json!(["GET", "{key}"]),
+            set_for_a_minute,
+            Some("Hit"),
+            Hit,
+        ),
+        (
+            "Full",
+            json!(["GET", "my-own-key"]),
+            json!(["PING"]),
+            None,
+            Any,
+        ),
+        (
+            "Full",
+            json!(["STRLEN", "{key}"]),
+            json!(["PING"]),
+            None,
+            Any,
+        ),
+        ("Empty", json!(["GET", "{key}"]), json!(["PING"]), None, Any),
+        (
+            "Empty",
+            json!(["GET", "{key}"]),
+            json!(["PING"]),
+            Some("Hit"),
+            Hit,
+        ),
+    ] {
+        let mut entry = json!({"name": "get", "command": get});
+        if let Some(stated) = stated {
+            entry["expect"] = json!(stated);
+        }
+        let mix = json!([entry, {"name": "other", "command": other}]);
+        let resolved = check(|spec| {
+            spec["formation"][0]["workload"] =
+                json!({"commands": {"prefill": prefill, "mix": mix}});
+        })
+        .unwrap();
+        let plan::Workload::Commands(commands) = &resolved.plan.formation[0].workload else {
+            panic!("{:?}", resolved.plan)
+        };
+        assert_eq!(commands.mix[0].expect, expected, "{prefill} {mix}");
+        assert_eq!(commands.mix[1].expect, Any);
+    }
 }

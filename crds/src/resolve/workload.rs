@@ -4,7 +4,8 @@ use redyno_contract::plan;
 
 use super::Problems;
 use crate::spec::{
-    Commands, Distribution, Fetch, Keyspace, MixedCommand, ObjectGraph, Prefill, Workload,
+    Commands, Distribution, Expectation, Fetch, Keyspace, MixedCommand, ObjectGraph, Prefill,
+    Workload,
 };
 
 /// The workload, and the application's CPU per task.
@@ -82,6 +83,7 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
             },
         },
     };
+    let all_stay = *prefill == Prefill::Full && !mix.iter().any(takes_keys_away);
     let mix = mix
         .iter()
         .enumerate()
@@ -90,11 +92,17 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
                 name,
                 weight,
                 command,
+                expect,
             } = entry;
             plan::MixedCommand {
                 name: name.clone(),
                 weight: problems.natural(&format!("{field}.mix[{position}].weight"), *weight),
                 command: command.clone(),
+                expect: match expect {
+                    Some(Expectation::Hit) => plan::Expectation::Hit,
+                    None if all_stay && is_get_of_a_key(command) => plan::Expectation::Hit,
+                    Some(Expectation::Any) | None => plan::Expectation::Any,
+                },
             }
         })
         .collect();
@@ -104,6 +112,43 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
         prefill: self::prefill(*prefill),
         mix,
     }
+}
+
+fn is_get_of_a_key(command: &[String]) -> bool {
+    matches!(command, [verb, key] if verb.eq_ignore_ascii_case("GET") && key.contains(plan::MixedCommand::KEY))
+}
+
+/// Whether a key that was there before this command may not be there after it, or a while later.
+/// Of a script nobody knows.
+fn takes_keys_away(entry: &MixedCommand) -> bool {
+    const BY_THEIR_NAME: &[&str] = &[
+        "DEL",
+        "UNLINK",
+        "GETDEL",
+        "GETEX",
+        "EXPIRE",
+        "PEXPIRE",
+        "EXPIREAT",
+        "PEXPIREAT",
+        "SETEX",
+        "PSETEX",
+        "RENAME",
+        "RENAMENX",
+        "MOVE",
+        "RESTORE",
+        "EVAL",
+        "EVALSHA",
+        "FCALL",
+    ];
+    const BY_AN_OPTION: &[&str] = &["EX", "PX", "EXAT", "PXAT"];
+    let Some((verb, arguments)) = entry.command.split_first() else {
+        return false;
+    };
+    let is_one_of =
+        |word: &str, words: &[&str]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+    is_one_of(verb, BY_THEIR_NAME)
+        || verb.eq_ignore_ascii_case("SET")
+            && arguments.iter().any(|word| is_one_of(word, BY_AN_OPTION))
 }
 
 const fn prefill(prefill: Prefill) -> plan::Prefill {

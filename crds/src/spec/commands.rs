@@ -107,4 +107,19 @@ pub struct MixedCommand {
     /// removed after it.
     #[schemars(length(min = 1, max = 64), inner(length(max = 1024)))]
     pub command: Vec<String>,
+    /// What its reply must hold. Hit: something, so that a reply of nothing (nil, an empty list, a
+    /// list of nothing but nils) is a failed task of the class lost. Any: whatever it holds; hits
+    /// and misses are counted and shown. More values may join. Default Hit for a GET of {key} with
+    /// prefill Full, if no command of the mix removes keys or lets them expire; otherwise Any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expectation>,
+}
+
+/// What the reply of a command must hold. More values may join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Expectation {
+    /// Something.
+    Hit,
+    /// Whatever it holds.
+    Any,
 }

@@ -10,7 +10,7 @@ mod target;
 mod threshold;
 mod workload;
 
-pub use commands::{Commands, Distribution, Keyspace, MixedCommand};
+pub use commands::{Commands, Distribution, Expectation, Keyspace, MixedCommand};
 pub use formation::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
 pub use placement::PodPlacement;
 pub use run::{DesiredState, OnDynoFailure, Retention};

@@ -199,6 +199,7 @@ fn workload_rules(field: &str, workload: &Workload, problems: &mut Vec<Invalid>)
                 name: _,
                 weight: _,
                 command: _,
+                expect: _,
             } = entry;
             apply(
                 &format!("{field}.mix[{position}]"),

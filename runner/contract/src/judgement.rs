@@ -1,9 +1,10 @@
 //! The judgement: a verdict with all of its evidence, merged over the dynos.
 
+use crate::failure::ClassFailures;
 use crate::figures;
 use crate::limit::Holding;
 use crate::outcome::Fate;
-use crate::plan::{DynoName, Latency};
+use crate::plan::{DynoName, Latency, TlsVerification};
 use crate::report::{Books, BusyWorker, End, OwnVitals, StepTimes, TargetVitals, Times};
 use crate::timeline::Timeline;
 use crate::verdict::{Bottleneck, Reason, Verdict};
@@ -33,10 +34,47 @@ pub struct Judgement {
     pub thresholds: Vec<ThresholdResult>,
     /// One row per planned dyno, in the order of the plan.
     pub dynos: Vec<DynoResult>,
+    /// How the connections to the target were encrypted; None if no dyno told.
+    pub encryption: Option<Encryption>,
     /// What the target said of itself, from the dyno that sampled it.
     pub target: Option<TargetVitals>,
     /// The course of the run, merged over the dynos that told of theirs.
     pub timeline: Option<Timeline>,
+}
+
+/// How a connection to the target is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encryption {
+    /// Not at all.
+    Plain,
+    /// By TLS; chain and host name of the server's certificate were verified.
+    TlsVerifyFull,
+    /// By TLS; only the chain was verified.
+    TlsVerifyCa,
+    /// By TLS; nothing was verified.
+    TlsSkipVerification,
+}
+
+impl Encryption {
+    /// By TLS with the server's certificate verified so, or not at all.
+    pub const fn of(tls: Option<TlsVerification>) -> Self {
+        match tls {
+            None => Self::Plain,
+            Some(TlsVerification::VerifyFull) => Self::TlsVerifyFull,
+            Some(TlsVerification::VerifyCa) => Self::TlsVerifyCa,
+            Some(TlsVerification::SkipVerification) => Self::TlsSkipVerification,
+        }
+    }
+
+    /// As it stands in the status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "Plain",
+            Self::TlsVerifyFull => "TlsVerifyFull",
+            Self::TlsVerifyCa => "TlsVerifyCa",
+            Self::TlsSkipVerification => "TlsSkipVerification",
+        }
+    }
 }
 
 /// Totals of one type.
@@ -67,8 +105,10 @@ pub struct Totals {
     pub wait: Option<Distribution>,
     /// end - start.
     pub service: Option<Distribution>,
-    /// Means and maxima of the steps.
+    /// Means and maxima of the steps, and what was in their replies.
     pub steps: Vec<StepTimes>,
+    /// Failed tasks by class, the commonest class first.
+    pub failures: Vec<ClassFailures>,
 }
 
 /// A latency, merged.

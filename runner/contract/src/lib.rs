@@ -9,6 +9,7 @@
 //! plan's seed.
 
 pub mod event;
+pub mod failure;
 pub mod figures;
 pub mod histogram;
 pub mod judge;

@@ -14,8 +14,8 @@ use crate::unknown_fields;
 
 pub use crate::percentile::{InvalidPercentile, Percentile};
 pub use crate::workload::{
-    Commands, Distribution, Fetch, InvalidStep, Keyspace, MOST_COMMANDS, MOST_STEPS_OF_A_TASK,
-    MixedCommand, ObjectGraph, Prefill, Step, Workload,
+    Commands, Distribution, Expectation, Fetch, InvalidStep, Keyspace, MOST_COMMANDS,
+    MOST_STEPS_OF_A_TASK, MixedCommand, ObjectGraph, Prefill, Step, Workload,
 };
 
 /// The version of the plan format that this code writes; it reads this and all before it.

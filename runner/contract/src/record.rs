@@ -19,6 +19,7 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
+use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
 use crate::report::{self, Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
@@ -104,6 +105,10 @@ const VERSION: &str = "1";
 /// a dyno its numbers; and to so many if it does not fit even so.
 const LONGEST_TEXT: usize = 300;
 const LONGEST_TEXT_IF_TIGHT: usize = 60;
+
+/// Words of a target that explain a class of failures are cut to so many bytes; if it does not fit
+/// even so, only those of the commonest class stay, and at last none.
+const LONGEST_EXAMPLE: usize = 160;
 
 impl RecordKind {
     const fn as_str(self) -> &'static str {
@@ -337,13 +342,25 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
         write(sequence, kind, &message)
     };
     let mut written = Err(TooLong { needed: 0 });
-    for (longest_text, busiest) in [
-        (LONGEST_TEXT, usize::MAX),
-        (LONGEST_TEXT_IF_TIGHT, usize::MAX),
-        (LONGEST_TEXT_IF_TIGHT, 2),
-        (LONGEST_TEXT_IF_TIGHT, 0),
+    for (longest_text, busiest, classes) in [
+        (LONGEST_TEXT, usize::MAX, usize::MAX),
+        (LONGEST_TEXT_IF_TIGHT, usize::MAX, usize::MAX),
+        (LONGEST_TEXT_IF_TIGHT, usize::MAX, 2),
+        (LONGEST_TEXT_IF_TIGHT, usize::MAX, 0),
+        (LONGEST_TEXT_IF_TIGHT, 2, 0),
+        (LONGEST_TEXT_IF_TIGHT, 0, 0),
     ] {
         cut_texts(&mut bare, longest_text);
+        if classes == 0 {
+            bare.failures = None;
+        } else if let Some(failures) = &mut bare.failures
+            && classes < usize::MAX
+        {
+            fold_failures(failures, classes);
+            for row in failures {
+                row.example = None;
+            }
+        }
         for left_out in bare.busiest.drain(busiest.min(bare.busiest.len())..) {
             bare.other_workers_backlog = bare.other_workers_backlog.max(left_out.peak_backlog);
         }
@@ -396,6 +413,27 @@ fn at(histogram: &EncodedHistogram, digits: Digits) -> Option<EncodedHistogram> 
     Some(full.coarser(digits).encode())
 }
 
+/// Leaves so many classes of failures, the commonest ones; the last of them is `other` and holds
+/// the sum of what there is no room for.
+fn fold_failures(failures: &mut Vec<ClassFailures>, classes: usize) {
+    if failures.len() <= classes {
+        return;
+    }
+    let rest = failures.split_off(classes.saturating_sub(1));
+    let sum = rest.iter().fold((0_u64, 0_u64), |(measured, warmup), row| {
+        (
+            measured.saturating_add(row.measured),
+            warmup.saturating_add(row.warmup),
+        )
+    });
+    failures.push(ClassFailures {
+        class: FailureClass::Other,
+        measured: sum.0,
+        warmup: sum.1,
+        example: None,
+    });
+}
+
 /// Cuts every text that comes from a target, a platform or an error.
 fn cut_texts(report: &mut Report, longest: usize) {
     if let Some(end) = &mut report.end {
@@ -414,6 +452,20 @@ fn cut_texts(report: &mut Report, longest: usize) {
             | Ending::LatencyLimit { .. }
             | Ending::Stopped
             | Ending::Terminated => {}
+        }
+    }
+    for (position, row) in report.failures.iter_mut().flatten().enumerate() {
+        let ClassFailures {
+            class: _,
+            measured: _,
+            warmup: _,
+            example,
+        } = row;
+        if position > 0 && longest <= LONGEST_TEXT_IF_TIGHT {
+            *example = None;
+        }
+        if let Some(text) = example {
+            cut(text, longest.min(LONGEST_EXAMPLE));
         }
     }
     if let Some(TargetVitals {

@@ -7,9 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::ClassFailures;
 use crate::histogram::EncodedHistogram;
 use crate::limit::LimitCount;
-use crate::plan::{DynoName, Step};
+use crate::plan::{DynoName, Step, TlsVerification};
 use crate::timeline::Timeline;
 
 /// The version of the report format that this code writes; it reads this and all before it, and
@@ -47,6 +48,11 @@ pub struct Report {
     /// Counts of every latency limit that applies to this dyno's type, in the order of
     /// [`crate::Plan::latency_limits`].
     pub over: Vec<LimitCount>,
+    /// Failed tasks by class, the commonest class first; the sum of each column is what the books
+    /// of its window call failed. None of a release that did not tell, and where the record had
+    /// no room.
+    #[serde(default)]
+    pub failures: Option<Vec<ClassFailures>>,
     /// What the steps took, in the order of [`crate::plan::Workload::steps`].
     pub steps: Vec<StepTimes>,
     /// The task's mean and true maximum latencies: response, wait, service.
@@ -55,6 +61,9 @@ pub struct Report {
     pub busiest: Vec<BusyWorker>,
     /// The highest backlog of any other worker.
     pub other_workers_backlog: u32,
+    /// How the target's certificate was verified; None if connections to it are not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsVerification>,
     /// The dyno seen by itself, over the measured window.
     pub own: OwnVitals,
     /// The 5 s before the end (or before now, in a checkpoint): what the bottleneck is judged by.
@@ -230,6 +239,30 @@ pub struct StepTimes {
     pub step: Step,
     /// Mean and maximum of its service time.
     pub service: Times,
+    /// What was in its replies, of a command of a mix; None of a step of another workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies: Option<Replies>,
+}
+
+/// What was in the replies to a command, of measured tasks; errors are not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replies {
+    /// Replies that held something.
+    pub hits: u64,
+    /// Replies that held nothing: nil, an empty list, a list of nothing but nils.
+    pub misses: u64,
+}
+
+impl Replies {
+    /// Adds the replies of another dyno.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            hits: self.hits.saturating_add(other.hits),
+            misses: self.misses.saturating_add(other.misses),
+        }
+    }
 }
 
 /// The latencies of the whole task.

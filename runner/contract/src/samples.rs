@@ -1,5 +1,6 @@
 //! Plans and reports to test with.
 
+use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, Histogram};
 use crate::limit::LimitCount;
 use crate::plan::{
@@ -9,7 +10,7 @@ use crate::plan::{
 };
 use crate::report::{
     Books, BusyWorker, End, Ending, Histograms, LastSeconds, Latencies, OwnVitals, REPORT_VERSION,
-    Report, Start, StepTimes, TargetVitals, Times,
+    Replies, Report, Start, StepTimes, TargetVitals, Times,
 };
 use crate::schedule::Rate;
 use crate::timeline::Timeline;
@@ -148,10 +149,12 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
                 total: scheduled,
             })
             .collect(),
+        failures: Some(Vec::new()),
         steps: [Step::Fetch, Step::Save, Step::Ping]
             .map(|step| StepTimes {
                 step,
                 service: times(300),
+                replies: None,
             })
             .to_vec(),
         latencies: Latencies {
@@ -169,6 +172,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             step_means_microseconds: vec![300; 3],
         }],
         other_workers_backlog: 5,
+        tls: None,
         own: OwnVitals {
             schedule_lag_p99_microseconds: 100,
             schedule_lag: times(10),
@@ -308,12 +312,29 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
                 total: next(),
             })
             .collect(),
+        failures: next().is_multiple_of(2).then(|| {
+            let classes = usize::try_from(next() % 3).unwrap();
+            FailureClass::ALL
+                .iter()
+                .take(classes)
+                .map(|class| ClassFailures {
+                    class: *class,
+                    measured: next(),
+                    warmup: next(),
+                    example: next().is_multiple_of(2).then(|| text(next)),
+                })
+                .collect()
+        }),
         steps: [Step::Fetch, Step::Save, Step::Ping]
             .into_iter()
             .take(usize::try_from(next() % 4).unwrap())
             .map(|step| StepTimes {
                 step,
                 service: times(next),
+                replies: next().is_multiple_of(2).then(|| Replies {
+                    hits: next(),
+                    misses: next(),
+                }),
             })
             .collect(),
         latencies: Latencies {
@@ -333,6 +354,9 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             })
             .collect(),
         other_workers_backlog: short(next),
+        tls: next()
+            .is_multiple_of(2)
+            .then_some(TlsVerification::SkipVerification),
         own: OwnVitals {
             schedule_lag_p99_microseconds: next(),
             schedule_lag: times(next),

@@ -77,6 +77,7 @@ impl Workload {
                         name,
                         weight,
                         command,
+                        expect: _,
                     } = entry;
                     if !matches!(name.parse(), Ok(Step::Command(_)))
                         || mix[..position].iter().any(|other| other.name == *name)
@@ -191,6 +192,25 @@ pub struct MixedCommand {
     /// The command and its arguments. `{key}` and `{value}` in an argument are replaced: by a key
     /// of the keyspace (the same one wherever it stands in the command), and by a value.
     pub command: Vec<String>,
+    /// What its reply must hold. Any where a plan of another release does not say.
+    #[serde(default = "Expectation::any")]
+    pub expect: Expectation,
+}
+
+/// What the reply of a command must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Expectation {
+    /// Something: a reply that holds nothing (nil, an empty list, a list of nothing but nils) is a
+    /// failed task of class `lost`.
+    Hit,
+    /// Anything but an error.
+    Any,
+}
+
+impl Expectation {
+    const fn any() -> Self {
+        Self::Any
+    }
 }
 
 impl MixedCommand {
@@ -335,6 +355,7 @@ mod tests {
             name: name.to_owned(),
             weight: 1,
             command: vec!["PING".to_owned()],
+            expect: Expectation::Any,
         };
         let workload = Workload::Commands(Commands {
             keyspace: Keyspace {

@@ -312,6 +312,11 @@ impl LimitCounters {
         &self.failures
     }
 
+    /// Failures of tasks of the warm-up by class.
+    pub const fn warmup_failures(&self) -> &FailureCounts {
+        &self.warmup_failures
+    }
+
     /// Completed tasks that took longer than each latency limit, in the order of the plan.
     pub fn slow(&self) -> impl Iterator<Item = u64> + '_ {
         self.latencies.iter().map(|counter| counter.slow)

@@ -74,6 +74,7 @@ pub(crate) async fn run(
     let identity = Identity {
         dyno: name,
         pod: common.pod_uid,
+        tls: target.is_encrypted().then_some(plan.target.tls),
     };
     let group = ControlGroup::find();
     let threads = threads

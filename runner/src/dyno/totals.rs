@@ -2,8 +2,9 @@
 
 use redyno_contract::Histogram;
 use redyno_contract::event::Progress;
+use redyno_contract::failure::{ClassFailures, FailureClass};
 use redyno_contract::histogram::Digits;
-use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan};
+use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan, TlsVerification};
 use redyno_contract::report::{
     End, Histograms, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start, StepTimes, Times,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Identity {
     pub(crate) dyno: DynoName,
     /// Its pod's uid.
     pub(crate) pod: String,
+    /// How the target's certificate is verified; None without TLS.
+    pub(crate) tls: Option<TlsVerification>,
 }
 
 impl Totals {
@@ -271,6 +274,7 @@ impl Totals {
                 .unwrap_or_default(),
             warmup: snapshot.map(|snapshot| snapshot.warmup).unwrap_or_default(),
             over: snapshot.map_or_else(no_counts, |snapshot| snapshot.over.clone()),
+            failures: Some(self.failures()),
             steps: self.steps(plan, identity),
             latencies: snapshot
                 .map(|snapshot| snapshot.counted.latencies)
@@ -278,6 +282,7 @@ impl Totals {
             busiest: snapshot
                 .map(|snapshot| snapshot.counted.busiest.clone())
                 .unwrap_or_default(),
+            tls: identity.tls,
             other_workers_backlog: snapshot
                 .map(|snapshot| snapshot.counted.other_workers_backlog)
                 .unwrap_or_default(),
@@ -305,8 +310,27 @@ impl Totals {
                 service: taken
                     .and_then(|taken| taken.get::<usize>(position).copied())
                     .unwrap_or_default(),
+                replies: None,
             })
             .collect()
+    }
+
+    fn failures(&self) -> Vec<ClassFailures> {
+        let Some(snapshot) = &self.snapshot else {
+            return Vec::new();
+        };
+        let limits = &snapshot.counted.limits;
+        let rows: Vec<ClassFailures> = FailureClass::ALL
+            .iter()
+            .map(|class| ClassFailures {
+                class: *class,
+                measured: limits.failures().of(*class),
+                warmup: limits.warmup_failures().of(*class),
+                example: None,
+            })
+            .filter(|row| row.total() > 0)
+            .collect();
+        ClassFailures::merge(&rows)
     }
 
     fn last_seconds(&self) -> LastSeconds {

@@ -49,8 +49,8 @@ fn task_nanoseconds(dynos: &DynoTypePlan) -> f64 {
 #[cfg(test)]
 mod tests {
     use redyno_contract::plan::{
-        Arrivals, Assignment, Commands, Distribution, Fetch, Keyspace, MixedCommand, ObjectGraph,
-        Prefill, QueueOrder,
+        Arrivals, Assignment, Commands, Distribution, Expectation, Fetch, Keyspace, MixedCommand,
+        ObjectGraph, Prefill, QueueOrder,
     };
     use redyno_contract::schedule::Rate;
 
@@ -99,6 +99,7 @@ mod tests {
                     name: "get".to_owned(),
                     weight: 1,
                     command: vec!["GET".to_owned(), "{key}".to_owned()],
+                    expect: Expectation::Any,
                 }],
             }),
             ..graph(rate, 500, 1)

@@ -90,6 +90,7 @@ async fn redis_cpu() {
             command: ["EVAL", "for i = 1, 500000 do end return 1", "0"]
                 .map(str::to_owned)
                 .to_vec(),
+            expect: Expectation::Any,
         }],
     });
     let run = Run::new(&plan, &server);

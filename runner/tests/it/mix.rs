@@ -1,8 +1,8 @@
 //! Runs of a mix of commands.
 
 use redyno_contract::plan::{
-    Commands, Distribution, Keyspace, Latency, LatencyLimit, Limit, MixedCommand, Percentile, Plan,
-    Prefill, Step, ThresholdPlan, Workload,
+    Commands, Distribution, Expectation, Keyspace, Latency, LatencyLimit, Limit, MixedCommand,
+    Percentile, Plan, Prefill, Step, ThresholdPlan, Workload,
 };
 use redyno_contract::report::Ending;
 use redyno_contract::schedule::Rate;
@@ -17,6 +17,7 @@ fn entry(name: &str, weight: u32, command: &[&str]) -> MixedCommand {
         name: name.to_owned(),
         weight,
         command: command.iter().map(|word| (*word).to_owned()).collect(),
+        expect: Expectation::Any,
     }
 }
 

@@ -435,6 +435,7 @@ async fn a_dyno_has_less_than_four_hundred_series() {
                 name: format!("get-{number}"),
                 weight: 1,
                 command: vec!["GET".to_owned(), "{key}".to_owned()],
+                expect: Expectation::Any,
             })
             .collect(),
     });

@@ -1,9 +1,9 @@
 //! Plans of the runs that are measured.
 
 use redyno_contract::plan::{
-    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, Limit,
-    MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Plan, Prefill, QueueOrder, RunIdentity,
-    TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
+    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Expectation, Fetch, Keyspace,
+    Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Plan, Prefill, QueueOrder,
+    RunIdentity, TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
 };
 use redyno_contract::schedule::Rate;
 
@@ -56,6 +56,7 @@ pub(crate) fn get() -> Workload {
             name: "get".to_owned(),
             weight: 1,
             command: vec!["GET".to_owned(), MixedCommand::KEY.to_owned()],
+            expect: Expectation::Any,
         }],
     })
 }

@@ -1,12 +1,13 @@
 //! Merging what the dynos counted: totals by addition, distributions from merged histograms.
 
 use super::run::{Dyno, Run};
+use crate::failure::ClassFailures;
 use crate::figures;
 use crate::histogram::{Digits, Histogram};
 use crate::judgement::{Distribution, Quantile, Totals, TypeResult};
 use crate::limit::allowed_over;
 use crate::plan::{Latency, Percentile, Step};
-use crate::report::{Books, Latencies, StepTimes, Times};
+use crate::report::{Books, Latencies, Replies, StepTimes, Times};
 use crate::timeline::Timeline;
 
 /// One row per type, in the order of the plan.
@@ -54,6 +55,11 @@ fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Total
         } else {
             Vec::new()
         },
+        failures: ClassFailures::merge(
+            dynos()
+                .filter_map(Dyno::report)
+                .flat_map(|report| report.failures.iter().flatten()),
+        ),
     }
 }
 
@@ -136,6 +142,7 @@ fn steps<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone) -> Vec<S
         .into_iter()
         .map(|step| StepTimes {
             service: step_times(dynos.clone(), &step),
+            replies: replies(dynos.clone(), &step),
             step,
         })
         .collect()
@@ -151,6 +158,16 @@ pub(super) fn step_times<'b, 'a: 'b>(
         .flat_map(|report| &report.steps)
         .filter(|times| times.step == *step)
         .fold(Times::default(), |sum, times| sum.plus(times.service))
+}
+
+/// What was in the replies of a step; None if no dyno looks at them.
+fn replies<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>>, step: &Step) -> Option<Replies> {
+    dynos
+        .filter_map(Dyno::report)
+        .flat_map(|report| &report.steps)
+        .filter(|times| times.step == *step)
+        .filter_map(|times| times.replies)
+        .reduce(Replies::plus)
 }
 
 /// A latency over all scheduled tasks of some dynos; None unless every histogram is there.

@@ -18,7 +18,7 @@ use interruption::Interruption;
 use run::{Dyno, Run};
 use trust::Doubt;
 
-use crate::judgement::{Judgement, ThresholdResult, Totals, TypeResult};
+use crate::judgement::{Encryption, Judgement, ThresholdResult, Totals, TypeResult};
 use crate::limit::Holding;
 use crate::outcome::{DynoOutcome, RunFacts};
 use crate::plan::Plan;
@@ -60,6 +60,10 @@ pub fn judge(plan: &Plan, facts: &RunFacts, outcomes: &[DynoOutcome]) -> Judgeme
         summary,
         thresholds,
         dynos: dynos::rows(&run),
+        encryption: run
+            .dynos
+            .iter()
+            .find_map(|dyno| Some(Encryption::of(dyno.report()?.tls))),
         target: run
             .sampler()
             .and_then(Dyno::report)

@@ -73,9 +73,9 @@ fn add_books(families: &mut Families<'_>, books: Books, closed: bool) {
 
 fn add_failures(families: &mut Families<'_>, counts: Option<&LimitCounters>) {
     let series: Vec<_> = FailureClass::ALL
-        .into_iter()
+        .iter()
         .map(|class| {
-            let count = counts.map_or(0, |counts| counts.failures().of(class));
+            let count = counts.map_or(0, |counts| counts.failures().of(*class));
             (vec![("reason", class.as_str())], number(count))
         })
         .collect();

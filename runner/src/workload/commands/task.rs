@@ -44,6 +44,7 @@ impl Mix {
                     name: _,
                     weight,
                     command,
+                    expect: _,
                 } = entry;
                 weights = weights.saturating_add(*weight);
                 (weights, Template::new(command))
@@ -158,7 +159,7 @@ impl CommandWorker {
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::{Distribution, DynoName};
+    use redyno_contract::plan::{Distribution, DynoName, Expectation};
     use redyno_contract::random::Purpose;
 
     use super::*;
@@ -169,6 +170,7 @@ mod tests {
             name: name.to_owned(),
             weight,
             command: vec!["PING".to_owned()],
+            expect: Expectation::Any,
         };
         let commands = Commands {
             keyspace: Keyspace {

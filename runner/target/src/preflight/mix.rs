@@ -59,6 +59,7 @@ fn judge<'a>(
             name,
             weight: _,
             command,
+            expect: _,
         } = entry;
         let verb = command.first().map_or("", String::as_str);
         let detail = error.details().unwrap_or_default();

@@ -79,6 +79,31 @@ fn a_timeline_costs_no_distribution() {
     assert!(timeline.is_some());
 }
 
+#[test]
+fn failures_without_room_are_counted_together() {
+    let row = |class, measured| ClassFailures {
+        class,
+        measured,
+        warmup: 1,
+        example: Some("words".to_owned()),
+    };
+    let mut failures = vec![
+        row(FailureClass::Timeout, 9),
+        row(FailureClass::OutOfMemory, 5),
+        row(FailureClass::Lost, 3),
+    ];
+    fold_failures(&mut failures, 3);
+    assert_eq!(failures.len(), 3);
+    fold_failures(&mut failures, 2);
+    let rest = ClassFailures {
+        class: FailureClass::Other,
+        measured: 8,
+        warmup: 2,
+        example: None,
+    };
+    assert_eq!(failures, [row(FailureClass::Timeout, 9), rest]);
+}
+
 /// A report whose numbers have as many digits as those of a run have.
 fn busy() -> Report {
     let mut report = samples::held(&samples::plan(), &web_1());
@@ -217,6 +242,13 @@ fn largest() -> Report {
         busy.busy_per_mille = u32::try_from(large(1000)).unwrap();
         busy.step_means_microseconds = vec![large(TIME), large(TIME), large(TIME)];
     }
+    report.tls = Some(TlsVerification::SkipVerification);
+    report.failures = Some(vec![ClassFailures {
+        class: FailureClass::OutOfMemory,
+        measured: large(TASKS),
+        warmup: large(TASKS),
+        example: Some("OOM command not allowed when used memory > 'maxmemory'. ".repeat(10)),
+    }]);
     report.own.cpu_microseconds = large(TIME * 1000);
     report.own.bytes_in = large(BYTES);
     report.own.bytes_out = large(BYTES);
@@ -252,6 +284,8 @@ fn the_largest_report_fits_with_all_its_numbers() {
     let mut expected = report.clone();
     // Noise as an error text is what it can least afford.
     cut_texts(&mut expected, LONGEST_TEXT_IF_TIGHT);
+    // The books still say how many tasks failed.
+    expected.failures = None;
     expected.histograms = read.histograms.clone();
     assert_eq!(read.busiest.len(), 5);
     assert_eq!(read, expected);

@@ -10,7 +10,9 @@ use crate::judge;
 use crate::limit::LimitCount;
 use crate::message::{FinishReport, PreflightReport, PreflightResult, Refusal};
 use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
-use crate::plan::{DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step};
+use crate::plan::{
+    DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step, TlsVerification,
+};
 use crate::report::{BusyWorker, End, OwnVitals, Times};
 use crate::samples;
 use crate::timeline::Timeline;
