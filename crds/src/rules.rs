@@ -210,14 +210,27 @@ pub(crate) const WORKLOAD: &[Rule<Workload>] = &[Rule {
     holds: |workload| workload.object_graph.is_some() != workload.commands.is_some(),
 }];
 
-pub(crate) const KEYSPACE: &[Rule<Keyspace>] = &[Rule {
-    cel: "!has(self.zipfExponentPercent) || self.distribution == 'Zipf'",
-    message: "zipfExponentPercent is for the distribution Zipf: the others have no exponent",
-    field: ".zipfExponentPercent",
-    holds: |keyspace| {
-        keyspace.zipf_exponent_percent.is_none() || keyspace.distribution == Distribution::Zipf
+pub(crate) const KEYSPACE: &[Rule<Keyspace>] = &[
+    Rule {
+        cel: "!has(self.zipfExponentPercent) || self.distribution == 'Zipf'",
+        message: "zipfExponentPercent is for the distribution Zipf: the others have no exponent",
+        field: ".zipfExponentPercent",
+        holds: |keyspace| {
+            keyspace.zipf_exponent_percent.is_none() || keyspace.distribution == Distribution::Zipf
+        },
     },
-}];
+    Rule {
+        cel: "!has(self.prefix) || !self.prefix.startsWith('redyno:')",
+        message: "the prefix must not begin with redyno:, where the coordination of all runs is",
+        field: ".prefix",
+        holds: |keyspace| {
+            keyspace
+                .prefix
+                .as_ref()
+                .is_none_or(|prefix| !prefix.starts_with("redyno:"))
+        },
+    },
+];
 
 pub(crate) const PLACEMENT: &[Rule<PodPlacement>] = &[
     Rule {

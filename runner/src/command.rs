@@ -111,6 +111,7 @@ async fn finish(common: &CommonArguments) -> Result<Exit, CommandError> {
             run: plan.run.uid.clone(),
             complete: false,
             removed_keys: 0,
+            left_keys: None,
             message: error.to_string(),
         },
     };

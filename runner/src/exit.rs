@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     BadPlan,
     /// The preflight refused the target.
     PreflightRefused,
-    /// The target went away, or is another one.
+    /// The target went away, is another one, or must not be loaded any more.
     TargetLost,
     /// A mistake of ours.
     Internal,
@@ -49,7 +49,9 @@ impl Exit {
             | Ending::LatencyLimit { .. }
             | Ending::Stopped => Self::Done,
             Ending::Terminated => Self::Terminated,
-            Ending::TargetLost { .. } | Ending::TargetChanged { .. } => Self::TargetLost,
+            Ending::TargetLost { .. }
+            | Ending::TargetChanged { .. }
+            | Ending::ForeignKeysEvicted { .. } => Self::TargetLost,
             Ending::StartTimeout { .. } => Self::StartTimeout,
             Ending::DuplicateDyno { .. } => Self::Duplicate,
             Ending::Internal { .. } => Self::Internal,

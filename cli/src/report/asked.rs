@@ -134,7 +134,12 @@ const MOST_NAMED: usize = 5;
 
 fn commands(commands: &Commands) -> String {
     let Commands {
-        keyspace: Keyspace { keys, distribution },
+        keyspace:
+            Keyspace {
+                prefix: _,
+                keys,
+                distribution,
+            },
         value_bytes,
         prefill,
         mix,

@@ -98,6 +98,7 @@ pub(crate) fn plan_of_commands() -> Plan {
     dynos.application_cpu_microseconds = 1_500;
     dynos.workload = Workload::Commands(Commands {
         keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
             keys: 100_000,
             distribution: plan::Distribution::Zipf {
                 exponent_percent: 99,

@@ -133,6 +133,7 @@ fn commands_with_their_defaults_and_in_full() {
         dynos.workload,
         plan::Workload::Commands(plan::Commands {
             keyspace: plan::Keyspace {
+                prefix: plan::Keyspace::default_prefix(),
                 keys: 100_000,
                 distribution: plan::Distribution::Uniform,
             },
@@ -175,6 +176,7 @@ fn commands_with_their_defaults_and_in_full() {
     assert_eq!(
         commands.keyspace,
         plan::Keyspace {
+            prefix: plan::Keyspace::default_prefix(),
             keys: 10,
             // YCSB's constant.
             distribution: plan::Distribution::Zipf {

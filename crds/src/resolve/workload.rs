@@ -67,11 +67,15 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
         mix,
     } = commands;
     let Keyspace {
+        prefix,
         keys,
         distribution,
         zipf_exponent_percent,
     } = keyspace;
     let keyspace = plan::Keyspace {
+        prefix: prefix
+            .clone()
+            .unwrap_or_else(plan::Keyspace::default_prefix),
         keys: problems.natural(&format!("{field}.keyspace.keys"), *keys),
         distribution: match distribution {
             Distribution::Uniform => plan::Distribution::Uniform,

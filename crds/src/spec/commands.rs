@@ -37,6 +37,16 @@ pub struct Commands {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules::cel(rules::KEYSPACE)))]
 pub struct Keyspace {
+    /// What the names of its keys begin with, 1 to 64 letters, digits and . _ : / -; a part of the
+    /// run's uid, the type and a number follow, so that they are the run's alone whatever stands
+    /// here. For a Redis whose user may use some names only: with a prefix of app:loadtest: it needs
+    /// ~app:loadtest:* (and ~redyno:* for the run's coordination). Default test:building:.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = "^[A-Za-z0-9][-._:/A-Za-z0-9]*$")
+    )]
+    pub prefix: Option<String>,
     /// How many keys there are, 1 to 10000000. Default 100000.
     #[serde(default = "number::<100_000>")]
     #[schemars(range(min = 1, max = 10_000_000))]
@@ -62,6 +72,7 @@ impl Keyspace {
 impl Default for Keyspace {
     fn default() -> Self {
         Self {
+            prefix: None,
             keys: number::<100_000>(),
             distribution: Distribution::default_value(),
             zipf_exponent_percent: None,

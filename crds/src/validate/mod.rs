@@ -183,6 +183,7 @@ fn workload_rules(field: &str, workload: &Workload, problems: &mut Vec<Invalid>)
             mix,
         } = commands;
         let Keyspace {
+            prefix: _,
             keys: _,
             distribution: _,
             zipf_exponent_percent: _,

@@ -142,6 +142,7 @@ fn refuse(
         | Refusal::ClusterModeUnsupported
         | Refusal::TooFewConnections
         | Refusal::TooLittleMemory
+        | Refusal::WouldEvictForeignKeys
         | Refusal::FlushNotAllowed
         | Refusal::FlushOtherClients
         | Refusal::FlushForeignData

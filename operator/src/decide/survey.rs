@@ -146,6 +146,7 @@ fn ended_by_itself(evidence: &Evidence) -> bool {
             | Ending::LatencyLimit { .. }
             | Ending::Stopped
             | Ending::TargetLost { .. }
+            | Ending::ForeignKeysEvicted { .. }
             | Ending::TargetChanged { .. }
             | Ending::StartTimeout { .. }
             | Ending::DuplicateDyno { .. }

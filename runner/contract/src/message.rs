@@ -71,6 +71,8 @@ pub enum Refusal {
     TooFewConnections,
     /// Prefill and warm-up do not fit into its memory.
     TooLittleMemory,
+    /// The run would fill the target so far that it evicts keys that are not the run's.
+    WouldEvictForeignKeys,
     /// A flush was asked for that the administrator does not allow on this host.
     FlushNotAllowed,
     /// A flush was asked for while others are connected.
@@ -117,8 +119,11 @@ pub struct FinishReport {
     pub run: String,
     /// Whether everything that had to go is gone and the lock is free.
     pub complete: bool,
-    /// Keys removed.
+    /// Keys removed: by the finish, and by dynos that were told to end before their time.
     pub removed_keys: u64,
+    /// Data keys of the run that stay in the target; None where nobody could count them.
+    #[serde(default)]
+    pub left_keys: Option<u64>,
     /// One sentence for people: what was removed, or why it could not be.
     pub message: String,
 }

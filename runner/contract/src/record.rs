@@ -451,7 +451,8 @@ fn cut_texts(report: &mut Report, longest: usize) {
             | Ending::BacklogLimit { .. }
             | Ending::LatencyLimit { .. }
             | Ending::Stopped
-            | Ending::Terminated => {}
+            | Ending::Terminated
+            | Ending::ForeignKeysEvicted { keys: _ } => {}
         }
     }
     for (position, row) in report.failures.iter_mut().flatten().enumerate() {

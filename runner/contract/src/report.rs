@@ -122,6 +122,12 @@ pub enum Ending {
         /// What was seen.
         detail: String,
     },
+    /// The target evicted keys while others than the run's stood in it, on a target that had evicted
+    /// none before: the dyno ended the run for all, to spare them.
+    ForeignKeysEvicted {
+        /// How many keys it had evicted since the preflight when that was seen, 1 or more.
+        keys: u64,
+    },
     /// The phase of this run was not there: the target is not the one that the preflight saw.
     TargetChanged {
         /// What was seen.

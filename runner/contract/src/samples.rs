@@ -264,7 +264,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             histogram.encode()
         })
     }
-    let ending = match next() % 11 {
+    let ending = match next() % 12 {
         0 => Ending::BacklogLimit {
             worker: short(next),
             backlog: short(next),
@@ -283,6 +283,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
         7 => Ending::StartTimeout { detail: text(next) },
         8 => Ending::DuplicateDyno { holder: text(next) },
         9 => Ending::Internal { detail: text(next) },
+        10 => Ending::ForeignKeysEvicted { keys: next() },
         _ => Ending::Completed,
     };
     Report {

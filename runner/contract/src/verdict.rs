@@ -133,6 +133,8 @@ reasons! {
     TargetBusy => "Wait until the other run is over: two at once would measure each other.",
     /// The target went away in mid-run.
     TargetLost => "Look at the target's log and memory; lower the rate if the load brought it down.",
+    /// The target evicted keys while others than the run's stood in it.
+    ForeignKeysEvicted => "Use a larger target or a smaller data set; if everything in that Redis may go, say so with SET redyno:disposable 1 there.",
     /// The target was not the one that the preflight had seen.
     TargetChanged => "Run the test again when nobody restarts, flushes or fails over the target.",
     /// The run was not over by its deadline.

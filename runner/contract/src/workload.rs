@@ -45,7 +45,12 @@ impl Workload {
                 }
             }
             Self::Commands(Commands {
-                keyspace: Keyspace { keys, distribution },
+                keyspace:
+                    Keyspace {
+                        prefix,
+                        keys,
+                        distribution,
+                    },
                 value_bytes,
                 prefill: _,
                 mix,
@@ -64,6 +69,13 @@ impl Workload {
                     if is_zero {
                         return Err((name, "0".to_owned(), "1 or more"));
                     }
+                }
+                if prefix.is_empty() {
+                    return Err((
+                        "workload.commands.keyspace.prefix",
+                        "empty".to_owned(),
+                        "1 character or more",
+                    ));
                 }
                 if mix.is_empty() || mix.len() > MOST_COMMANDS {
                     return Err((
@@ -159,13 +171,28 @@ pub struct Commands {
 }
 
 /// The keys of a mix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Keyspace {
+    /// What the names of its keys begin with; the run's uid, the type and a number follow. Never
+    /// empty.
+    #[serde(default = "Keyspace::default_prefix")]
+    pub prefix: String,
     /// How many keys there are, 1 or more.
     pub keys: u32,
     /// How often each of them is used.
     pub distribution: Distribution,
+}
+
+impl Keyspace {
+    /// What keys begin with where nobody asked for anything else: what an object graph's begin with,
+    /// so that one access rule serves both.
+    pub const DEFAULT_PREFIX: &str = "test:building:";
+
+    /// [`Self::DEFAULT_PREFIX`].
+    pub fn default_prefix() -> String {
+        Self::DEFAULT_PREFIX.to_owned()
+    }
 }
 
 /// How often each key is used.
@@ -359,6 +386,7 @@ mod tests {
         };
         let workload = Workload::Commands(Commands {
             keyspace: Keyspace {
+                prefix: Keyspace::default_prefix(),
                 keys: 1,
                 distribution: Distribution::Uniform,
             },

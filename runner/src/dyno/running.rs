@@ -344,6 +344,9 @@ impl Dyno {
             Ending::ErrorLimit { threshold, cause } => format!("{threshold}: {cause}"),
             Ending::LatencyLimit { threshold } => threshold.clone(),
             Ending::TargetLost { detail } | Ending::Internal { detail } => detail.clone(),
+            Ending::ForeignKeysEvicted { keys } => {
+                format!("the target began to evict keys, {keys} so far")
+            }
             Ending::Completed
             | Ending::Stopped
             | Ending::Terminated

@@ -90,6 +90,7 @@ mod tests {
         DynoTypePlan {
             workload: Workload::Commands(Commands {
                 keyspace: Keyspace {
+                    prefix: Keyspace::default_prefix(),
                     keys: 1000,
                     distribution: Distribution::Uniform,
                 },

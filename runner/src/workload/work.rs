@@ -51,7 +51,7 @@ impl<'a> Team<'a> {
                 Shared::ObjectGraph(graph, Rc::new(mails))
             }
             Workload::Commands(commands) => {
-                let prefix = keyspace_prefix(&plan.run.uid, &dyno.dyno_type);
+                let prefix = keyspace_prefix(&plan.run.uid, &dyno.dyno_type, &commands.keyspace);
                 Shared::Commands(Rc::new(Mix::new(seed, prefix, commands)))
             }
         };

@@ -5,7 +5,7 @@
 //! ours.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{DynoName, DynoTypePlan, Workload};
+use redyno_contract::plan::{Commands, DynoName, DynoTypePlan, Keyspace, Workload};
 
 /// The lock: one run at a time on one server. In database 0 whatever the URL says.
 pub const LOCK: &str = "redyno:lock";
@@ -109,8 +109,13 @@ impl BuildingKeys {
 
 /// What the names of all data of the run with this uid begin with.
 pub fn data_prefix(uid: &str) -> String {
+    format!("{}{}:", Keyspace::DEFAULT_PREFIX, short(uid))
+}
+
+/// The part of a run's uid that names its data.
+fn short(uid: &str) -> &str {
     // A uid is ASCII, checked with the plan; a shorter one would be taken whole.
-    format!("test:building:{}:", uid.get(..8).unwrap_or(uid))
+    uid.get(..8).unwrap_or(uid)
 }
 
 /// Twelve hexadecimal digits that name a flat: a function of where the flat is, so that the
@@ -151,9 +156,9 @@ pub fn data_keys<'a>(
 }
 
 /// What the names of the keyspace begin with that all dynos of a type share; a number follows.
-pub fn keyspace_prefix(uid: &str, dyno_type: &str) -> String {
+pub fn keyspace_prefix(uid: &str, dyno_type: &str, keyspace: &Keyspace) -> String {
     // A dyno's name has a dot and a type's has none, so no worker's building is called so.
-    format!("{}{dyno_type}:", data_prefix(uid))
+    format!("{}{}:{dyno_type}:", keyspace.prefix, short(uid))
 }
 
 /// Every key of the keyspace that all dynos of a type share; none if they share none.
@@ -161,11 +166,13 @@ pub fn shared_keys<'a>(
     plan: &'a Plan,
     dynos: &'a DynoTypePlan,
 ) -> impl Iterator<Item = String> + 'a {
-    let count = match &dynos.workload {
-        Workload::ObjectGraph(_) => 0,
-        Workload::Commands(commands) => commands.keyspace.keys,
+    let (count, prefix) = match &dynos.workload {
+        Workload::ObjectGraph(_) => (0, String::new()),
+        Workload::Commands(Commands { keyspace, .. }) => (
+            keyspace.keys,
+            keyspace_prefix(&plan.run.uid, &dynos.dyno_type, keyspace),
+        ),
     };
-    let prefix = keyspace_prefix(&plan.run.uid, &dynos.dyno_type);
     (0..count).map(move |number| format!("{prefix}{number}"))
 }
 

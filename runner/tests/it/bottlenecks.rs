@@ -79,6 +79,7 @@ async fn redis_cpu() {
     plan.target.connections = 70;
     plan.formation[0].workload = Workload::Commands(Commands {
         keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
             keys: 1,
             distribution: Distribution::Uniform,
         },

@@ -26,6 +26,7 @@ fn plan(mix: Vec<MixedCommand>, distribution: Distribution, prefill: Prefill) ->
     plan.formation[0].rate = Rate::per_second(500);
     plan.formation[0].workload = Workload::Commands(Commands {
         keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
             keys: 100,
             distribution,
         },
@@ -107,7 +108,10 @@ fn keys_left(data: u32) -> String {
 }
 
 fn prefix(plan: &Plan) -> String {
-    redyno_target::keys::keyspace_prefix(&plan.run.uid, "web")
+    let Workload::Commands(commands) = &plan.formation[0].workload else {
+        panic!("not a mix");
+    };
+    redyno_target::keys::keyspace_prefix(&plan.run.uid, "web", &commands.keyspace)
 }
 
 #[tokio::test]

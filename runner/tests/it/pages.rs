@@ -425,6 +425,7 @@ async fn a_dyno_has_less_than_four_hundred_series() {
     let mut plan = plans::small();
     plan.formation[0].workload = Workload::Commands(Commands {
         keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
             keys: 10,
             distribution: Distribution::Uniform,
         },

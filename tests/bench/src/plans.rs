@@ -47,6 +47,7 @@ pub(crate) fn object_graph(flats: u32) -> Workload {
 pub(crate) fn get() -> Workload {
     Workload::Commands(Commands {
         keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
             keys: 100_000,
             distribution: Distribution::Uniform,
         },

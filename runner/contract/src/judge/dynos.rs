@@ -49,6 +49,7 @@ fn result(dyno: &Dyno<'_>) -> (DynoVerdict, Option<String>) {
                 | Fate::DeadlineExceeded => (DynoVerdict::Errored, fate_name(fate)),
             },
             Ending::TargetLost { .. } => (DynoVerdict::Errored, "TargetLost"),
+            Ending::ForeignKeysEvicted { .. } => (DynoVerdict::Errored, "ForeignKeysEvicted"),
             Ending::TargetChanged { .. } => (DynoVerdict::Errored, "TargetChanged"),
             Ending::StartTimeout { .. } => (DynoVerdict::Errored, "StartTimeout"),
             Ending::DuplicateDyno { .. } => (DynoVerdict::Errored, "DuplicateDyno"),

@@ -9,10 +9,11 @@ use crate::report::{End, Ending, Report};
 use crate::verdict::Reason;
 
 /// Of several reasons the first of these is given: it explains those that come after it.
-const ORDER: [Reason; 13] = [
+const ORDER: [Reason; 14] = [
     Reason::Cancelled,
     Reason::ChildLost,
     Reason::TargetLost,
+    Reason::ForeignKeysEvicted,
     Reason::Evicted,
     Reason::DynoOutOfMemory,
     Reason::DynoLost,
@@ -249,6 +250,12 @@ fn by_its_word(dyno: &Dyno<'_>, end: &End) -> Option<Interruption> {
         Ending::TargetLost { detail } => (
             Reason::TargetLost,
             format!("{name} lost the target: {}", told(detail)),
+        ),
+        Ending::ForeignKeysEvicted { keys } => (
+            Reason::ForeignKeysEvicted,
+            format!(
+                "The target began to evict keys, {keys} when {name} saw it, and not only the run's own stand in it: the run was ended to spare them"
+            ),
         ),
         Ending::TargetChanged { detail } => (
             Reason::TargetChanged,

@@ -16,12 +16,16 @@ pub(super) enum Keys {
 
 impl Keys {
     /// Of this keyspace.
-    pub(super) fn new(keyspace: Keyspace) -> Self {
-        let Keyspace { keys, distribution } = keyspace;
+    pub(super) fn new(keyspace: &Keyspace) -> Self {
+        let Keyspace {
+            prefix: _,
+            keys,
+            distribution,
+        } = keyspace;
         match distribution {
-            Distribution::Uniform => Self::Uniform(keys),
+            Distribution::Uniform => Self::Uniform(*keys),
             Distribution::Zipf { exponent_percent } => {
-                Self::Zipf(Zipf::new(keys, exponent_percent))
+                Self::Zipf(Zipf::new(*keys, *exponent_percent))
             }
         }
     }

@@ -53,8 +53,8 @@ impl Mix {
         Self {
             commands,
             weights,
-            keyspace: *keyspace,
-            keys: Keys::new(*keyspace),
+            keyspace: keyspace.clone(),
+            keys: Keys::new(keyspace),
             values: Values::new(seed, *value_bytes),
             prefill: *prefill,
             prefix,
@@ -174,6 +174,7 @@ mod tests {
         };
         let commands = Commands {
             keyspace: Keyspace {
+                prefix: Keyspace::default_prefix(),
                 keys: 1,
                 distribution: Distribution::Uniform,
             },

@@ -59,6 +59,7 @@ pub async fn run(plan: &Plan, target: &Target) -> FinishReport {
         run: plan.run.uid.clone(),
         complete: failure.is_none(),
         removed_keys: progress.data_keys + progress.coordination_keys,
+        left_keys: None,
         message: sentence(&progress, failure.as_deref()),
     }
 }

@@ -17,13 +17,13 @@ pub(super) async fn check(connection: &mut Connection, plan: &Plan) -> Result<()
     for dynos in &plan.formation {
         let DynoTypePlan {
             dyno_type,
-            workload: Workload::Commands(Commands { mix, .. }),
+            workload: Workload::Commands(Commands { keyspace, mix, .. }),
             ..
         } = dynos
         else {
             continue;
         };
-        let key = format!("{}0", keyspace_prefix(&plan.run.uid, dyno_type));
+        let key = format!("{}0", keyspace_prefix(&plan.run.uid, dyno_type, keyspace));
         let mut pipeline = redis::pipe();
         pipeline.cmd("MULTI");
         for entry in mix {

@@ -67,9 +67,11 @@ pub(crate) struct Floor {
 pub(crate) async fn beside(cores: &Cores, load: &Load) -> Result<(Outcome, Floor)> {
     let server = cores.redis().await?;
     let outcome = cores.run_against(&server, load, None).await?;
-    let scripts = match load.workload {
+    let scripts = match &load.workload {
         Workload::ObjectGraph(_) => of_buildings(&server).await?,
-        Workload::Commands(_) => of_gets(&server, load.workers as usize).await?,
+        Workload::Commands(commands) => {
+            of_gets(&server, &commands.keyspace, load.workers as usize).await?
+        }
     };
     Ok((outcome, floor(cores, &server, scripts).await?))
 }

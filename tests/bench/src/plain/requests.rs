@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, cmd};
+use redyno_contract::plan::Keyspace;
 use redyno_target::keys::keyspace_prefix;
 use redyno_test_redis::RedisServer;
 
@@ -92,9 +93,13 @@ async fn of_building(redis: &mut MultiplexedConnection, flats_key: &str) -> Resu
 }
 
 /// GET of keys that are there, on so many connections.
-pub(super) async fn of_gets(server: &RedisServer, connections: usize) -> Result<Vec<Script>> {
+pub(super) async fn of_gets(
+    server: &RedisServer,
+    keyspace: &Keyspace,
+    connections: usize,
+) -> Result<Vec<Script>> {
     let mut redis = connect(server).await?;
-    let prefix = keyspace_prefix(RUN_UID, TYPE);
+    let prefix = keyspace_prefix(RUN_UID, TYPE, keyspace);
     let mut steps = Vec::new();
     for number in 0..connections * KEYS_OF_A_CONNECTION {
         let key = format!("{prefix}{number}");

@@ -53,6 +53,12 @@ fn rows_tell_what_became_of_every_dyno() {
             "TargetLost",
         ),
         (
+            Ending::ForeignKeysEvicted { keys: 1 },
+            Fate::Exited { code: 69 },
+            Errored,
+            "ForeignKeysEvicted",
+        ),
+        (
             Ending::TargetChanged { detail: text() },
             Fate::Exited { code: 69 },
             Errored,

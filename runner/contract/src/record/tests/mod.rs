@@ -29,6 +29,7 @@ fn finish(message: &str) -> Message {
         run: samples::RUN.to_owned(),
         complete: true,
         removed_keys: 126,
+        left_keys: Some(0),
         message: message.to_owned(),
     })
 }
