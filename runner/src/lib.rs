@@ -35,13 +35,15 @@ pub fn run_blocking(arguments: RunnerArguments) -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    match result {
+    let exit = match result {
         Ok(exit) => exit.into(),
         Err(error) => {
             tracing::error!("{error}");
             error.exit().into()
         }
-    }
+    };
+    output::log::written();
+    exit
 }
 
 /// Installs the one crypto provider that TLS uses. A second call changes nothing.
@@ -57,15 +59,5 @@ pub fn install_crypto_provider() {
 /// Logs to standard error, at the level that `RUST_LOG` says, `info` without it. A second call
 /// changes nothing.
 pub fn log_to_standard_error() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    if tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init()
-        .is_err()
-    {
-        tracing::debug!("logging is set up already");
-    }
+    output::log::to_standard_error();
 }

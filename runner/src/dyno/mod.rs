@@ -32,6 +32,9 @@ use redyno_engine::Share;
 
 pub(crate) use totals::{Identity, Totals};
 
+/// For the last lines on standard output: who does not read them by then reads nothing.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
 /// Everything that one dyno has at hand.
 struct Dyno {
     plan: Arc<Plan>,
@@ -99,7 +102,7 @@ pub(crate) async fn run(
         Arc::clone(&shown),
     );
     let server = tokio::spawn(http::serve(listener, Arc::clone(&shown), Arc::new(metrics)));
-    let mut events = Events::default();
+    let events = Events::on_standard_output()?;
     events.print(&Event::Listening {
         address: address.to_string(),
     });
@@ -118,6 +121,7 @@ pub(crate) async fn run(
         termination,
     };
     let result = dyno.live().await;
+    dyno.events.printed(LAST_LINES).await;
     server.abort();
     result
 }

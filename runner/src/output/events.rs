@@ -1,22 +1,32 @@
 //! Events as JSON lines on standard output.
 
-use std::io::Write;
+use std::io;
+use std::time::Duration;
 
 use redyno_contract::Event;
 
-/// Events as JSON lines on standard output.
-#[derive(Debug, Default)]
+use super::Lines;
+
+/// Events as JSON lines on standard output. The record is what counts: nothing ever waits for who
+/// reads them, but the end of the process, and that not for long.
+#[derive(Debug)]
 pub(crate) struct Events {
-    broken: bool,
+    lines: Lines,
 }
 
 impl Events {
-    /// Prints one. A reader that went away is noted once and then ignored: the record is what
-    /// counts.
-    pub(crate) fn print(&mut self, event: &Event) {
-        if self.broken {
-            return;
-        }
+    /// On the process' standard output.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub(crate) fn on_standard_output() -> io::Result<Self> {
+        Ok(Self {
+            lines: Lines::to(io::stdout(), "events")?,
+        })
+    }
+
+    /// Has one printed. Progress that nobody reads is left out: the next tells all that it told.
+    pub(crate) fn print(&self, event: &Event) {
         let mut line = match serde_json::to_vec(event) {
             Ok(line) => line,
             Err(error) => {
@@ -25,10 +35,24 @@ impl Events {
             }
         };
         line.push(b'\n');
-        let mut output = std::io::stdout().lock();
-        if let Err(error) = output.write_all(&line).and_then(|()| output.flush()) {
-            tracing::warn!(%error, "nobody reads standard output any more");
-            self.broken = true;
+        match event {
+            Event::Progress(_) => self.lines.offer(line),
+            Event::Listening { .. }
+            | Event::Ready
+            | Event::Started { .. }
+            | Event::Report { .. } => self.lines.put(line),
+        }
+    }
+
+    /// Waits until all of them are printed, for so long at most.
+    pub(crate) async fn printed(&self, at_most: Duration) {
+        let printed = self.lines.written(at_most).await;
+        let left_out = self.lines.left_out();
+        if !printed || left_out > 0 {
+            tracing::warn!(
+                left_out,
+                "nobody read all of standard output: what counts is in the record"
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Being told to go.
 
-use redyno_contract::Event;
+use redyno_contract::record::{Record, RecordKind};
 use redyno_contract::report::Ending;
+use redyno_contract::{Event, Message};
 use redyno_test_redis::{Folder, RedisServer};
 use tokio::process::Command;
 
@@ -33,6 +34,42 @@ async fn after_sigterm_it_drains_reports_and_takes_its_keys_along() {
         .unwrap();
     // It goes by itself, or with the finish, which may come and remove what others left.
     assert_eq!(left, ["redyno:lock"]);
+}
+
+fn ending(record: &Record) -> Ending {
+    assert_eq!(record.kind, RecordKind::Final);
+    let Message::Dyno(report) = &record.message else {
+        panic!("not a dyno's record: {record:?}");
+    };
+    assert!(report.books.balanced());
+    report.end.clone().unwrap().ending
+}
+
+/// Standard output and standard error are full pipes that nobody reads.
+#[tokio::test]
+async fn it_ends_and_writes_its_record_though_nobody_reads_what_it_prints() {
+    let servers = [
+        RedisServer::start(&[]).await.unwrap(),
+        RedisServer::start(&[]).await.unwrap(),
+    ];
+    let to_its_end = async {
+        let run = Run::new(&plans::small(), &servers[0]);
+        run.pass_preflight().await;
+        run.dyno_that_nobody_reads("web", 0).await.end().await
+    };
+    let until_sigterm = async {
+        let mut plan = plans::small();
+        plan.duration_seconds = 60;
+        let run = Run::new(&plan, &servers[1]);
+        run.pass_preflight().await;
+        let dyno = run.dyno_that_nobody_reads("web", 0).await;
+        dyno.started().await;
+        dyno.terminate().await;
+        dyno.end().await
+    };
+    let ((done, whole), (terminated, cut)) = tokio::join!(to_its_end, until_sigterm);
+    assert_eq!((done, ending(&whole)), (0, Ending::Completed));
+    assert_eq!((terminated, ending(&cut)), (143, Ending::Terminated));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use redyno_contract::report::Ending;
 use redyno_contract::{Event, Message, Plan, Report};
 use redyno_test_redis::{Certificates, Folder, RedisServer};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -26,6 +27,14 @@ pub(crate) struct Dyno {
     lines: Lines<BufReader<ChildStdout>>,
     pub(crate) events: Vec<Event>,
     record: PathBuf,
+}
+
+/// A running dyno whose output nobody reads.
+pub(crate) struct Unread {
+    child: Child,
+    record: PathBuf,
+    /// Nobody reads, but somebody could: the pipe is not broken.
+    _receiver: pipe::Receiver,
 }
 
 /// A dyno that has ended.
@@ -119,16 +128,48 @@ impl Run {
         self.start(dyno_type, index, &pod, arguments)
     }
 
-    fn start(&self, dyno_type: &str, index: u32, pod: &str, arguments: &[&str]) -> Dyno {
-        let record = format!("{pod}.record");
-        let mut child = self
-            .command("dyno", &record)
+    /// Starts a dyno whose output, standard error included, nobody reads: not a byte more goes into
+    /// the pipe.
+    pub(crate) async fn dyno_that_nobody_reads(&self, dyno_type: &str, index: u32) -> Unread {
+        let (sender, receiver) = pipe::pipe().unwrap();
+        sender.writable().await.unwrap();
+        let mut filled = 0;
+        while let Ok(written) = sender.try_write(&[b' '; 1024]) {
+            filled += written;
+        }
+        assert!(filled >= 4096, "a pipe holds more than {filled} bytes");
+        let output = sender.into_blocking_fd().unwrap();
+        let pod = format!("pod-{dyno_type}-{index}");
+        let child = self
+            .command_of_dyno(dyno_type, index, &pod)
+            .env("RUST_LOG", "debug")
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Unread {
+            child,
+            record: self.folder.path().join(format!("{pod}.record")),
+            _receiver: receiver,
+        }
+    }
+
+    fn command_of_dyno(&self, dyno_type: &str, index: u32, pod: &str) -> Command {
+        let mut command = self.command("dyno", &format!("{pod}.record"));
+        command
             .args(["--progress-seconds", "1", "--parent-guard"])
-            .args(arguments)
             .env("REDYNO_DYNO_TYPE", dyno_type)
             .env("JOB_COMPLETION_INDEX", index.to_string())
             .env("REDYNO_POD_UID", pod)
-            .stdin(Stdio::piped())
+            .stdin(Stdio::piped());
+        command
+    }
+
+    fn start(&self, dyno_type: &str, index: u32, pod: &str, arguments: &[&str]) -> Dyno {
+        let record = format!("{pod}.record");
+        let mut child = self
+            .command_of_dyno(dyno_type, index, pod)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -201,12 +242,7 @@ impl Dyno {
 
     /// Sends SIGTERM.
     pub(crate) async fn terminate(&self) {
-        let status = Command::new("kill")
-            .args(["-TERM", &self.child.id().unwrap().to_string()])
-            .status()
-            .await
-            .unwrap();
-        assert!(status.success());
+        terminate(&self.child).await;
     }
 
     /// Closes its standard input, as a parent does that dies.
@@ -234,6 +270,51 @@ impl Dyno {
             report: *report,
         }
     }
+}
+
+impl Unread {
+    /// Waits for its first checkpoint after the common start.
+    pub(crate) async fn started(&self) {
+        let looking = async {
+            loop {
+                let bytes = std::fs::read(&self.record).unwrap_or_default();
+                if let Ok(Record {
+                    message: Message::Dyno(report),
+                    ..
+                }) = record::read(&bytes)
+                    && report.start.is_some()
+                {
+                    return;
+                }
+                // Nothing tells of a file that is written in place.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, looking).await.unwrap();
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) async fn terminate(&self) {
+        terminate(&self.child).await;
+    }
+
+    /// Waits for its end: its exit code and record.
+    pub(crate) async fn end(mut self) -> (i32, Record) {
+        // Who waits closes the child's standard input first, which means SIGTERM.
+        let _input = self.child.stdin.take();
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        let bytes = std::fs::read(&self.record).unwrap();
+        (status.code().unwrap(), record::read(&bytes).unwrap())
+    }
+}
+
+async fn terminate(child: &Child) {
+    let status = Command::new("kill")
+        .args(["-TERM", &child.id().unwrap().to_string()])
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success());
 }
 
 impl Ended {
