@@ -16,15 +16,18 @@ mod closing;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+mod gather;
 mod interval;
 mod limits;
 mod moment;
+mod pace;
 mod settings;
 mod share;
 mod snapshot;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod whole;
 mod worker;
 
@@ -33,13 +36,16 @@ use redyno_contract::report::{Ending, Latencies, Times};
 
 pub use arrivals::{Choice, Phase, Task, Windows};
 pub use failure::{FailureClass, FailureCounts};
+pub use gather::{Gather, LoadEvent, Sample};
 pub use interval::{Distributions, Interval};
 pub use limits::{Breach, LimitCounters, StepTimes, TaskTimes};
 pub use moment::Moment;
+pub use pace::{Pace, Turn};
 pub use settings::{EngineSettings, PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Scope};
 pub use share::Share;
 pub use snapshot::{Counted, ShareSnapshot};
 pub use tally::Tally;
+pub use thread::{ThreadCommand, ThreadEvent, ThreadSample, ThreadTime, ThreadVitals};
 pub use whole::{Snapshot, Whole, first_end};
 
 use arrivals::Arrivals;

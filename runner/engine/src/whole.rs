@@ -59,12 +59,19 @@ impl Snapshot {
 
 /// The first end of a run that several engines saw end: how, and when.
 pub fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(Ending, Moment)> {
-    stages
-        .filter_map(|stage| match stage {
-            Stage::Draining { ending, at, .. } => Some((ending.clone(), *at)),
-            Stage::Running | Stage::Held { .. } => None,
-        })
-        .min_by_key(|(_, at)| *at)
+    first_of(stages.filter_map(|stage| match stage {
+        Stage::Draining { ending, at, .. } => Some((ending.clone(), *at)),
+        Stage::Running | Stage::Held { .. } => None,
+    }))
+}
+
+/// The first of several ends. Who came to the end of its window only says that nothing had ended
+/// the run until then: of several ends at one moment that one is the last.
+pub(crate) fn first_of(
+    ends: impl IntoIterator<Item = (Ending, Moment)>,
+) -> Option<(Ending, Moment)> {
+    ends.into_iter()
+        .min_by_key(|(ending, at)| (*at, *ending == Ending::Completed))
 }
 
 impl Whole {

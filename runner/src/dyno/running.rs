@@ -15,8 +15,8 @@ use super::sampler::{Answer, Sampler, seconds_from};
 use super::startup::Begun;
 use super::{Dyno, Totals, hold, leaving};
 use crate::command::CommandError;
-use crate::shard::{Load, LoadEvent, Sample};
-use redyno_engine::Moment;
+use crate::shard::Load;
+use redyno_engine::{LoadEvent, Moment, Sample};
 
 /// Seconds between two checkpoints. Each takes some 10 ms of CPU: every second, that would be a
 /// tenth of what the smallest dynos have.
@@ -44,16 +44,6 @@ struct Underway {
     target_at_end: bool,
     ended: bool,
     terminated: bool,
-}
-
-/// A limit was broken by connection errors alone.
-struct Held {
-    /// How the run ends if the target is there.
-    ending: Ending,
-    /// When.
-    since: Moment,
-    /// What becomes of the target.
-    answer: oneshot::Receiver<Found>,
 }
 
 impl Dyno {
@@ -98,7 +88,7 @@ impl Dyno {
             ..
         } = run;
         // Ends the load threads, and with them all workers' connections.
-        load.join();
+        load.join().await;
         drop(sampler);
         let end = End {
             ending: ending.clone(),
@@ -131,7 +121,7 @@ impl Dyno {
     fn begin(&self, begun: Begun) -> Result<Underway, Ending> {
         let Begun {
             control,
-            load,
+            mut load,
             at_microseconds,
             clock,
             drift_microseconds,
@@ -182,9 +172,31 @@ impl Dyno {
     async fn watch(&mut self, run: &mut Underway) -> Result<Box<Sample>, String> {
         let mut seconds = seconds_from(run.start);
         let (mut second, mut first) = (0_u64, true);
-        let mut held: Option<Held> = None;
+        // What becomes of the target since a breach by connection errors alone.
+        let mut held: Option<oneshot::Receiver<Found>> = None;
         loop {
+            // In this order: what ends the run, what it waits for, the load, what only tells of it.
+            // None of them is always ready: who asks for a sample waits for its answer.
             tokio::select! {
+                biased;
+                () = self.termination.wait(), if !run.terminated => {
+                    run.terminated = true;
+                    tracing::info!("told to go");
+                    run.load.end(&Ending::Terminated);
+                }
+                found = resolved(&mut held) => {
+                    held = None;
+                    self.resolve(run, found);
+                }
+                event = run.control.event() => match event {
+                    ControlEvent::Stopped(reason) => {
+                        tracing::info!(%reason, "told to stop");
+                        run.load.end(&Ending::Stopped);
+                    }
+                    ControlEvent::WriteFailed => {
+                        self.shown.totals(|totals| totals.coordination_failures += 1);
+                    }
+                },
                 event = run.load.event() => match event {
                     LoadEvent::Started { at } => self.started(run, at),
                     LoadEvent::Sample(sample) => {
@@ -195,13 +207,13 @@ impl Dyno {
                         let progress = passed(u64::from(self.progress_seconds));
                         let checkpoint = passed(CHECKPOINT_SECONDS) || first;
                         (second, first) = (now, false);
-                        if progress {
-                            self.print_progress();
-                        }
                         // The one of the end is the last: a checkpoint does not tell of an end,
                         // and what comes after it is no breach.
                         if checkpoint && !run.ended {
                             self.checkpoint();
+                        }
+                        if progress {
+                            self.print_progress();
                         }
                     }
                     LoadEvent::Ending(ending) => {
@@ -214,9 +226,8 @@ impl Dyno {
                         run.ended = true;
                         self.checkpoint();
                     }
-                    LoadEvent::Held { ending, since } => {
-                        let answer = self.ask_for_target(run);
-                        held = Some(Held { ending, since, answer });
+                    LoadEvent::Held { since } => {
+                        held = Some(self.ask_for_target(run));
                         self.shown.totals(|totals| totals.held(since));
                         run.load.sample();
                     }
@@ -224,46 +235,27 @@ impl Dyno {
                     LoadEvent::Broken(detail) => return Err(detail),
                     LoadEvent::Ready | LoadEvent::NotReady { .. } => {}
                 },
-                found = resolved(&mut held) => {
-                    if let Some(held) = held.take() {
-                        self.resolve(run, held, found);
-                    }
-                }
-                _ = seconds.tick() => run.load.sample(),
                 answer = run.sampler.answer() => self.answered(run, answer),
-                event = run.control.event() => match event {
-                    ControlEvent::Stopped(reason) => {
-                        tracing::info!(%reason, "told to stop");
-                        run.load.end(&Ending::Stopped, None);
-                    }
-                    ControlEvent::WriteFailed => {
-                        self.shown.totals(|totals| totals.coordination_failures += 1);
-                    }
-                },
-                () = self.termination.wait(), if !run.terminated => {
-                    run.terminated = true;
-                    tracing::info!("told to go");
-                    run.load.end(&Ending::Terminated, None);
-                }
+                _ = seconds.tick() => run.load.sample(),
             }
         }
     }
 
-    /// It is known what became of the target since a breach is held: now the run has ended, by the
-    /// breach or by the loss of the target, at the time when it was held.
-    fn resolve(&self, run: &Underway, held: Held, found: Found) {
-        let ending = match found {
-            Found::There => held.ending,
+    /// It is known what became of the target since a breach is held.
+    fn resolve(&self, run: &mut Underway, found: Found) {
+        let lost = match found {
+            Found::There => None,
             Found::Full => {
                 self.shown.totals(Totals::saw_full_target);
-                held.ending
+                None
             }
-            Found::Lost(detail) => Ending::TargetLost { detail },
+            Found::Lost(detail) => Some(Ending::TargetLost { detail }),
         };
-        run.load.end(&ending, Some(held.since));
+        run.load.resolve(lost);
     }
 
-    fn started(&mut self, run: &Underway, at: Instant) {
+    fn started(&mut self, run: &Underway, at: Moment) {
+        let at = run.start + Duration::from_nanos(at.nanoseconds());
         let there = run.clock.redis_microseconds_at(at);
         let offset = i64::try_from(there.abs_diff(run.at_microseconds)).unwrap_or(i64::MAX);
         let start = Start {
@@ -291,7 +283,7 @@ impl Dyno {
 
     fn answered(&self, run: &mut Underway, (at, info): Answer) {
         if let Some(detail) = hold::restarted(run.run_id.as_deref(), info.run_id.as_deref()) {
-            run.load.end(&Ending::TargetLost { detail }, None);
+            run.load.end(&Ending::TargetLost { detail });
             return;
         }
         if run.target_at_end {
@@ -376,9 +368,9 @@ impl Dyno {
 }
 
 /// What a held breach waits for; for ever, without one.
-async fn resolved(held: &mut Option<Held>) -> Found {
+async fn resolved(held: &mut Option<oneshot::Receiver<Found>>) -> Found {
     match held {
-        Some(held) => (&mut held.answer)
+        Some(answer) => answer
             .await
             .unwrap_or_else(|_| Found::Lost("nobody could tell".to_owned())),
         None => std::future::pending().await,

@@ -13,8 +13,9 @@ use redyno_target::coordination::{
 use redyno_target::{ConnectOptions, Connection, Info, Target};
 
 use super::Dyno;
-use crate::shard::{Load, LoadEvent};
+use crate::shard::Load;
 use crate::workload::object_graph::script;
+use redyno_engine::LoadEvent;
 
 const POLL: Duration = Duration::from_millis(100);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);

@@ -14,8 +14,7 @@ use crate::observe::course::Course;
 use crate::observe::own::{Memory, OwnSample};
 use crate::observe::seconds::{Look, Seconds};
 use crate::observe::target::{LastOfTarget, TargetSamples};
-use crate::shard::Sample;
-use redyno_engine::{Distributions, Interval, Moment, Snapshot};
+use redyno_engine::{Distributions, Interval, Moment, Sample, Snapshot};
 
 /// Everything that is known of the run so far.
 #[derive(Clone, Debug)]

@@ -8,8 +8,7 @@ use redyno_contract::plan::Percentile;
 use redyno_contract::report::LastSeconds;
 
 use super::own::OwnSample;
-use crate::shard::{ThreadTime, busiest};
-use redyno_engine::{Interval, Moment};
+use redyno_engine::{Interval, Moment, ThreadTime};
 
 /// How far back the last seconds reach.
 pub(crate) const LAST_NANOSECONDS: u64 = 5_000_000_000;
@@ -31,7 +30,7 @@ impl Look {
     /// How busy the busiest load thread was since an earlier look, in thousandths.
     pub(crate) fn busiest_thread_since(&self, earlier: &Self) -> u32 {
         let nanoseconds = self.at.nanoseconds_since(earlier.at);
-        busiest(&self.threads, &earlier.threads, nanoseconds)
+        ThreadTime::busiest(&self.threads, &earlier.threads, nanoseconds)
     }
 }
 

@@ -28,15 +28,13 @@ use std::time::Instant;
 
 use redyno_contract::Plan;
 use redyno_contract::plan::{DynoName, DynoTypePlan};
-use redyno_contract::report::{Ending, Times};
 use redyno_target::{ByteCounters, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use redyno_engine::{EngineSettings, Interval, Moment, Share, ShareSnapshot};
+use redyno_engine::{EngineSettings, Share, ThreadCommand, ThreadEvent};
 
-pub(crate) use busy::{ThreadTime, busiest};
-pub(crate) use load::{Load, LoadEvent, Sample};
+pub(crate) use load::Load;
 pub(crate) use threads::load_threads;
 
 /// What a load thread has to know.
@@ -69,87 +67,15 @@ enum ShardCommand {
         /// S, which may lie ahead.
         at: Instant,
     },
-    /// Hand over what was recorded, and go on with this empty interval.
-    Sample {
-        /// Takes the place of what was recorded.
-        fresh: Box<Interval>,
-    },
-    /// The run is over for this reason.
-    End {
-        /// Why.
-        ending: Ending,
-        /// Since when; since now if None.
-        at: Option<Moment>,
-    },
-    /// No thread has anything left to wait for: close the books of a run that ended so.
-    Close {
-        /// Why it ended.
-        ending: Ending,
-        /// When.
-        at: Moment,
-    },
-}
-
-/// What a load thread tells.
-#[derive(Debug)]
-enum ShardEvent {
-    /// Workers are still without connection, for this reason; they go on trying.
-    NotReady {
-        /// How many.
-        workers: u32,
-        /// Why the last one failed.
-        detail: String,
-    },
-    /// All workers are connected, their buildings are filled.
-    Ready,
-    /// The load thread was there for S, at this instant.
-    Started {
-        /// By the monotonic clock.
-        at: Instant,
-    },
-    /// A limit was broken by connection errors alone.
-    Held {
-        /// How the run ends if the target is there.
-        ending: Ending,
-        /// When.
-        since: Moment,
-    },
-    /// No more arrivals.
-    Ended {
-        /// Why.
-        ending: Ending,
-        /// Since when.
-        at: Moment,
-    },
-    /// The answer to [`ShardCommand::Sample`].
-    Sample(Box<ShardSample>),
-    /// Nothing is left to wait for.
-    Drained,
-    /// The answer to [`ShardCommand::Close`]: the final numbers. The last event of a run that
-    /// started.
-    Closed(Box<ShardSample>),
-    /// A mistake of ours, or of the machine. The last event.
-    Broken(String),
-}
-
-/// One load thread's numbers of one moment.
-#[derive(Debug)]
-struct ShardSample {
-    /// Counts since S.
-    snapshot: ShareSnapshot,
-    /// How late a 10 ms timer of the load thread was, in the measured window.
-    loop_lag: Times,
-    /// What the thread has spent since S.
-    thread: ThreadTime,
-    /// What was recorded since the last sample.
-    interval: Box<Interval>,
+    /// Once it is.
+    Load(ThreadCommand),
 }
 
 /// A load thread, seen from the control thread. Dropping it ends the thread.
 #[derive(Debug)]
 struct Shard {
     commands: UnboundedSender<ShardCommand>,
-    events: UnboundedReceiver<ShardEvent>,
+    events: UnboundedReceiver<ThreadEvent>,
     thread: JoinHandle<()>,
 }
 
@@ -179,24 +105,38 @@ impl Shard {
     }
 
     /// What it tells next.
-    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<ShardEvent> {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<ThreadEvent> {
         self.events.poll_recv(context).map(|event| {
             event.unwrap_or_else(|| {
-                ShardEvent::Broken("a load thread ended without a word".to_owned())
+                ThreadEvent::Broken("a load thread ended without a word".to_owned())
             })
         })
     }
 
-    /// Ends the thread and waits for it, so that its connections are closed.
-    fn join(self) {
+    /// Tells the thread that nobody needs it any more.
+    fn dismiss(self) -> Dismissed {
         let Self {
             commands,
             events,
             thread,
         } = self;
         drop(commands);
-        drop(events);
-        if thread.join().is_err() {
+        Dismissed { events, thread }
+    }
+}
+
+/// A load thread that was told to end.
+struct Dismissed {
+    events: UnboundedReceiver<ThreadEvent>,
+    thread: JoinHandle<()>,
+}
+
+impl Dismissed {
+    /// Waits until it has ended, so that its connections are closed.
+    async fn join(mut self) {
+        // It holds the other end of the channel to its last moment.
+        while self.events.recv().await.is_some() {}
+        if self.thread.join().is_err() {
             tracing::error!("the load thread panicked");
         }
     }
@@ -205,7 +145,7 @@ impl Shard {
 fn run(
     settings: &ShardSettings,
     commands: UnboundedReceiver<ShardCommand>,
-    events: &UnboundedSender<ShardEvent>,
+    events: &UnboundedSender<ThreadEvent>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -220,14 +160,14 @@ fn run(
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        tell(events, ShardEvent::Broken(error.to_string()));
+        tell(events, ThreadEvent::Broken(error.to_string()));
     }
 }
 
 async fn live(
     settings: &ShardSettings,
     mut commands: UnboundedReceiver<ShardCommand>,
-    events: &UnboundedSender<ShardEvent>,
+    events: &UnboundedSender<ThreadEvent>,
 ) -> io::Result<()> {
     let start = {
         let getting_ready = ready::all_workers(settings, events);
@@ -237,12 +177,15 @@ async fn live(
             tokio::select! {
                 ready = &mut getting_ready, if workers.is_none() => {
                     workers = Some(ready);
-                    tell(events, ShardEvent::Ready);
+                    tell(events, ThreadEvent::Ready);
                 }
                 command = commands.recv() => match command {
                     Some(ShardCommand::Start { at }) => break workers.take().map(|ready| (at, ready)),
-                    Some(ShardCommand::Sample { .. }) => {}
-                    Some(ShardCommand::End { .. } | ShardCommand::Close { .. }) | None => break None,
+                    Some(ShardCommand::Load(ThreadCommand::Sample { .. })) => {}
+                    Some(ShardCommand::Load(
+                        ThreadCommand::End { .. } | ThreadCommand::Close { .. },
+                    ))
+                    | None => break None,
                 },
             }
         }
@@ -256,7 +199,7 @@ async fn live(
 }
 
 /// The control thread may be gone; then nobody needs to know.
-fn tell(events: &UnboundedSender<ShardEvent>, event: ShardEvent) {
+fn tell(events: &UnboundedSender<ThreadEvent>, event: ThreadEvent) {
     if events.send(event).is_err() {
         tracing::debug!("the control thread is gone");
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
+use redyno_engine::ThreadEvent;
 use redyno_target::ConnectOptions;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{ShardEvent, ShardSettings, tell};
+use super::{ShardSettings, tell};
 use crate::workload::exchange::{Connector, TaskConnection};
 use crate::workload::work::{Team, Work};
 
@@ -49,7 +50,7 @@ fn connector(settings: &ShardSettings) -> Connector {
 /// Gets all workers ready, however often that has to be tried.
 pub(super) async fn all_workers(
     settings: &ShardSettings,
-    events: &UnboundedSender<ShardEvent>,
+    events: &UnboundedSender<ThreadEvent>,
 ) -> Vec<ReadyWorker> {
     let connector = Rc::new(connector(settings));
     let team = Team::new(
@@ -78,7 +79,7 @@ pub(super) async fn all_workers(
                         }
                         Err(detail) => tell(
                             events,
-                            ShardEvent::NotReady {
+                            ThreadEvent::NotReady {
                                 workers: not_ready.get(),
                                 detail,
                             },

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use redyno_contract::report::Times;
 use tokio::sync::Notify;
 
-use super::busy::ThreadTime;
+use super::busy;
 use super::clock::Clock;
-use redyno_engine::{Arrival, Engine, Moment};
+use redyno_engine::{Engine, Moment, ThreadTime, ThreadVitals};
 
 /// What all parts of a load thread share.
 pub(super) struct Shared {
@@ -44,12 +44,16 @@ impl Shared {
         }
     }
 
-    /// Hands over everything that is due, and wakes those who have to begin with it.
-    pub(super) fn hand_over(&self, engine: &mut Engine, now: Moment) {
-        while let Some(arrival) = engine.arrive(now) {
-            if let Arrival::Wake(worker) = arrival {
-                self.wakes[worker as usize].notify_one();
-            }
+    /// Wakes a worker that has to begin with a task.
+    pub(super) fn wake(&self, worker: u32) {
+        self.wakes[worker as usize].notify_one();
+    }
+
+    /// What the thread has seen of itself so far.
+    pub(super) fn vitals(&self) -> ThreadVitals {
+        ThreadVitals {
+            loop_lag: self.loop_lag.get(),
+            spent: busy::of_this_thread().since(self.spent_before.get()),
         }
     }
 
@@ -58,7 +62,7 @@ impl Shared {
     pub(super) fn end_task(&self, end: impl FnOnce(&mut Engine, Moment)) {
         let now = self.clock.now();
         let mut engine = self.engine.borrow_mut();
-        self.hand_over(&mut engine, now);
+        engine.hand_over(now, |worker| self.wake(worker));
         end(&mut engine, now);
         // The pacer only needs to know if this may have been the last task, or broke a limit.
         if engine.needs_attention() {
@@ -127,11 +131,16 @@ mod tests {
         Shared::new(Engine::new(settings, Share::WHOLE), Clock::from(start), 1)
     }
 
+    fn hand_over_at_the_start(shared: &Shared) {
+        let mut engine = shared.engine.borrow_mut();
+        engine.hand_over(Moment::default(), |worker| shared.wake(worker));
+    }
+
     #[tokio::test]
     async fn what_fell_due_during_a_task_is_in_the_queue_when_it_ends() {
         let shared = shared();
         // The pacer came at S and never again. A tenth of the rate in the warm-up: 100 tasks.
-        shared.hand_over(&mut shared.engine.borrow_mut(), Moment::default());
+        hand_over_at_the_start(&shared);
         let first = shared.engine.borrow_mut().begin(0, Moment::default());
         assert_eq!(first.map(|task| task.number), Some(0));
         shared.end_task(|engine, now| engine.complete(0, now));
@@ -154,7 +163,7 @@ mod tests {
         assert!(!idle());
         assert!(changed());
         assert!(!shared.relies_on_all_being_busy());
-        shared.hand_over(&mut shared.engine.borrow_mut(), Moment::default());
+        hand_over_at_the_start(&shared);
         assert!(idle());
         assert!(shared.relies_on_all_being_busy());
     }
