@@ -17,6 +17,11 @@ mod workload;
 
 use std::process::ExitCode;
 
+/// What a dyno knows of its run: plain data, also for who drives it with a model of a run.
+pub use dyno::{Identity, Totals};
+pub use observe::control_group::Throttling;
+pub use observe::own::OwnSample;
+
 use arguments::RunnerArguments;
 pub(crate) use redyno_contract::random;
 

@@ -30,7 +30,7 @@ use crate::shard::{ShardSettings, load_threads};
 use crate::termination::Termination;
 use redyno_engine::Share;
 
-pub(crate) use totals::{Identity, Totals};
+pub use totals::{Identity, Totals};
 
 /// For the last lines on standard output: who does not read them by then reads nothing.
 const LAST_LINES: Duration = Duration::from_secs(5);

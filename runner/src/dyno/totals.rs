@@ -11,14 +11,14 @@ use redyno_contract::report::{
 use redyno_target::Info;
 
 use crate::observe::course::Course;
-use crate::observe::own::{Memory, OwnSample};
+use crate::observe::own::OwnSample;
 use crate::observe::seconds::{Look, Seconds};
 use crate::observe::target::{LastOfTarget, TargetSamples};
 use redyno_engine::{Distributions, Interval, Moment, Sample, Snapshot};
 
 /// Everything that is known of the run so far.
 #[derive(Clone, Debug)]
-pub(crate) struct Totals {
+pub struct Totals {
     measured: Distributions,
     since_progress: [Histogram; 2],
     seconds: Seconds,
@@ -59,18 +59,18 @@ enum Stage {
 
 /// Whose report it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// Which dyno.
-    pub(crate) dyno: DynoName,
+    pub dyno: DynoName,
     /// Its pod's uid.
-    pub(crate) pod: String,
+    pub pod: String,
     /// How the target's certificate is verified; None without TLS.
     pub(crate) tls: Option<TlsVerification>,
 }
 
 impl Totals {
     /// Nothing yet, of a dyno of this type with so many load threads.
-    pub(crate) fn new(
+    pub fn new(
         plan: &Plan,
         dynos: &DynoTypePlan,
         threads: u32,
@@ -98,7 +98,7 @@ impl Totals {
     }
 
     /// S has come: what was before it belongs to no second of the run.
-    pub(crate) fn began(&mut self, own: OwnSample, start: Start) {
+    pub fn began(&mut self, own: OwnSample, start: Start) {
         self.seconds.begin(own);
         if self.window_begins_at_once {
             self.at_start = Some(self.seconds.latest().clone());
@@ -108,7 +108,7 @@ impl Totals {
 
     /// Adds what the load threads recorded, with the own counters of the same moment. Gives back
     /// the interval, empty.
-    pub(crate) fn add(&mut self, sample: Sample, own: OwnSample) -> Box<Interval> {
+    pub fn add(&mut self, sample: Sample, own: OwnSample) -> Box<Interval> {
         let Sample {
             snapshot,
             loop_lag,
@@ -147,12 +147,12 @@ impl Totals {
     }
 
     /// A breach is held since then: if it is one, the last seconds are those before it.
-    pub(crate) const fn held(&mut self, since: Moment) {
+    pub const fn held(&mut self, since: Moment) {
         self.held = Some(since);
     }
 
     /// What was added last is the end of the run.
-    pub(crate) fn ended(&mut self) {
+    pub fn ended(&mut self) {
         self.stage = Stage::Ended;
         if self.last.is_none() {
             let end = self
@@ -167,12 +167,12 @@ impl Totals {
     }
 
     /// What was added last is final: the books are closed.
-    pub(crate) const fn close(&mut self) {
+    pub const fn close(&mut self) {
         self.stage = Stage::Closed;
     }
 
     /// Adds what INFO said of the target at `at`.
-    pub(crate) fn asked(&mut self, at: Moment, in_window: bool, info: Info) {
+    pub fn asked(&mut self, at: Moment, in_window: bool, info: Info) {
         let Some(target) = &mut self.target else {
             return;
         };
@@ -186,7 +186,7 @@ impl Totals {
     }
 
     /// The target had no connection left.
-    pub(crate) const fn saw_full_target(&mut self) {
+    pub const fn saw_full_target(&mut self) {
         self.target_full = true;
     }
 
@@ -254,7 +254,7 @@ impl Totals {
 
     /// The report at full precision. `end` is for a run that never started; one that did has its
     /// own.
-    pub(crate) fn report(&self, plan: &Plan, identity: &Identity, end: Option<End>) -> Report {
+    pub fn report(&self, plan: &Plan, identity: &Identity, end: Option<End>) -> Report {
         let snapshot = self.snapshot.as_ref();
         let no_counts = || {
             plan.latency_limits(&identity.dyno.dyno_type)
@@ -373,7 +373,7 @@ impl Totals {
             load_thread_busy_per_mille: last.busiest_thread_since(first),
             cpu_microseconds: to.cpu_microseconds.saturating_sub(from.cpu_microseconds),
             throttled_per_mille: to.throttling.per_mille_since(from.throttling),
-            memory_bytes: Memory::look().peak_bytes,
+            memory_bytes: to.memory_peak_bytes,
             bytes_out: to.bytes_out.saturating_sub(from.bytes_out),
             bytes_in: to.bytes_in.saturating_sub(from.bytes_in),
             reconnects: snapshot

@@ -11,15 +11,17 @@ use super::control_group::{ControlGroup, Throttling};
 
 /// Counters of one moment: differences of two tell of the time between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OwnSample {
+pub struct OwnSample {
     /// CPU time of all threads, in microseconds.
-    pub(crate) cpu_microseconds: u64,
+    pub cpu_microseconds: u64,
     /// Scheduling periods.
-    pub(crate) throttling: Throttling,
+    pub throttling: Throttling,
     /// Bytes written by the workers.
-    pub(crate) bytes_out: u64,
+    pub bytes_out: u64,
     /// Bytes read by them.
-    pub(crate) bytes_in: u64,
+    pub bytes_in: u64,
+    /// Highest resident memory so far, in bytes; 0 where the kernel does not say.
+    pub memory_peak_bytes: u64,
 }
 
 /// Looks at the own process.
@@ -57,6 +59,7 @@ impl OwnProcess {
             throttling: self.group.throttling(),
             bytes_out: sum(|bytes| bytes.bytes_out.load(Ordering::Relaxed)),
             bytes_in: sum(|bytes| bytes.bytes_in.load(Ordering::Relaxed)),
+            memory_peak_bytes: Memory::look().peak_bytes,
         }
     }
 }

@@ -112,6 +112,7 @@ pub(super) fn add_process(
             },
         bytes_out,
         bytes_in,
+        memory_peak_bytes: _,
     } = sample;
     for (name, help, value) in [
         (

@@ -17,13 +17,13 @@ const NO_MEMORY_LIMIT: u64 = 1 << 60;
 
 /// Scheduling periods so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Throttling {
+pub struct Throttling {
     /// Periods that had anything to run.
-    pub(crate) periods: u64,
+    pub periods: u64,
     /// Periods in which the quota was used up.
-    pub(crate) throttled: u64,
+    pub throttled: u64,
     /// How long it stood still for that, in microseconds, over all CPUs.
-    pub(crate) throttled_microseconds: u64,
+    pub throttled_microseconds: u64,
 }
 
 impl Throttling {
