@@ -415,6 +415,7 @@ pub(crate) fn failed_by_backlog() -> Judgement {
             Ending::BacklogLimit {
                 worker: 17,
                 backlog: 100,
+                on_time: Some(100),
             },
             28_400,
             hot,

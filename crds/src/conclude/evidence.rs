@@ -193,7 +193,9 @@ pub(super) fn dyno(result: &DynoResult) -> DynoStatus {
         numbers,
     } = result;
     let (failed_worker, failed_worker_backlog) = match end.as_ref().map(|end| &end.ending) {
-        Some(Ending::BacklogLimit { worker, backlog }) => (Some(*worker), Some(*backlog)),
+        Some(Ending::BacklogLimit {
+            worker, backlog, ..
+        }) => (Some(*worker), Some(*backlog)),
         _ => (None, None),
     };
     let row = DynoStatus {

@@ -129,6 +129,7 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
                 Ending::BacklogLimit {
                     worker: 17,
                     backlog: 100,
+                    on_time: Some(100),
                 },
             ),
             dyno(1, DynoVerdict::Missing, None, Ending::Completed),

@@ -34,6 +34,7 @@ fn failed() -> Cluster {
     let ending = Ending::BacklogLimit {
         worker: 3,
         backlog: 100,
+        on_time: Some(100),
     };
     cluster.dyno_ends("web.1", 0, ending);
     cluster.dyno_ends("web.2", 0, Ending::Stopped);

@@ -28,18 +28,36 @@ pub struct LimitCount {
     /// Tasks over the limit: completed ones that took longer, all failed and timed-out ones, and
     /// unfinished ones whose age at the end was already over it.
     pub over: u64,
+    /// Those of them that would not have been over it had the dyno's own load threads never been
+    /// late: at most `over`. Left out where it is 0; whether it was counted at all, the report's
+    /// [`crate::report::Lateness`] tells.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub excused: u64,
     /// Unfinished tasks that might still have ended in time: nobody can say.
     pub unknown: u64,
     /// N: tasks scheduled in the window, or, for a step, tasks whose step began.
     pub total: u64,
 }
 
+/// The signature is serde's.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl LimitCount {
+    /// Tasks that were over the limit and would have been so with the dyno's own load threads on
+    /// time: the target's doing.
+    pub const fn on_time(&self) -> u64 {
+        self.over.saturating_sub(self.excused)
+    }
+
     /// Adds what another dyno counted.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
             over: self.over.saturating_add(other.over),
+            excused: self.excused.saturating_add(other.excused),
             unknown: self.unknown.saturating_add(other.unknown),
             total: self.total.saturating_add(other.total),
         }
@@ -107,6 +125,7 @@ mod tests {
     fn unfinished_tasks_decide_only_where_they_can() {
         let count = |over, unknown| LimitCount {
             over,
+            excused: 0,
             unknown,
             total: 1000,
         };
@@ -142,6 +161,7 @@ mod tests {
             let total = samples.len() as u64;
             let count = |samples: &[u64]| LimitCount {
                 over: samples.iter().filter(|sample| **sample > limit).count() as u64,
+                excused: 0,
                 unknown: 0,
                 total: samples.len() as u64,
             };
@@ -158,7 +178,7 @@ mod tests {
 
         #[test]
         fn no_number_panics(over: u64, unknown: u64, total: u64, allowed: u64, max_per_million: u32, thousandths in 1_u32..100_000) {
-            let count = LimitCount { over, unknown, total };
+            let count = LimitCount { over, excused: over / 2, unknown, total };
             holding(count.plus(count), allowed);
             prop_assert!(allowed_over(Percentile::try_from(thousandths).unwrap(), total) <= total);
             allowed_errors(max_per_million, total);

@@ -22,7 +22,7 @@ use flate2::write::DeflateEncoder;
 use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
-use crate::report::{self, Ending, Histograms, REPORT_VERSION, Report, TargetVitals};
+use crate::report::{self, Ending, Histograms, MOST_DELAYS, REPORT_VERSION, Report, TargetVitals};
 use crate::text;
 
 /// Length of every record. With four containers in a pod Kubernetes cuts each message to 3,072 bytes.
@@ -102,9 +102,11 @@ pub enum InvalidRecord {
 const VERSION: &str = "1";
 
 /// Free texts of a report are cut to so many bytes, so that one long error of a target never costs
-/// a dyno its numbers; and to so many if it does not fit even so.
+/// a dyno its numbers; and to so many if it does not fit even so, or only without everything that
+/// can be left out.
 const LONGEST_TEXT: usize = 300;
-const LONGEST_TEXT_IF_TIGHT: usize = 60;
+const LONGEST_TEXT_IF_TIGHT: usize = 40;
+const LONGEST_TEXT_AT_LAST: usize = 8;
 
 /// Words of a target that explain a class of failures are cut to so many bytes; if it does not fit
 /// even so, only those of the commonest class stay, and at last none.
@@ -324,12 +326,54 @@ fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
     Ok(message)
 }
 
+/// What a report has room for.
+struct Room {
+    longest_text: usize,
+    delays: usize,
+    classes: usize,
+    busiest: usize,
+}
+
+/// From a report that need leave out nothing to one that does not fit otherwise.
+const ROOMS: [Room; 6] = {
+    let all = Room {
+        longest_text: LONGEST_TEXT,
+        delays: MOST_DELAYS,
+        classes: usize::MAX,
+        busiest: usize::MAX,
+    };
+    let tight = Room {
+        longest_text: LONGEST_TEXT_IF_TIGHT,
+        ..all
+    };
+    let two_of_each = Room {
+        delays: 2,
+        classes: 2,
+        ..tight
+    };
+    let no_classes = Room {
+        classes: 0,
+        ..two_of_each
+    };
+    let two_workers = Room {
+        busiest: 2,
+        ..no_classes
+    };
+    let bare = Room {
+        longest_text: LONGEST_TEXT_AT_LAST,
+        delays: 0,
+        busiest: 0,
+        ..two_workers
+    };
+    [all, tight, two_of_each, no_classes, two_workers, bare]
+};
+
 /// Writes a dyno's report as precisely as fits: response, wait and service at 1 digit, then the
 /// timeline, then response at 2 digits, as long as there is room. `report` carries histograms at
 /// full precision.
 ///
-/// Free texts are cut to a bound. Should even the bare numbers not fit, the least busy of the
-/// busiest workers are left out first.
+/// Free texts are cut to a bound. Should even the bare numbers not fit, the shorter ones of the
+/// longest delays are left out first, then the least busy of the busiest workers.
 ///
 /// # Errors
 /// [`TooLong`] if it does not fit even so.
@@ -342,15 +386,17 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
         write(sequence, kind, &message)
     };
     let mut written = Err(TooLong { needed: 0 });
-    for (longest_text, busiest, classes) in [
-        (LONGEST_TEXT, usize::MAX, usize::MAX),
-        (LONGEST_TEXT_IF_TIGHT, usize::MAX, usize::MAX),
-        (LONGEST_TEXT_IF_TIGHT, usize::MAX, 2),
-        (LONGEST_TEXT_IF_TIGHT, usize::MAX, 0),
-        (LONGEST_TEXT_IF_TIGHT, 2, 0),
-        (LONGEST_TEXT_IF_TIGHT, 0, 0),
-    ] {
+    for Room {
+        longest_text,
+        delays,
+        classes,
+        busiest,
+    } in ROOMS
+    {
         cut_texts(&mut bare, longest_text);
+        if let Some(lateness) = &mut bare.lateness {
+            lateness.longest.truncate(delays);
+        }
         if classes == 0 {
             bare.failures = None;
         } else if let Some(failures) = &mut bare.failures

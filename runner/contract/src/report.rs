@@ -66,6 +66,12 @@ pub struct Report {
     pub tls: Option<TlsVerification>,
     /// The dyno seen by itself, over the measured window.
     pub own: OwnVitals,
+    /// How late the dyno's own load threads were, and what that excuses; None where nobody looked,
+    /// as in reports of former releases.
+    pub lateness: Option<Lateness>,
+    /// Whether the queues grew; None unless the dyno ran its whole window, and in reports of former
+    /// releases.
+    pub queues: Option<Queues>,
     /// The 5 s before the end (or before now, in a checkpoint): what the bottleneck is judged by.
     pub last: LastSeconds,
     /// What the target said of itself; only from the dyno that samples it.
@@ -100,6 +106,10 @@ pub enum Ending {
         worker: u32,
         /// Tasks waiting there, the running one excluded.
         backlog: u32,
+        /// How many of them would have been waiting when the task was due, had the dyno's own load
+        /// threads never been late: `backlog` or more is the target's doing, fewer the generator's.
+        /// It is counted in the drain; None where the dyno did not come to count it.
+        on_time: Option<u32>,
     },
     /// More tasks failed than the errors threshold of this name allows of the whole run's plan.
     ErrorLimit {
@@ -372,6 +382,73 @@ pub struct OwnVitals {
     pub reconnects: u64,
     /// Coordination writes that failed after the start; noted, never fatal.
     pub coordination_failures: u64,
+}
+
+/// How late a dyno's own load threads were. CPU time that they used themselves and periods in
+/// which the dyno's quota held them back are not lateness: they are the size under test.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lateness {
+    /// The longest delays of over 1 ms since S, at most [`MOST_DELAYS`], the longest first.
+    pub longest: Vec<OwnDelay>,
+    /// Measured tasks that timed out while such a delay disturbed them: they failed, but that is
+    /// not the target's doing.
+    pub timed_out: u64,
+    /// The same of the warm-up.
+    pub timed_out_in_warmup: u64,
+}
+
+/// How many of its own delays a report tells of.
+pub const MOST_DELAYS: usize = 8;
+
+/// A time in which a load thread did not get on though it should have. It travels as an array of
+/// its two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "[u64; 2]", into = "[u64; 2]")]
+#[schemars(with = "[u64; 2]")]
+pub struct OwnDelay {
+    /// When it began, in milliseconds since S.
+    pub at_milliseconds: u64,
+    /// How long it was, in microseconds.
+    pub microseconds: u64,
+}
+
+impl From<[u64; 2]> for OwnDelay {
+    fn from([at_milliseconds, microseconds]: [u64; 2]) -> Self {
+        Self {
+            at_milliseconds,
+            microseconds,
+        }
+    }
+}
+
+impl From<OwnDelay> for [u64; 2] {
+    fn from(delay: OwnDelay) -> Self {
+        [delay.at_milliseconds, delay.microseconds]
+    }
+}
+
+/// Tasks that were due and would not have begun, had the dyno's own load threads never been late:
+/// over all workers, those of the warm-up included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Queues {
+    /// In the middle of the measured window.
+    pub at_middle: u64,
+    /// At its end.
+    pub at_end: u64,
+}
+
+impl Queues {
+    /// Adds the queues of another dyno.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        let Self { at_middle, at_end } = other;
+        Self {
+            at_middle: self.at_middle.saturating_add(at_middle),
+            at_end: self.at_end.saturating_add(at_end),
+        }
+    }
 }
 
 /// The 5 s before the end.

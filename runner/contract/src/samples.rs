@@ -9,8 +9,8 @@ use crate::plan::{
     TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
 };
 use crate::report::{
-    Books, BusyWorker, End, Ending, Histograms, LastSeconds, Latencies, OwnVitals, REPORT_VERSION,
-    Replies, Report, Start, StepTimes, TargetVitals, Times,
+    Books, BusyWorker, End, Ending, Histograms, LastSeconds, Latencies, Lateness, OwnDelay,
+    OwnVitals, Queues, REPORT_VERSION, Replies, Report, Start, StepTimes, TargetVitals, Times,
 };
 use crate::schedule::Rate;
 use crate::timeline::Timeline;
@@ -145,6 +145,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             .latency_limits(&dyno.dyno_type)
             .map(|_| LimitCount {
                 over: 0,
+                excused: 0,
                 unknown: 0,
                 total: scheduled,
             })
@@ -187,6 +188,8 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             reconnects: 0,
             coordination_failures: 0,
         },
+        lateness: Some(Lateness::default()),
+        queues: Some(Queues::default()),
         last: LastSeconds {
             throttled_per_mille: 0,
             schedule_lag_p99_microseconds: 100,
@@ -268,6 +271,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
         0 => Ending::BacklogLimit {
             worker: short(next),
             backlog: short(next),
+            on_time: next().is_multiple_of(2).then(|| short(next)),
         },
         1 => Ending::ErrorLimit {
             threshold: "errors".to_owned(),
@@ -309,6 +313,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
         over: (0..next() % 4)
             .map(|_| LimitCount {
                 over: next(),
+                excused: next(),
                 unknown: next(),
                 total: next(),
             })
@@ -372,6 +377,20 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             reconnects: next(),
             coordination_failures: next(),
         },
+        lateness: next().is_multiple_of(2).then(|| Lateness {
+            longest: (0..next() % 9)
+                .map(|_| OwnDelay {
+                    at_milliseconds: next(),
+                    microseconds: next(),
+                })
+                .collect(),
+            timed_out: next(),
+            timed_out_in_warmup: next(),
+        }),
+        queues: next().is_multiple_of(2).then(|| Queues {
+            at_middle: next(),
+            at_end: next(),
+        }),
         last: LastSeconds {
             throttled_per_mille: short(next),
             schedule_lag_p99_microseconds: next(),

@@ -193,6 +193,7 @@ impl Engine {
             let ending = Ending::BacklogLimit {
                 worker: number,
                 backlog: waiting,
+                on_time: None,
             };
             self.broken(
                 Breach {

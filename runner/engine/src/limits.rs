@@ -356,6 +356,7 @@ impl PlannedLimits {
                 let over = counter.over();
                 LimitCount {
                     over,
+                    excused: 0,
                     // Of a step, no more can be unknown than began.
                     unknown: (counter.unknown + unsettled).min(total - over.min(total)),
                     total,

@@ -330,7 +330,9 @@ impl Dyno {
             return;
         }
         let reason = match ending {
-            Ending::BacklogLimit { worker, backlog } => {
+            Ending::BacklogLimit {
+                worker, backlog, ..
+            } => {
                 format!("worker {worker} had {backlog} waiting")
             }
             Ending::ErrorLimit { threshold, cause } => format!("{threshold}: {cause}"),

@@ -286,6 +286,8 @@ impl Totals {
                 .map(|snapshot| snapshot.counted.other_workers_backlog)
                 .unwrap_or_default(),
             own: self.own_vitals(),
+            lateness: None,
+            queues: None,
             last: self.last_seconds(),
             target: self.target.as_ref().and_then(TargetSamples::vitals),
             timeline: snapshot.map(|_| self.course.timeline()),

@@ -77,7 +77,10 @@ async fn a_limit_that_one_thread_finds_broken_ends_the_others() {
     ask(&server, &["CLIENT", "PAUSE", "2000"]).await;
     let ended = dyno.end().await;
     ended.check();
-    let Ending::BacklogLimit { worker, backlog } = *ended.ending() else {
+    let Ending::BacklogLimit {
+        worker, backlog, ..
+    } = *ended.ending()
+    else {
         panic!("{:?}", ended.ending())
     };
     assert!(worker < 4);

@@ -166,8 +166,16 @@ fn happen(cluster: &mut Cluster, event: &Happens) {
         }
         Happens::Breaks(dyno) => {
             if let Some(name) = going(cluster, *dyno) {
-                let (worker, backlog) = (2, 100);
-                cluster.dyno_ends(&name, 0, Ending::BacklogLimit { worker, backlog });
+                let (worker, backlog, on_time) = (2, 100, Some(100));
+                cluster.dyno_ends(
+                    &name,
+                    0,
+                    Ending::BacklogLimit {
+                        worker,
+                        backlog,
+                        on_time,
+                    },
+                );
             }
         }
         Happens::LeavesWith(dyno, code) => {

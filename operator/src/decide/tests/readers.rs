@@ -136,8 +136,15 @@ const STAGES: &[Stage] = &[
         MANAGED,
         |cluster| {
             cluster.until_running();
-            let (worker, backlog) = (3, 100);
-            cluster.dynos_end(0, &Ending::BacklogLimit { worker, backlog });
+            let (worker, backlog, on_time) = (3, 100, Some(100));
+            cluster.dynos_end(
+                0,
+                &Ending::BacklogLimit {
+                    worker,
+                    backlog,
+                    on_time,
+                },
+            );
             cluster.look();
         },
         ("Finished", "Failed", "Degraded"),

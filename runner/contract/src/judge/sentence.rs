@@ -58,7 +58,9 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                 ""
             };
             let why = match &end.ending {
-                Ending::BacklogLimit { worker, backlog } => {
+                Ending::BacklogLimit {
+                    worker, backlog, ..
+                } => {
                     format!("worker {worker} had {backlog} waiting")
                 }
                 Ending::ErrorLimit { threshold, cause } => format!(

@@ -40,6 +40,7 @@ fn backlog() -> Ending {
     Ending::BacklogLimit {
         worker: 1,
         backlog: 5,
+        on_time: None,
     }
 }
 

@@ -16,7 +16,8 @@ fn the_arrival_that_finds_the_limit_waiting_is_rejected_and_ends_the_run() {
         end.ending,
         Ending::BacklogLimit {
             worker: 0,
-            backlog: 7
+            backlog: 7,
+            on_time: None,
         }
     );
     assert_eq!(end.after_milliseconds, 80);

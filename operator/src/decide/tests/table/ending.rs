@@ -17,6 +17,7 @@ fn ends() {
                 let ending = Ending::BacklogLimit {
                     worker: 3,
                     backlog: 100,
+                    on_time: Some(100),
                 };
                 cluster.dyno_ends("web.1", 0, ending);
                 cluster.look();

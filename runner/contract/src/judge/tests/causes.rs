@@ -124,6 +124,7 @@ fn row_9_breached_at_the_end() {
             for dyno in 0..2 {
                 case.report(dyno).over[0] = LimitCount {
                     over: 101,
+                    excused: 0,
                     unknown: 0,
                     total: 1000,
                 };

@@ -81,6 +81,7 @@ impl Case {
             Ending::BacklogLimit {
                 worker: 17,
                 backlog: 100,
+                on_time: Some(100),
             },
         );
     }

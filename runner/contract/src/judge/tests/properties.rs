@@ -87,6 +87,7 @@ fn harms() -> Vec<fn(&mut Case, usize)> {
                 Ending::BacklogLimit {
                     worker: 0,
                     backlog: 100,
+                    on_time: Some(100),
                 },
             );
         },
@@ -140,6 +141,7 @@ fn anything(seed: u64, plan: &Plan) -> (RunFacts, Vec<DynoOutcome>) {
             report.dyno = dyno.clone();
             let count = LimitCount {
                 over: next(),
+                excused: next(),
                 unknown: next(),
                 total: next(),
             };
@@ -183,6 +185,7 @@ fn anything(seed: u64, plan: &Plan) -> (RunFacts, Vec<DynoOutcome>) {
 fn counted(samples: &[u64], limit: u64) -> LimitCount {
     LimitCount {
         over: samples.iter().filter(|sample| **sample > limit).count() as u64,
+        excused: 0,
         unknown: 0,
         total: samples.len() as u64,
     }

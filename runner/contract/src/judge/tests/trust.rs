@@ -99,6 +99,7 @@ fn row_8_not_to_be_trusted() {
             report.books.abandoned += 30;
             report.over[0] = LimitCount {
                 over: 60,
+                excused: 0,
                 unknown: 30,
                 total: 4000,
             };

@@ -136,6 +136,15 @@ fn busy() -> Report {
         bytes_in: 87_001_233,
         ..report.own
     };
+    report.lateness = Some(Lateness {
+        longest: (0..8)
+            .map(|delay| OwnDelay {
+                at_milliseconds: 3_103 + delay * 1_357,
+                microseconds: 21_377 - delay * 2_011,
+            })
+            .collect(),
+        ..Lateness::default()
+    });
     report
 }
 
@@ -170,9 +179,14 @@ fn an_unreadable_histogram_costs_no_numbers() {
 /// The report of one of 100 dynos in a run with 32 thresholds: five busy workers, hours of load,
 /// petabytes of traffic, and an error text without end.
 fn largest() -> Report {
-    const TASKS: u64 = 100_000_000_000;
+    /// 100,000 a second, for a day.
+    const TASKS: u64 = 10_000_000_000;
+    /// At 10,000 workers, a hundred each.
+    const WAITING: u64 = 1_000_000;
     const BYTES: u64 = 1_000_000_000_000_000;
     const TIME: u64 = 3_600_000_000;
+    const HOURS: u64 = 86_400_000;
+    const SECONDS: u64 = 10_000_000;
     let mut plan = samples::plan();
     plan.formation = vec![samples::dyno_type("abcdefghijklmno", 100)];
     plan.thresholds = (0..32)
@@ -250,6 +264,20 @@ fn largest() -> Report {
         example: Some("OOM command not allowed when used memory > 'maxmemory'. ".repeat(10)),
     }]);
     report.own.cpu_microseconds = large(TIME * 1000);
+    report.lateness = Some(Lateness {
+        longest: (0..MOST_DELAYS)
+            .map(|_| OwnDelay {
+                at_milliseconds: large(HOURS),
+                microseconds: large(SECONDS),
+            })
+            .collect(),
+        timed_out: large(WAITING),
+        timed_out_in_warmup: large(WAITING),
+    });
+    report.queues = Some(Queues {
+        at_middle: large(WAITING),
+        at_end: large(WAITING),
+    });
     report.own.bytes_in = large(BYTES);
     report.own.bytes_out = large(BYTES);
     report.own.reconnects = large(TASKS);
@@ -264,10 +292,12 @@ fn largest() -> Report {
         books.undispatched = large(TASKS);
         books.scheduled = large(TASKS);
     }
-    for count in &mut report.over {
+    for (position, count) in report.over.iter_mut().enumerate() {
         *count = LimitCount {
             over: large(TASKS),
-            unknown: large(TASKS),
+            // Most limits are broken by the target, if at all.
+            excused: if position % 8 == 0 { large(WAITING) } else { 0 },
+            unknown: large(WAITING),
             total: report.books.scheduled,
         };
     }
@@ -286,6 +316,8 @@ fn the_largest_report_fits_with_all_its_numbers() {
     cut_texts(&mut expected, LONGEST_TEXT_IF_TIGHT);
     // The books still say how many tasks failed.
     expected.failures = None;
+    // Of its own delays, the longest tell most.
+    expected.lateness.as_mut().unwrap().longest.truncate(2);
     expected.histograms = read.histograms.clone();
     assert_eq!(read.busiest.len(), 5);
     assert_eq!(read, expected);
@@ -312,6 +344,7 @@ fn beyond_all_bounds_it_still_fits_without_its_busiest_workers() {
     for count in &mut report.over {
         *count = LimitCount {
             over: huge(),
+            excused: 0,
             unknown: huge(),
             total: huge(),
         };

@@ -13,7 +13,7 @@ use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use crate::plan::{
     DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step, TlsVerification,
 };
-use crate::report::{BusyWorker, End, OwnVitals, Times};
+use crate::report::{BusyWorker, End, Lateness, OwnDelay, OwnVitals, Queues, Times};
 use crate::samples;
 use crate::timeline::Timeline;
 
