@@ -1,6 +1,45 @@
 //! How often tasks failed, by class.
 
+use std::collections::BTreeMap;
+
 pub use redyno_contract::failure::FailureClass;
+
+/// What a failure leaves of the connection that it came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionAfter {
+    /// Every reply was read: the next task can use it. An error reply is an answer.
+    Usable,
+    /// Nobody knows what comes next on it, or whose it is: it is dropped.
+    Dropped,
+}
+
+/// What was said of the first failure of each class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstWords(BTreeMap<FailureClass, String>);
+
+impl FirstWords {
+    /// Whether nothing was said of this class so far.
+    pub fn lack(&self, class: FailureClass) -> bool {
+        !self.0.contains_key(&class)
+    }
+
+    /// Keeps what was said, unless something was said before.
+    pub fn keep(&mut self, class: FailureClass, words: String) {
+        self.0.entry(class).or_insert(words);
+    }
+
+    /// What was said first of a class.
+    pub fn of(&self, class: FailureClass) -> Option<&str> {
+        self.0.get(&class).map(String::as_str)
+    }
+
+    /// Adds what another engine heard.
+    pub fn add(&mut self, other: Self) {
+        for (class, words) in other.0 {
+            self.keep(class, words);
+        }
+    }
+}
 
 /// Failures by class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

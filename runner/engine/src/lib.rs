@@ -32,10 +32,10 @@ mod whole;
 mod worker;
 
 use redyno_contract::plan::QueueOrder;
-use redyno_contract::report::{Ending, Latencies, Times};
+use redyno_contract::report::{Ending, Latencies, Replies, Times};
 
 pub use arrivals::{Choice, Phase, Task, Windows};
-pub use failure::{FailureClass, FailureCounts};
+pub use failure::{ConnectionAfter, FailureClass, FailureCounts, FirstWords};
 pub use gather::{Gather, LoadEvent, Sample};
 pub use interval::{Distributions, Interval};
 pub use limits::{Breach, LimitCounters, StepTimes, TaskTimes};
@@ -90,6 +90,15 @@ pub enum Arrival {
     Rejected,
 }
 
+/// What was in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// Something: a status, a number, a text however short.
+    Something,
+    /// Nothing: nil, an empty list, a list of nothing but nils.
+    Nothing,
+}
+
 /// The state machine of a share of the dyno's workers.
 #[derive(Debug)]
 pub struct Engine {
@@ -108,6 +117,8 @@ pub struct Engine {
     limits: Limits,
     latencies: Latencies,
     steps: Vec<Times>,
+    replies: Vec<Replies>,
+    words: FirstWords,
     schedule_lag: Times,
     served_nanoseconds: u64,
     reconnects: u64,
@@ -144,6 +155,8 @@ impl Engine {
             limits: Limits::new(limits, steps),
             latencies: Latencies::default(),
             steps: vec![Times::default(); steps],
+            replies: vec![Replies::default(); steps],
+            words: FirstWords::default(),
             schedule_lag: Times::default(),
             served_nanoseconds: 0,
             reconnects: 0,
@@ -325,10 +338,17 @@ impl Engine {
         }
     }
 
-    /// The worker's task ended in an error; its connection is dropped.
-    pub fn fail(&mut self, worker: u32, class: FailureClass, now: Moment) {
+    /// The worker's task ended in an error. Where its connection is dropped, its tasks wait until
+    /// it has [`reconnected`](Self::reconnected).
+    pub fn fail(
+        &mut self,
+        worker: u32,
+        class: FailureClass,
+        connection: ConnectionAfter,
+        now: Moment,
+    ) {
         let window = self.window();
-        let Some(failed) = self.worker(worker).fail(now, window) else {
+        let Some(failed) = self.worker(worker).fail(connection, now, window) else {
             return;
         };
         self.served_nanoseconds += failed.nanoseconds;
@@ -340,6 +360,30 @@ impl Engine {
             .failed(failed.task.phase, class, &failed.steps_begun)
         {
             self.broken(breach, now);
+        }
+    }
+
+    /// Whether nobody has kept what was said of a failure of this class.
+    pub fn lacks_words(&self, class: FailureClass) -> bool {
+        self.words.lack(class)
+    }
+
+    /// Keeps what was said of the first failure of this class, fit to be shown.
+    pub fn keep_words(&mut self, class: FailureClass, words: String) {
+        self.words.keep(class, words);
+    }
+
+    /// The worker's task, which is going on, was answered: by something, or by nothing. To be
+    /// called before the task ends, with the step's position in the workload.
+    pub fn replied(&mut self, worker: u32, step: usize, content: Content) {
+        if self.worker(worker).phase() != Some(Phase::Measured) {
+            return;
+        }
+        if let Some(replies) = self.replies.get_mut(step) {
+            match content {
+                Content::Something => replies.hits += 1,
+                Content::Nothing => replies.misses += 1,
+            }
         }
     }
 

@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures::settings;
-    use crate::{EngineSettings, FailureClass, Share};
+    use crate::{ConnectionAfter, EngineSettings, FailureClass, Share};
 
     #[test]
     fn the_grid_only_ever_delays() {
@@ -276,7 +276,7 @@ mod tests {
         let start = Moment::default();
         drop(pace.turn(&mut engine, Some(start), false, |_| {}));
         engine.begin(0, start);
-        engine.fail(0, FailureClass::Connection, start);
+        engine.fail(0, FailureClass::Connection, ConnectionAfter::Dropped, start);
         let end = Moment::from_seconds(3);
         let Turn { events, next } = pace.turn(&mut engine, Some(end), false, |_| {});
         assert!(matches!(events[..], [ThreadEvent::Held { .. }]));

@@ -1,8 +1,8 @@
 //! One engine's numbers at one moment.
 
-use redyno_contract::report::{BusyWorker, Latencies, Times};
+use redyno_contract::report::{BusyWorker, Latencies, Replies, Times};
 
-use super::{Engine, Interval, LimitCounters, Moment, Share, Stage, Tally, Task};
+use super::{Engine, FirstWords, Interval, LimitCounters, Moment, Share, Stage, Tally, Task};
 
 /// How many of the busiest workers a report names.
 const BUSIEST: usize = 5;
@@ -35,6 +35,10 @@ pub struct Counted {
     pub latencies: Latencies,
     /// Service times of the workload's steps.
     pub steps: Vec<Times>,
+    /// What was in the replies to each step, where that is looked at.
+    pub replies: Vec<Replies>,
+    /// What was said of the first failure of each class.
+    pub words: FirstWords,
     /// Handed over - due.
     pub schedule_lag: Times,
     /// How many tasks wait at each worker; in no order once several engines' are added.
@@ -63,6 +67,8 @@ impl Counted {
                     service,
                 },
             steps,
+            replies,
+            words,
             schedule_lag,
             backlogs,
             running,
@@ -79,6 +85,11 @@ impl Counted {
         for (mine, others) in self.steps.iter_mut().zip(steps) {
             *mine = mine.plus(others);
         }
+        self.replies.resize(replies.len(), Replies::default());
+        for (mine, others) in self.replies.iter_mut().zip(replies) {
+            *mine = mine.plus(others);
+        }
+        self.words.add(words);
         self.schedule_lag = self.schedule_lag.plus(schedule_lag);
         self.backlogs.extend(backlogs);
         self.running += running;
@@ -126,6 +137,8 @@ impl Engine {
                 limits: self.limits.counters().clone(),
                 latencies: self.latencies,
                 steps: self.steps.clone(),
+                replies: self.replies.clone(),
+                words: self.words.clone(),
                 schedule_lag: self.schedule_lag,
                 backlogs: self.workers.iter().map(super::Worker::waiting).collect(),
                 running: self

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use redyno_contract::plan::{MOST_STEPS_OF_A_TASK, QueueOrder};
 use redyno_contract::report::{BusyWorker, Times};
 
-use super::arrivals::Task;
+use super::arrivals::{Phase, Task};
+use super::failure::ConnectionAfter;
 use super::limits::{StepAge, StepTimes, TaskTimes, Unfinished};
 use super::moment::Moment;
 
@@ -117,6 +118,11 @@ impl Worker {
         self.current.is_some()
     }
 
+    /// Which window the task in its hands belongs to.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        self.current.map(|current| current.task.phase)
+    }
+
     /// Whether it has a connection.
     pub(crate) const fn is_connected(&self) -> bool {
         self.connected
@@ -217,9 +223,14 @@ impl Worker {
         })
     }
 
-    /// Its task ended in an error, and its connection goes.
-    pub(crate) fn fail(&mut self, now: Moment, window: (Moment, Moment)) -> Option<Failed> {
-        self.connected = false;
+    /// Its task ended in an error.
+    pub(crate) fn fail(
+        &mut self,
+        connection: ConnectionAfter,
+        now: Moment,
+        window: (Moment, Moment),
+    ) -> Option<Failed> {
+        self.connected &= connection == ConnectionAfter::Usable;
         let current = self.current?;
         let progress = current.progress?;
         self.current = None;

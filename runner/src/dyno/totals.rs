@@ -4,7 +4,7 @@ use redyno_contract::Histogram;
 use redyno_contract::event::Progress;
 use redyno_contract::failure::{ClassFailures, FailureClass};
 use redyno_contract::histogram::Digits;
-use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan, TlsVerification};
+use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan, Step, TlsVerification};
 use redyno_contract::report::{
     End, Histograms, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start, StepTimes, Times,
 };
@@ -307,11 +307,19 @@ impl Totals {
         (0..)
             .zip(steps)
             .map(|(position, step)| StepTimes {
-                step,
                 service: taken
                     .and_then(|taken| taken.get::<usize>(position).copied())
                     .unwrap_or_default(),
-                replies: None,
+                replies: match step {
+                    Step::Command(_) => self
+                        .snapshot
+                        .as_ref()
+                        .map(|snapshot| &snapshot.counted.replies)
+                        .map(|replies| replies.get::<usize>(position).copied())
+                        .map(Option::unwrap_or_default),
+                    Step::Task | Step::Fetch | Step::Save | Step::Ping => None,
+                },
+                step,
             })
             .collect()
     }
@@ -327,7 +335,7 @@ impl Totals {
                 class: *class,
                 measured: limits.failures().of(*class),
                 warmup: limits.warmup_failures().of(*class),
-                example: None,
+                example: snapshot.counted.words.of(*class).map(str::to_owned),
             })
             .filter(|row| row.total() > 0)
             .collect();

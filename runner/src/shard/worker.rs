@@ -16,7 +16,7 @@ use crate::random::{Purpose, Random, Seed};
 use crate::workload::exchange::{Connector, Exchange, TaskConnection};
 use crate::workload::failure::TaskFailure;
 use crate::workload::work::{Steps, Work};
-use redyno_engine::{FailureClass, Phase, Task};
+use redyno_engine::{ConnectionAfter, Content, Phase, Task};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
@@ -55,11 +55,26 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
         match serve(&steps, &work, &mut connection, random, &mut deadline).await {
             Ok(()) => shared.end_task(|engine, now| engine.complete(number, now)),
             Err(failure) => {
-                shared.end_task(|engine, now| engine.fail(number, failure.class, now));
-                tracing::debug!(worker = number, %failure, "task failed");
-                drop(connection);
-                connection = reconnect(&connector, &mut backoff).await;
-                shared.engine.borrow_mut().reconnected(number);
+                shared.end_task(|engine, now| {
+                    if engine.lacks_words(failure.class) {
+                        let words = settings.target.presentable(&failure.words);
+                        engine.keep_words(failure.class, words);
+                    }
+                    engine.fail(number, failure.class, failure.connection, now);
+                });
+                tracing::debug!(
+                    worker = number,
+                    class = failure.class.as_str(),
+                    "task failed"
+                );
+                match failure.connection {
+                    ConnectionAfter::Usable => {}
+                    ConnectionAfter::Dropped => {
+                        drop(connection);
+                        connection = reconnect(&connector, &mut backoff).await;
+                        shared.engine.borrow_mut().reconnected(number);
+                    }
+                }
             }
         }
     }
@@ -75,12 +90,7 @@ async fn serve(
     deadline
         .limit(work.run(connection, random, steps))
         .await
-        .unwrap_or_else(|| {
-            Err(TaskFailure {
-                class: FailureClass::Timeout,
-                detail: format!("not done after {} ms", deadline.limit.as_millis()),
-            })
-        })
+        .unwrap_or_else(|| Err(TaskFailure::timeout(deadline.limit.as_millis())))
 }
 
 /// Ends what takes longer than the limit, which is always the same.
@@ -142,6 +152,11 @@ impl Steps for WorkerSteps<'_> {
         let now = self.shared.clock.now();
         self.shared.engine.borrow_mut().end_step(self.worker, now);
         application::burn(self.application_cpu_microseconds);
+    }
+
+    fn replied(&self, step: usize, content: Content) {
+        let mut engine = self.shared.engine.borrow_mut();
+        engine.replied(self.worker, step, content);
     }
 }
 

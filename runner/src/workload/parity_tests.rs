@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::exchange::{Buffers, Exchange, TaskConnection};
 use super::failure::TaskFailure;
 use super::object_graph::{GraphWorker, Mails};
-use redyno_engine::FailureClass;
+use redyno_engine::{ConnectionAfter, Content, FailureClass};
 
 #[derive(Clone, Copy, Debug)]
 enum Way {
@@ -139,12 +139,27 @@ async fn say_once(answer: Vec<u8>) -> u16 {
     port
 }
 
-type Said = Result<String, FailureClass>;
+/// The replies, or what they hold; or the failure's class and words, and what it leaves of the
+/// connection.
+type Said<T> = Result<T, (FailureClass, String, ConnectionAfter)>;
 
 /// What came of an answer, with and without looking at it.
-async fn understood(way: Way, commands: u64, answer: &str) -> [Said; 2] {
+async fn understood(way: Way, commands: u64, answer: &str) -> (Said<String>, Said<Content>) {
     let request = b"*1\r\n$4\r\nping\r\n".repeat(usize::try_from(commands).unwrap());
-    let class = |failure: TaskFailure| failure.class;
+    let parts = |failure: TaskFailure| {
+        let TaskFailure {
+            class,
+            words,
+            connection,
+        } = failure;
+        // How a connection broke, each way tells in its own words.
+        let words = if class == FailureClass::Connection {
+            String::new()
+        } else {
+            words
+        };
+        (class, words, connection)
+    };
     let mut connection = connect(way, say_once(answer.as_bytes().to_vec()).await).await;
     assert!(!connection.is_closed());
     let reply = connection.exchange(&request, commands).await;
@@ -154,66 +169,129 @@ async fn understood(way: Way, commands: u64, answer: &str) -> [Said; 2] {
     }
     let mut connection = connect(way, say_once(answer.as_bytes().to_vec()).await).await;
     let done = connection.perform(&request, commands).await;
-    [
+    (
         reply
             .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
-            .map_err(class),
-        done.map(|()| answer.to_owned()).map_err(class),
-    ]
+            .map_err(parts),
+        done.map_err(parts),
+    )
 }
 
 #[tokio::test]
-async fn both_understand_the_same() {
-    use FailureClass::*;
-    let oom_first = "+OK\r\n-OOM command not allowed\r\n-EXECABORT Transaction discarded\r\n";
-    for (commands, answer, failure) in [
-        (1, "+PONG\r\n", None),
-        (1, "$3\r\nabc\r\n", None),
-        (1, "$0\r\n\r\n", None),
-        (1, "$-1\r\n", None),
-        (1, ":-42\r\n", None),
-        (1, "*0\r\n", None),
-        (1, "*2\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$-1\r\n", None),
-        (3, "+OK\r\n+QUEUED\r\n*2\r\n+OK\r\n:0\r\n", None),
-        (1, "-OOM command not allowed\r\n", Some(OutOfMemory)),
-        (1, "-READONLY You can't\r\n", Some(ReadOnly)),
-        (1, "-NOPERM this user\r\n", Some(NoPermission)),
-        (
-            1,
-            "-NOAUTH Authentication required.\r\n",
-            Some(NoPermission),
-        ),
-        (1, "-LOADING Redis is loading\r\n", Some(Loading)),
-        (1, "-MOVED 3999 127.0.0.1:6381\r\n", Some(Moved)),
-        (1, "-ASK 3999 127.0.0.1:6381\r\n", Some(Moved)),
-        (1, "-WRONGTYPE Operation against\r\n", Some(WrongType)),
-        (1, "-NOSCRIPT No matching script\r\n", Some(NoScript)),
-        (
-            1,
-            "-ERR max number of clients reached\r\n",
-            Some(MaxClients),
-        ),
-        (1, "-ERR unknown command\r\n", Some(Other)),
-        (1, "-\r\n", Some(Other)),
-        // The first error is the cause, however deep.
-        (3, oom_first, Some(OutOfMemory)),
-        (2, "+OK\r\n*2\r\n+OK\r\n-WRONGTYPE no\r\n", Some(WrongType)),
-        (2, "*1\r\n*1\r\n-MOVED 1 a:1\r\n-OOM no\r\n", Some(Moved)),
-        // Cut off, or no Redis.
-        (1, "", Some(Connection)),
-        (1, "$10\r\nabc", Some(Connection)),
-        (2, "+OK\r\n", Some(Connection)),
-        (1, "HTTP/1.1 400 Bad Request\r\n", Some(Connection)),
-        (1, "$x\r\n", Some(Connection)),
+async fn both_hear_the_same_in_what_is_no_error() {
+    use Content::{Nothing, Something};
+    for (commands, answer, content) in [
+        (1, "+PONG\r\n", Something),
+        (1, "$3\r\nabc\r\n", Something),
+        (1, "$0\r\n\r\n", Something),
+        (1, ":-42\r\n", Something),
+        (1, ":0\r\n", Something),
+        (1, "*2\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$-1\r\n", Something),
+        (1, "*2\r\n$1\r\n0\r\n*0\r\n", Something),
+        (3, "+OK\r\n+QUEUED\r\n*2\r\n+OK\r\n:0\r\n", Something),
+        (1, "$-1\r\n", Nothing),
+        (1, "*0\r\n", Nothing),
+        (1, "*2\r\n$-1\r\n$-1\r\n", Nothing),
+        (1, "*1\r\n*0\r\n", Nothing),
+        (2, "$-1\r\n*0\r\n", Nothing),
     ] {
-        let expected = failure.map_or_else(|| Ok(answer.to_owned()), Err);
         for way in [Way::Direct, Way::Library] {
             let said = understood(way, commands, answer).await;
             assert_eq!(
                 said,
-                [expected.clone(), expected.clone()],
+                (Ok(answer.to_owned()), Ok(content)),
                 "{way:?}: {answer:?}"
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_take_an_error_reply_for_an_answer() {
+    use FailureClass::*;
+    let oom_first = "+OK\r\n-OOM command not allowed\r\n-EXECABORT Transaction discarded\r\n";
+    for (commands, answer, class, words) in [
+        (
+            1,
+            "-OOM command not allowed\r\n",
+            OutOfMemory,
+            "OOM command not allowed",
+        ),
+        (1, "-READONLY You can't\r\n", ReadOnly, "READONLY You can't"),
+        (
+            1,
+            "-MOVED 3999 127.0.0.1:6381\r\n",
+            Moved,
+            "MOVED 3999 127.0.0.1:6381",
+        ),
+        (
+            1,
+            "-NOREPLICAS Not enough\r\n",
+            NoReplicas,
+            "NOREPLICAS Not enough",
+        ),
+        (
+            1,
+            "-ERR max daily request limit exceeded\r\n",
+            Quota,
+            "ERR max daily request limit exceeded",
+        ),
+        (
+            1,
+            "-ERR max number of clients reached\r\n",
+            MaxClients,
+            "ERR max number of clients reached",
+        ),
+        (1, "-ERR unknown command\r\n", Other, "ERR unknown command"),
+        (1, "-ERR\r\n", Other, "ERR"),
+        (1, "-\r\n", Other, ""),
+        // The first error is the cause, however deep.
+        (3, oom_first, OutOfMemory, "OOM command not allowed"),
+        (
+            2,
+            "+OK\r\n*2\r\n+OK\r\n-WRONGTYPE no\r\n",
+            WrongType,
+            "WRONGTYPE no",
+        ),
+        (
+            2,
+            "*1\r\n*1\r\n-MOVED 1 a:1\r\n-OOM no\r\n",
+            Moved,
+            "MOVED 1 a:1",
+        ),
+    ] {
+        let expected = (class, words.to_owned(), ConnectionAfter::Usable);
+        for way in [Way::Direct, Way::Library] {
+            let said = understood(way, commands, answer).await;
+            let expected = (Err(expected.clone()), Err(expected.clone()));
+            assert_eq!(said, expected, "{way:?}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_give_a_connection_up_of_which_nothing_is_known() {
+    use FailureClass::{Authentication, Connection};
+    for (commands, answer, class, words) in [
+        // Cut off, or no Redis.
+        (1, "", Connection, ""),
+        (1, "$10\r\nabc", Connection, ""),
+        (2, "+OK\r\n", Connection, ""),
+        (1, "HTTP/1.1 400 Bad Request\r\n", Connection, ""),
+        (1, "$x\r\n", Connection, ""),
+        // Whoever answers does not know who we are.
+        (
+            1,
+            "-NOAUTH Authentication required.\r\n",
+            Authentication,
+            "NOAUTH Authentication required.",
+        ),
+    ] {
+        let expected = (class, words.to_owned(), ConnectionAfter::Dropped);
+        for way in [Way::Direct, Way::Library] {
+            let said = understood(way, commands, answer).await;
+            let expected = (Err(expected.clone()), Err(expected.clone()));
+            assert_eq!(said, expected, "{way:?}: {answer:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use redyno_contract::Plan;
 use redyno_contract::plan::{DynoName, DynoTypePlan, ObjectGraph, Workload};
+use redyno_engine::Content;
 use redyno_target::keys::keyspace_prefix;
 
 use super::commands::{CommandWorker, Mix};
@@ -20,6 +21,9 @@ pub(crate) trait Steps {
     /// Now the application would work on what it has: this returns when it has done so. The step
     /// before it ends.
     fn application(&self);
+
+    /// The command at this position of the workload was answered so.
+    fn replied(&self, step: usize, content: Content);
 }
 
 /// What all workers of a load thread share.
@@ -128,9 +132,7 @@ impl Work {
             }
             Self::Commands(worker) => {
                 steps.application();
-                worker
-                    .run(connection, random, |position| steps.begin(position))
-                    .await
+                worker.run(connection, random, steps).await
             }
         }
     }

@@ -15,6 +15,7 @@ pub mod network;
 pub mod preflight;
 pub mod target;
 mod tls;
+mod words;
 
 pub use address::{Address, Scheme};
 pub use connect::{ByteCounters, ConnectFailure, ConnectOptions, Connection, Stream};

@@ -16,6 +16,7 @@ mod monitor;
 mod pages;
 mod plans;
 mod process;
+mod replies;
 mod threads;
 mod whole_run;
 mod wire;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use redyno_contract::failure::ClassFailures;
 use redyno_contract::record::{self, Record, RecordKind};
 use redyno_contract::report::Ending;
 use redyno_contract::{Event, Message, Plan, Report};
@@ -335,6 +336,13 @@ impl Ended {
         assert_eq!(recorded.over, self.report.over);
         assert!(self.report.books.balanced(), "{:?}", self.report.books);
         assert!(self.report.warmup.balanced(), "{:?}", self.report.warmup);
+        let failures = self.report.failures.as_deref().unwrap_or_default();
+        let sum = |of: fn(&ClassFailures) -> u64| failures.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|row| row.measured), self.report.books.failed);
+        assert_eq!(sum(|row| row.warmup), self.report.warmup.failed);
+        for row in failures {
+            assert!(row.example.is_some(), "{row:?}");
+        }
         let completed = self.report.books.completed;
         assert_eq!(self.report.latencies.response.count, completed);
         let histogram = self.report.histograms.response.as_ref().unwrap();

@@ -4,7 +4,10 @@ use redyno_contract::report::Ending;
 
 use super::*;
 use crate::fixtures::settings;
-use crate::{Engine, FailureClass, Pace, PlannedErrorLimit, PlannedLimits, Share, ThreadVitals};
+use crate::{
+    ConnectionAfter, Engine, FailureClass, Pace, PlannedErrorLimit, PlannedLimits, Share,
+    ThreadVitals,
+};
 
 /// The window of the fixtures ends 5 s after S: 2 s of warm-up, 3 s measured.
 const WINDOW_END: u64 = 5_000_000_000;
@@ -237,7 +240,12 @@ fn a_breach_that_is_held_when_another_thread_has_come_to_its_end_is_resolved() {
         engine.hand_over(after(10), |_| {});
         for worker in [1, 3] {
             assert!(engine.begin(worker, after(10)).is_some());
-            engine.fail(worker, FailureClass::Connection, after(11));
+            engine.fail(
+                worker,
+                FailureClass::Connection,
+                ConnectionAfter::Dropped,
+                after(11),
+            );
         }
         dyno.turn(1, after(12), true);
         assert_eq!(dyno.holds(), 1, "{:?}", dyno.endings());
@@ -259,7 +267,12 @@ fn no_books_are_closed_before_a_hold_is_resolved() {
         let workers = [thread, thread + 2].map(|worker| u32::try_from(worker).unwrap());
         let begins = |worker: &u32| engine.begin(*worker, before(900)).is_some();
         let worker = workers.into_iter().find(begins).unwrap();
-        engine.fail(worker, FailureClass::Connection, before(900));
+        engine.fail(
+            worker,
+            FailureClass::Connection,
+            ConnectionAfter::Dropped,
+            before(900),
+        );
         engine.reconnected(worker);
         for worker in workers {
             while engine.begin(worker, before(900)).is_some() {

@@ -7,15 +7,36 @@ use super::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Pass { milliseconds: u16 },
-    HandOver { at_most: u8 },
-    Begin { worker: u8 },
-    Step { worker: u8, step: u8 },
-    StepEnd { worker: u8 },
-    Complete { worker: u8 },
-    Fail { worker: u8, class: u8 },
-    Reconnect { worker: u8 },
-    Resolve { lost: bool },
+    Pass {
+        milliseconds: u16,
+    },
+    HandOver {
+        at_most: u8,
+    },
+    Begin {
+        worker: u8,
+    },
+    Step {
+        worker: u8,
+        step: u8,
+    },
+    StepEnd {
+        worker: u8,
+    },
+    Complete {
+        worker: u8,
+    },
+    Fail {
+        worker: u8,
+        class: usize,
+        usable: bool,
+    },
+    Reconnect {
+        worker: u8,
+    },
+    Resolve {
+        lost: bool,
+    },
     End,
 }
 
@@ -27,7 +48,8 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (0..4_u8, 0..4_u8).prop_map(|(worker, step)| Event::Step { worker, step }),
         1 => (0..4_u8).prop_map(|worker| Event::StepEnd { worker }),
         6 => (0..4_u8).prop_map(|worker| Event::Complete { worker }),
-        2 => (0..4_u8, 0..11_u8).prop_map(|(worker, class)| Event::Fail { worker, class }),
+        2 => (0..4_u8, 0..FailureClass::ALL.len(), any::<bool>())
+            .prop_map(|(worker, class, usable)| Event::Fail { worker, class, usable }),
         3 => (0..4_u8).prop_map(|worker| Event::Reconnect { worker }),
         1 => any::<bool>().prop_map(|lost| Event::Resolve { lost }),
         1 => Just(Event::End),
@@ -76,9 +98,19 @@ proptest! {
                 }
                 Event::StepEnd { worker } => engine.end_step(worker.into(), now),
                 Event::Complete { worker } => engine.complete(worker.into(), now),
-                Event::Fail { worker, class } => {
-                    connected[usize::from(worker)] = false;
-                    engine.fail(worker.into(), FailureClass::ALL[usize::from(class)], now);
+                Event::Fail {
+                    worker,
+                    class,
+                    usable,
+                } => {
+                    connected[usize::from(worker)] &= usable;
+                    let connection = if usable {
+                        ConnectionAfter::Usable
+                    } else {
+                        ConnectionAfter::Dropped
+                    };
+                    let class = FailureClass::ALL[class];
+                    engine.fail(worker.into(), class, connection, now);
                 }
                 Event::Reconnect { worker } => {
                     connected[usize::from(worker)] = true;

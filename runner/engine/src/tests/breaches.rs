@@ -115,7 +115,12 @@ fn a_breach_by_connection_errors_is_held_until_it_is_known_whether_the_target_is
         let (mut engine, whole) = with_error_limit(0);
         let woken = hand_over(&mut engine, seconds(0));
         engine.begin(woken[0], seconds(0)).unwrap();
-        engine.fail(woken[0], FailureClass::Connection, seconds(1));
+        engine.fail(
+            woken[0],
+            FailureClass::Connection,
+            ConnectionAfter::Dropped,
+            seconds(1),
+        );
         assert!(matches!(engine.stage(), Stage::Held { .. }));
         // Arrivals go on meanwhile; the books already say what they will if the run has ended.
         hand_over(&mut engine, seconds(2));
@@ -144,7 +149,12 @@ fn a_breach_by_other_errors_ends_the_run_at_once() {
     let (mut engine, _) = with_error_limit(0);
     let woken = hand_over(&mut engine, seconds(0));
     engine.begin(woken[0], seconds(0)).unwrap();
-    engine.fail(woken[0], FailureClass::OutOfMemory, seconds(1));
+    engine.fail(
+        woken[0],
+        FailureClass::OutOfMemory,
+        ConnectionAfter::Dropped,
+        seconds(1),
+    );
     assert!(matches!(
         engine.stage(),
         Stage::Draining {
@@ -160,7 +170,12 @@ fn nothing_after_a_stop_is_a_breach() {
     let woken = hand_over(&mut engine, seconds(0));
     engine.begin(woken[0], seconds(0)).unwrap();
     engine.end(Ending::Stopped, None, seconds(1));
-    engine.fail(woken[0], FailureClass::OutOfMemory, seconds(2));
+    engine.fail(
+        woken[0],
+        FailureClass::OutOfMemory,
+        ConnectionAfter::Dropped,
+        seconds(2),
+    );
     let snapshot = close(&mut engine, &whole, seconds(2));
     assert_eq!(snapshot.end.unwrap().ending, Ending::Stopped);
     assert_eq!(snapshot.measured.failed, 1);

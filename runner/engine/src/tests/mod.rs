@@ -94,7 +94,12 @@ fn simulate_threads(
             let engine = &mut engines[(worker % threads) as usize];
             engine.begin_step(worker, 1, now);
             if fails {
-                engine.fail(worker, FailureClass::OutOfMemory, now);
+                engine.fail(
+                    worker,
+                    FailureClass::OutOfMemory,
+                    ConnectionAfter::Dropped,
+                    now,
+                );
                 engine.reconnected(worker);
             } else {
                 engine.begin_step(worker, 2, now);

@@ -92,7 +92,12 @@ fn a_worker_without_a_connection_queues_what_comes() {
     let woken = hand_over(&mut engine, seconds(0));
     let worker = woken[0];
     engine.begin(worker, seconds(0)).unwrap();
-    engine.fail(worker, FailureClass::Timeout, seconds(0));
+    engine.fail(
+        worker,
+        FailureClass::Timeout,
+        ConnectionAfter::Dropped,
+        seconds(0),
+    );
     hand_over(&mut engine, seconds(9));
     assert_eq!(engine.begin(worker, seconds(9)), None);
     engine.reconnected(worker);

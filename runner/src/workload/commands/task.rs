@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 
-use redyno_contract::plan::{Commands, DynoTypePlan, Keyspace, MixedCommand, Prefill};
+use redyno_contract::plan::{Commands, DynoTypePlan, Expectation, Keyspace, MixedCommand, Prefill};
 use redyno_contract::random::{Random, Seed};
+use redyno_engine::Content;
 
 use super::keys::Keys;
 use super::request::{Template, write_key};
 use super::values::Values;
 use crate::workload::exchange::{Buffers, Exchange, push_command};
 use crate::workload::failure::TaskFailure;
+use crate::workload::work::Steps;
 
 /// Commands of the prefill that leave in one write.
 const AT_ONCE: usize = 500;
@@ -17,14 +19,23 @@ const AT_ONCE: usize = 500;
 /// What all workers of a load thread share.
 #[derive(Debug)]
 pub(crate) struct Mix {
-    /// The commands with the sum of all weights up to and including their own.
-    commands: Vec<(u32, Template)>,
+    commands: Vec<Entry>,
     weights: u32,
     keyspace: Keyspace,
     keys: Keys,
     values: Values,
     prefill: Prefill,
     prefix: String,
+}
+
+/// A command of the mix.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    /// The sum of all weights up to and including its own.
+    until: u32,
+    template: Template,
+    expect: Expectation,
 }
 
 impl Mix {
@@ -41,13 +52,18 @@ impl Mix {
             .iter()
             .map(|entry| {
                 let MixedCommand {
-                    name: _,
+                    name,
                     weight,
                     command,
-                    expect: _,
+                    expect,
                 } = entry;
                 weights = weights.saturating_add(*weight);
-                (weights, Template::new(command))
+                Entry {
+                    name: name.clone(),
+                    until: weights,
+                    template: Template::new(command),
+                    expect: *expect,
+                }
             })
             .collect();
         Self {
@@ -64,7 +80,7 @@ impl Mix {
     /// The command that a random number chooses: its position in the mix.
     fn choose(&self, random: &mut Random) -> usize {
         let place = random.below(self.weights);
-        self.commands.partition_point(|(until, _)| *until <= place)
+        self.commands.partition_point(|entry| entry.until <= place)
     }
 }
 
@@ -126,16 +142,21 @@ impl CommandWorker {
         Ok(())
     }
 
-    /// One task. `begin` is told the position of its command in the mix, just before it is sent.
+    /// One task, of which the command's position in the mix is the step.
     pub(crate) async fn run(
         &self,
         connection: &mut impl Exchange,
         mut random: Random,
-        begin: impl FnOnce(usize),
+        steps: &impl Steps,
     ) -> Result<(), TaskFailure> {
         let mix = &*self.mix;
         let chosen = mix.choose(&mut random);
-        let (_, template) = mix
+        let Entry {
+            name,
+            until: _,
+            template,
+            expect,
+        } = mix
             .commands
             .get(chosen)
             .ok_or_else(|| TaskFailure::unexpected("no command in the mix"))?;
@@ -152,14 +173,21 @@ impl CommandWorker {
         let mut request = self.buffers.take();
         template.write(&key, value, &mut request);
         drop(key);
-        begin(chosen);
-        connection.perform(request, 1).await
+        steps.begin(chosen);
+        let content = connection.perform(request, 1).await?;
+        steps.replied(chosen, content);
+        match (expect, content) {
+            (Expectation::Hit, Content::Nothing) => Err(TaskFailure::lost(format!(
+                "the reply to {name} holds nothing, where a hit is expected"
+            ))),
+            (Expectation::Hit | Expectation::Any, _) => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::{Distribution, DynoName, Expectation};
+    use redyno_contract::plan::{Distribution, DynoName};
     use redyno_contract::random::Purpose;
 
     use super::*;

@@ -12,9 +12,11 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::Exchange;
+use redyno_engine::Content;
+
 use super::buffers::{Buffer, Buffers};
 use super::scanner::Scanner;
+use super::{Exchange, Heard};
 use crate::workload::failure::TaskFailure;
 
 /// A read is given at least this much room: a smaller one would need another.
@@ -34,6 +36,13 @@ enum Fate {
     Forgotten,
 }
 
+/// Replies that were read to the end of the last.
+struct Read {
+    replies: Buffer,
+    content: Content,
+    error: Option<TaskFailure>,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     /// Speaks on a stream of which everything so far has been read.
     pub(crate) const fn new(stream: S, buffers: Buffers) -> Self {
@@ -47,7 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
     }
 
     /// Reads so many replies. Forgotten ones take no more memory than one read.
-    async fn read(&mut self, replies: u64, fate: Fate) -> Result<Buffer, TaskFailure> {
+    async fn read(&mut self, replies: u64, fate: Fate) -> Result<Read, TaskFailure> {
         let mut scanner = Scanner::new(replies);
         let mut begun = None;
         let mut passed = 0;
@@ -63,13 +72,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
             }
             begun = Some(buffer);
         };
-        if let Some(error) = scanner.into_first_error() {
-            return Err(TaskFailure::of_error_reply(&error));
-        }
         if passed < buffer.len() {
-            return Err(TaskFailure::unexpected("more replies than commands"));
+            return Err(
+                TaskFailure::unexpected("more replies than commands").of_an_unknown_stream()
+            );
         }
-        Ok(buffer)
+        Ok(Read {
+            content: scanner.content(),
+            error: scanner
+                .into_first_error()
+                .map(|error| TaskFailure::of_error_reply(&error)),
+            replies: buffer,
+        })
     }
 
     /// Reads more into the buffer, which is taken as soon as there is something to put into it.
@@ -101,23 +115,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange for Direct<S> {
-    async fn exchange(
+    async fn converse(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<Buffer, TaskFailure> {
+    ) -> Result<Heard, TaskFailure> {
         self.write(request).await?;
-        self.read(commands, Fate::Kept).await
+        let Read {
+            replies,
+            content: _,
+            error,
+        } = self.read(commands, Fate::Kept).await?;
+        Ok(Heard { replies, error })
     }
 
     async fn perform(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<(), TaskFailure> {
+    ) -> Result<Content, TaskFailure> {
         self.write(request).await?;
-        self.read(commands, Fate::Forgotten).await?;
-        Ok(())
+        let Read {
+            replies: _,
+            content,
+            error,
+        } = self.read(commands, Fate::Forgotten).await?;
+        error.map_or(Ok(content), Err)
     }
 
     /// What the runtime knows of the socket tells, without asking the kernel.

@@ -2,12 +2,13 @@
 
 use redis::aio::ConnectionLike;
 use redis::{Cmd, Pipeline, Value};
+use redyno_engine::Content;
 use redyno_target::Connection;
 
-use super::Exchange;
-use super::buffers::{Buffer, Buffers};
+use super::buffers::Buffers;
 use super::scanner::{Malformed, number};
-use crate::workload::failure::TaskFailure;
+use super::{Exchange, Heard};
+use crate::workload::failure::{TaskFailure, error_line};
 
 /// A connection of the client library.
 ///
@@ -28,7 +29,7 @@ impl Library {
         }
     }
 
-    /// The replies, of which none is an error.
+    /// The replies, errors among them.
     async fn replies(&mut self, request: &[u8], commands: u64) -> Result<Vec<Value>, TaskFailure> {
         let mut pipeline = Pipeline::new();
         let mut rest = request;
@@ -41,42 +42,62 @@ impl Library {
         if count as u64 != commands {
             return Err(TaskFailure::unexpected("a request of other commands"));
         }
-        let replies = self
+        Ok(self
             .connection
             .req_packed_commands(&pipeline, 0, count)
-            .await?;
-        replies
-            .into_iter()
-            .map(|reply| reply.extract_error().map_err(TaskFailure::from))
-            .collect()
+            .await?)
     }
 }
 
 impl Exchange for Library {
-    async fn exchange(
+    async fn converse(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<Buffer, TaskFailure> {
-        let replies = self.replies(request.as_ref(), commands).await?;
-        let mut buffer = self.buffers.take();
-        for reply in &replies {
-            push_reply(&mut buffer, reply)?;
+    ) -> Result<Heard, TaskFailure> {
+        let values = self.replies(request.as_ref(), commands).await?;
+        let mut replies = self.buffers.take();
+        for value in &values {
+            push_reply(&mut replies, value)?;
         }
-        Ok(buffer)
+        Ok(Heard {
+            replies,
+            error: values.iter().find_map(first_error),
+        })
     }
 
     async fn perform(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<(), TaskFailure> {
-        self.replies(request.as_ref(), commands).await?;
-        Ok(())
+    ) -> Result<Content, TaskFailure> {
+        let values = self.replies(request.as_ref(), commands).await?;
+        match values.iter().find_map(first_error) {
+            Some(error) => Err(error),
+            None if values.iter().all(holds_nothing) => Ok(Content::Nothing),
+            None => Ok(Content::Something),
+        }
     }
 
     fn is_closed(&mut self) -> bool {
         self.connection.is_closed()
+    }
+}
+
+/// The first error of a reply, in the order of its bytes.
+fn first_error(reply: &Value) -> Option<TaskFailure> {
+    match reply {
+        Value::ServerError(error) => Some(error.into()),
+        Value::Array(elements) => elements.iter().find_map(first_error),
+        _ => None,
+    }
+}
+
+fn holds_nothing(reply: &Value) -> bool {
+    match reply {
+        Value::Nil => true,
+        Value::Array(elements) => elements.iter().all(holds_nothing),
+        _ => false,
     }
 }
 
@@ -113,6 +134,7 @@ fn push_reply(buffer: &mut Vec<u8>, reply: &Value) -> Result<(), TaskFailure> {
         Value::SimpleString(text) => push_line(buffer, b'+', text.as_bytes()),
         Value::Int(number) => push_line(buffer, b':', number.to_string().as_bytes()),
         Value::BulkString(bytes) => super::request::push_word(buffer, bytes),
+        Value::ServerError(error) => push_line(buffer, b'-', error_line(error).as_bytes()),
         Value::Array(elements) => {
             super::request::begin_command(buffer, elements.len());
             for element in elements {

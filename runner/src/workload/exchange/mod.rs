@@ -6,6 +6,7 @@ mod library;
 mod request;
 mod scanner;
 
+use redyno_engine::Content;
 use redyno_target::{ConnectFailure, ConnectOptions, Connection, Stream, Target};
 
 pub(crate) use buffers::{Buffer, Buffers};
@@ -20,26 +21,44 @@ use crate::workload::failure::TaskFailure;
 ///
 /// A request holds whole commands, one or more, which leave in one write; every command has one
 /// reply. A reply that is an error, or holds one at any depth, is a failure: the first of several
-/// in the order of the replies. All replies have been read even so, and the connection can be used
-/// on. After any other failure it cannot.
+/// in the order of the replies. All replies have been read even so, so that the connection can be
+/// used on; what a failure leaves of the connection it says itself.
 pub(crate) trait Exchange {
-    /// Sends a request of so many commands and gives their replies: the bytes of the protocol,
-    /// complete, well-formed and without an error among them.
+    /// Sends a request of so many commands and gives their replies, errors among them.
+    async fn converse(
+        &mut self,
+        request: impl AsRef<[u8]>,
+        commands: u64,
+    ) -> Result<Heard, TaskFailure>;
+
+    /// The same where no reply may be an error.
     async fn exchange(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<Buffer, TaskFailure>;
+    ) -> Result<Buffer, TaskFailure> {
+        let Heard { replies, error } = self.converse(request, commands).await?;
+        error.map_or(Ok(replies), Err)
+    }
 
-    /// The same for replies of any length that nobody looks at.
+    /// The same for replies of any length of which only matters whether they hold anything.
     async fn perform(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<(), TaskFailure>;
+    ) -> Result<Content, TaskFailure>;
 
     /// Whether the server has hung up, so that nothing can be sent.
     fn is_closed(&mut self) -> bool;
+}
+
+/// Replies that were read to the end of the last.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// The bytes of the protocol, complete and well-formed.
+    pub(crate) replies: Buffer,
+    /// What the first error among them means.
+    pub(crate) error: Option<TaskFailure>,
 }
 
 /// How workers connect: what stays the same for all of them.
@@ -103,14 +122,14 @@ impl TaskConnection {
 }
 
 impl Exchange for TaskConnection {
-    async fn exchange(
+    async fn converse(
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<Buffer, TaskFailure> {
+    ) -> Result<Heard, TaskFailure> {
         match self {
-            Self::Direct(direct) => direct.exchange(request, commands).await,
-            Self::Library(library) => library.exchange(request, commands).await,
+            Self::Direct(direct) => direct.converse(request, commands).await,
+            Self::Library(library) => library.converse(request, commands).await,
         }
     }
 
@@ -118,7 +137,7 @@ impl Exchange for TaskConnection {
         &mut self,
         request: impl AsRef<[u8]>,
         commands: u64,
-    ) -> Result<(), TaskFailure> {
+    ) -> Result<Content, TaskFailure> {
         match self {
             Self::Direct(direct) => direct.perform(request, commands).await,
             Self::Library(library) => library.perform(request, commands).await,

@@ -3,6 +3,8 @@
 //! Bulk strings are passed over by their length and nothing is copied, but for the first error
 //! among the replies. Nesting needs no stack: a list of n elements is n more elements to come.
 
+use redyno_engine::Content;
+
 /// Longest reply, and longest bulk string: what Redis itself allows for a string by default.
 pub(crate) const LONGEST_REPLY: u64 = 512 * 1024 * 1024;
 
@@ -43,6 +45,8 @@ pub(crate) struct Scanner {
     rest: u64,
     /// Bytes passed.
     passed: u64,
+    /// Whether anything but nils and lists of them was among the replies.
+    held: bool,
     first_error: Option<Box<[u8]>>,
 }
 
@@ -53,6 +57,7 @@ impl Scanner {
             awaited: replies,
             rest: 0,
             passed: 0,
+            held: false,
             first_error: None,
         }
     }
@@ -60,6 +65,15 @@ impl Scanner {
     /// Whether the end of the last reply has been seen.
     pub(crate) const fn is_done(&self) -> bool {
         self.awaited == 0
+    }
+
+    /// What the replies held so far. Of an error this says nothing.
+    pub(crate) const fn content(&self) -> Content {
+        if self.held {
+            Content::Something
+        } else {
+            Content::Nothing
+        }
     }
 
     /// The first error in the order of the bytes, at any depth: its line without the minus sign
@@ -126,7 +140,10 @@ impl Scanner {
                 };
                 match u64::try_from(number) {
                     Ok(bytes) if bytes > LONGEST_REPLY => return Err(Malformed::TooLong),
-                    Ok(bytes) => self.rest = bytes + LINE_END.len() as u64,
+                    Ok(bytes) => {
+                        self.rest = bytes + LINE_END.len() as u64;
+                        self.held = true;
+                    }
                     Err(_) if number == -1 => self.awaited -= 1,
                     Err(_) => return Err(Malformed::Number),
                 }
@@ -154,6 +171,7 @@ impl Scanner {
             b':' => {
                 let found = number(line)?;
                 self.awaited -= u64::from(found.is_some());
+                self.held |= found.is_some();
                 Ok(found.map(|(_, length)| 1 + length))
             }
             b'+' | b'-' => {
@@ -167,6 +185,7 @@ impl Scanner {
                 if line[end + 1] != b'\n' {
                     return Err(Malformed::End);
                 }
+                self.held |= *kind == b'+';
                 if *kind == b'-' && self.first_error.is_none() {
                     self.first_error = Some(line[..end].into());
                 }

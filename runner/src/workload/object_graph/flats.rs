@@ -41,8 +41,9 @@ impl Flats {
     /// none.
     ///
     /// # Errors
-    /// [`TaskFailure`] if it is anything but flats at the positions 0 to n - 1.
-    pub(crate) fn read(reply: Buffer, fetch: Fetch) -> Result<Self, TaskFailure> {
+    /// [`TaskFailure`] if it is anything but flats at the positions 0 to n - 1, or fewer of them
+    /// than the worker has written.
+    pub(crate) fn read(reply: Buffer, fetch: Fetch, written: u32) -> Result<Self, TaskFailure> {
         let mut cursor = Cursor {
             bytes: &reply,
             at: 0,
@@ -56,7 +57,7 @@ impl Flats {
             }
             Fetch::Hgetall => {}
         }
-        let places = cursor.places()?;
+        let places = cursor.places(written as usize)?;
         Ok(Self {
             reply: Some(reply),
             places,
@@ -96,7 +97,7 @@ struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    fn places(&mut self) -> Result<Vec<Place>, TaskFailure> {
+    fn places(&mut self, written: usize) -> Result<Vec<Place>, TaskFailure> {
         let fields = self
             .length(b'*')
             .ok_or_else(|| TaskFailure::unexpected("not a hash"))?;
@@ -106,6 +107,11 @@ impl Cursor<'_> {
         let count = fields / 2;
         if count > self.bytes.len() / SHORTEST {
             return Err(TaskFailure::unexpected("flats without documents"));
+        }
+        if count < written {
+            return Err(TaskFailure::lost(format!(
+                "{count} of {written} flats of the building are there"
+            )));
         }
         let mut places = vec![Place::default(); count];
         for _ in 0..count {
@@ -171,13 +177,15 @@ fn position(document: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use redyno_engine::FailureClass;
+
     use super::*;
     use crate::workload::exchange::Buffers;
 
     fn read_as(reply: &str, fetch: Fetch) -> Result<Flats, TaskFailure> {
         let mut buffer = Buffers::default().take();
         buffer.extend_from_slice(reply.as_bytes());
-        Flats::read(buffer, fetch)
+        Flats::read(buffer, fetch, 0)
     }
 
     fn read(reply: &str) -> Result<Flats, TaskFailure> {
@@ -226,6 +234,23 @@ mod tests {
     }
 
     #[test]
+    fn fewer_flats_than_were_written_are_lost_ones() {
+        let whole = list(&[("a", r#"{"i":0}"#), ("b", r#"{"i":1,"json":{}}"#)]);
+        let with_a_hole = list(&[("a", r#"{"i":0,"json":{}}"#), ("c", r#"{"i":2,"json":{}}"#)]);
+        for (reply, written, class) in [
+            (&list(&[]), 1, FailureClass::Lost),
+            (&whole, 3, FailureClass::Lost),
+            (&with_a_hole, 3, FailureClass::Lost),
+            (&with_a_hole, 2, FailureClass::Other),
+        ] {
+            let mut buffer = Buffers::default().take();
+            buffer.extend_from_slice(reply.as_bytes());
+            let failure = Flats::read(buffer, Fetch::Lua, written).unwrap_err();
+            assert_eq!(failure.class, class, "{failure}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_a_failure() {
         for bad in [
             "$-1\r\n".to_owned(),
@@ -248,7 +273,7 @@ mod tests {
         ] {
             let failure = read(&bad).unwrap_err();
             let shown: String = bad.chars().take(80).collect();
-            assert!(failure.detail.contains("unexpected"), "{shown}: {failure}");
+            assert!(failure.words.contains("unexpected"), "{shown}: {failure}");
         }
     }
 }

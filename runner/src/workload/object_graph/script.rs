@@ -26,7 +26,7 @@ pub(crate) fn load() -> redis::Cmd {
 pub(crate) fn check_loaded(reply: Value) -> Result<(), TaskFailure> {
     match reply {
         Value::BulkString(name) if name == SHA1.as_bytes() => Ok(()),
-        Value::ServerError(error) => Err(error.into()),
+        Value::ServerError(error) => Err((&error).into()),
         _ => Err(TaskFailure::unexpected(
             "SCRIPT LOAD did not name the script by its SHA-1",
         )),

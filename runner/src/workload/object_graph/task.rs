@@ -1,5 +1,6 @@
 //! One worker's tasks on the wire: fetch, save, ping.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use redyno_contract::plan::{DynoName, Fetch, ObjectGraph, Prefill};
@@ -10,7 +11,7 @@ use super::mail::Mails;
 use super::script;
 use crate::random::Random;
 use crate::workload::exchange::{
-    Buffer, Buffers, Exchange, begin_command, push_command, push_word,
+    Buffer, Buffers, Exchange, Heard, begin_command, push_command, push_word,
 };
 use crate::workload::failure::TaskFailure;
 use redyno_engine::FailureClass;
@@ -24,12 +25,17 @@ const SAVE_COMMANDS: u64 = 5;
 /// What a transaction of three commands is answered with, up to the results of RPUSH and HSET.
 const SAVED: &[u8] = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n";
 
+/// The first result of the transaction, with which [`SAVED`] ends.
+const ANSWER_OF_SET: &[u8] = b"+OK\r\n";
+
 const PONG: &[u8] = b"+PONG\r\n";
 
 /// One worker: its building, and the requests that are the same for every task.
 pub(crate) struct GraphWorker {
     building: Building,
     max_flats: u32,
+    /// Flats that it has written and that must be there: nobody else knows the building.
+    written: Cell<u32>,
     fetch: Fetch,
     prefill: Prefill,
     mails: Rc<Mails>,
@@ -64,6 +70,7 @@ impl GraphWorker {
         let set = request(&["set", root, &building.document()]);
         Self {
             max_flats: graph.max_flats,
+            written: Cell::new(0),
             fetch: graph.fetch,
             prefill: graph.prefill,
             mails,
@@ -111,6 +118,7 @@ impl GraphWorker {
             connection.perform(request, commands).await?;
             from = until;
         }
+        self.written.set(self.max_flats);
         Ok(())
     }
 
@@ -123,8 +131,10 @@ impl GraphWorker {
     ) -> Result<(), TaskFailure> {
         let flats = self.fetch(connection).await?;
         step_ended();
+        let saved = self.max_flats.min(count_of(&flats).saturating_add(1));
         let save = self.save(flats, &mut random)?;
-        check_saved(&connection.exchange(save, SAVE_COMMANDS).await?)?;
+        check_saved(connection.converse(save, SAVE_COMMANDS).await?)?;
+        self.written.set(self.written.get().max(saved));
         step_ended();
         self.ping(connection).await
     }
@@ -132,6 +142,9 @@ impl GraphWorker {
     /// GET of the building; if it is there, one more round trip for all its flats.
     async fn fetch(&self, connection: &mut impl Exchange) -> Result<Flats, TaskFailure> {
         match connection.exchange(&self.get, 1).await?.as_slice() {
+            b"$-1\r\n" if self.written.get() > 0 => {
+                return Err(TaskFailure::lost("the building is not there"));
+            }
             b"$-1\r\n" => return Ok(Flats::default()),
             [b'$', ..] => {}
             _ => return Err(TaskFailure::unexpected("GET of the building is not text")),
@@ -142,13 +155,13 @@ impl GraphWorker {
             }
             result => result?,
         };
-        Flats::read(reply, self.fetch)
+        Flats::read(reply, self.fetch, self.written.get())
     }
 
     /// One write: the building, the new mail, and all flats, in a transaction.
     fn save(&self, flats: Flats, random: &mut Random) -> Result<Buffer, TaskFailure> {
         // Drawn before the push, so that a new flat never gets the mail of its own task.
-        let count = u32::try_from(flats.count()).unwrap_or(u32::MAX);
+        let count = count_of(&flats);
         let chosen = random.below(count) as usize;
         let pushed = (count < self.max_flats).then(|| self.building.flat(count));
         // The first flat of all has nobody but itself.
@@ -202,8 +215,19 @@ fn push_flat(request: &mut Vec<u8>, flat: &Flat) {
     push_word(request, document.as_bytes());
 }
 
-/// Checks the replies of MULTI, SET, RPUSH, HSET and EXEC, none of which is an error.
-fn check_saved(replies: &[u8]) -> Result<(), TaskFailure> {
+fn count_of(flats: &Flats) -> u32 {
+    u32::try_from(flats.count()).unwrap_or(u32::MAX)
+}
+
+/// Checks the replies of MULTI, SET, RPUSH, HSET and EXEC.
+fn check_saved(Heard { replies, error }: Heard) -> Result<(), TaskFailure> {
+    if let Some(error) = error {
+        return Err(if may_still_be_open(&replies) {
+            error.of_an_unknown_stream()
+        } else {
+            error
+        });
+    }
     if replies.starts_with(SAVED) {
         Ok(())
     } else if replies.ends_with(b"*-1\r\n") || replies.ends_with(b"$-1\r\n") {
@@ -215,18 +239,81 @@ fn check_saved(replies: &[u8]) -> Result<(), TaskFailure> {
     }
 }
 
+/// Whether MULTI was accepted and EXEC was not, so that the next task's commands might only be
+/// queued. With EXECABORT the server says that it has discarded them.
+fn may_still_be_open(replies: &[u8]) -> bool {
+    const LINE_END: &[u8] = b"\r\n";
+    let executed = replies.starts_with(&SAVED[..SAVED.len() - ANSWER_OF_SET.len()]);
+    let last = replies
+        .strip_suffix(LINE_END)
+        .and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next())
+        .unwrap_or_default();
+    replies.starts_with(b"+OK\r\n")
+        && !executed
+        && last.starts_with(b"-")
+        && !last.starts_with(b"-EXECABORT")
+}
+
 #[cfg(test)]
 mod tests {
+    use redyno_engine::ConnectionAfter;
+
     use super::*;
 
     #[test]
     fn a_transaction_is_checked_to_its_last_command() {
-        let replies =
-            |exec: &str| format!("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n{exec}").into_bytes();
-        assert_eq!(check_saved(&replies("*3\r\n+OK\r\n:17\r\n:0\r\n")), Ok(()));
+        let heard = |exec: &str| {
+            let mut replies = Buffers::default().take();
+            replies.extend_from_slice(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+            replies.extend_from_slice(exec.as_bytes());
+            Heard {
+                replies,
+                error: None,
+            }
+        };
+        assert_eq!(check_saved(heard("*3\r\n+OK\r\n:17\r\n:0\r\n")), Ok(()));
         for exec in ["*-1\r\n", "$-1\r\n", "*2\r\n+OK\r\n:1\r\n", "+OK\r\n"] {
-            let failure = check_saved(&replies(exec)).unwrap_err();
+            let failure = check_saved(heard(exec)).unwrap_err();
             assert_eq!(failure.class, FailureClass::Other, "{exec}");
+        }
+    }
+
+    #[test]
+    fn only_a_transaction_that_may_still_be_open_costs_the_connection() {
+        for (replies, connection) in [
+            // Refused from the first command to the last.
+            (
+                "-ERR quota\r\n-ERR quota\r\n-ERR quota\r\n-ERR quota\r\n-ERR quota\r\n",
+                ConnectionAfter::Usable,
+            ),
+            // Discarded, which the server says.
+            (
+                "+OK\r\n-OOM no\r\n+QUEUED\r\n+QUEUED\r\n-EXECABORT discarded\r\n",
+                ConnectionAfter::Usable,
+            ),
+            // Carried out, but for one command.
+            (
+                "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n-WRONGTYPE no\r\n",
+                ConnectionAfter::Usable,
+            ),
+            // Nobody knows.
+            (
+                "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n-NOPERM exec\r\n",
+                ConnectionAfter::Dropped,
+            ),
+            (
+                "+OK\r\n-OOM no\r\n+QUEUED\r\n+QUEUED\r\n-ERR quota\r\n",
+                ConnectionAfter::Dropped,
+            ),
+        ] {
+            let mut buffer = Buffers::default().take();
+            buffer.extend_from_slice(replies.as_bytes());
+            let heard = Heard {
+                replies: buffer,
+                error: Some(TaskFailure::of_error_reply(b"OOM no")),
+            };
+            let failure = check_saved(heard).unwrap_err();
+            assert_eq!(failure.connection, connection, "{replies:?}");
         }
     }
 }

@@ -10,7 +10,8 @@ use redyno_contract::message::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::address::{Address, Credentials};
-use crate::connect::failure::{ConnectFailure, presentable};
+use crate::connect::failure::ConnectFailure;
+use crate::words::presentable;
 
 /// Every answer to these commands is one line; all of them together are much shorter than this.
 const LONGEST_ANSWER: usize = 8 * 1024;
@@ -174,12 +175,7 @@ fn meaning(word: Word, line: &str, address: &Address, with_user: bool) -> Meanin
     };
     let refused =
         |refusal, message: String| Meaning::Refused(ConnectFailure::new(refusal, message));
-    let secrets = address
-        .credentials()
-        .map_or([""; 2], |Credentials { user, password }| {
-            [user.as_deref().unwrap_or_default(), password]
-        });
-    let shown = presentable(error, &secrets);
+    let shown = presentable(error, address.credentials());
     let code = error.split(' ').next().unwrap_or_default();
     if error.contains("max number of clients") {
         return refused(

@@ -21,7 +21,6 @@ use tokio_rustls::client::TlsStream;
 
 pub use connection::Connection;
 pub use failure::ConnectFailure;
-pub(crate) use failure::presentable;
 pub use options::ConnectOptions;
 pub use stream::{ByteCounters, Stream};
 

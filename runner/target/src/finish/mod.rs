@@ -8,10 +8,11 @@ use redis::{ErrorKind, RedisError, RedisResult};
 use redyno_contract::{FinishReport, Plan};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connect::{ConnectOptions, Connection, presentable};
+use crate::connect::{ConnectOptions, Connection};
 use crate::coordination::{AT_LOCK, end, reply, unexpected};
 use crate::keys::{LOCK, RunKeys};
 use crate::target::Target;
+use crate::words::presentable;
 use crate::{lifetimes, lock};
 
 const HOLD: &str = include_str!("hold.lua");
@@ -82,7 +83,7 @@ async fn finish(plan: &Plan, target: &Target, progress: &mut Progress) -> Result
         tracing::warn!(%error, "cannot tell the dynos to stop");
     }
     let outcome = wait_and_remove(&mut connection, plan, target, &keys, progress).await;
-    outcome.map_err(|error| presentable(&error.to_string(), &[]))
+    outcome.map_err(|error| presentable(&error.to_string(), None))
 }
 
 async fn wait_and_remove(

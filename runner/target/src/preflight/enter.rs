@@ -7,10 +7,11 @@ use redyno_contract::message::Refusal;
 use redyno_contract::plan::{Flush, TargetKind};
 use tokio::time::{Instant, sleep};
 
-use crate::connect::{Connection, presentable};
+use crate::connect::Connection;
 use crate::coordination::{AT_LOCK, reply, unexpected};
 use crate::keys::{DISPOSABLE, LOCK, RunKeys, data_prefix};
 use crate::preflight::refused::{Refused, of_reply};
+use crate::words::presentable;
 use crate::{lifetimes, lock};
 
 const ENTER: &str = include_str!("enter.lua");
@@ -185,7 +186,7 @@ fn flush_denied(command: &str, code: &str, detail: &str) -> Refused {
 
 /// The lock may hold anything.
 fn busy(holder: &str, lifetime_milliseconds: &str) -> Refused {
-    let name = presentable(holder.split(' ').next().unwrap_or_default(), &[]);
+    let name = presentable(holder.split(' ').next().unwrap_or_default(), None);
     let lifetime = match lifetime_milliseconds.parse::<i64>() {
         Ok(milliseconds) if milliseconds >= 0 => format!(
             "its lock lives at most {} s longer",

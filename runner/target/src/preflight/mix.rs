@@ -8,9 +8,10 @@ use redyno_contract::Plan;
 use redyno_contract::message::Refusal;
 use redyno_contract::plan::{Commands, DynoTypePlan, MixedCommand, Workload};
 
-use crate::connect::{Connection, presentable};
+use crate::connect::Connection;
 use crate::keys::keyspace_prefix;
 use crate::preflight::refused::{Refused, of_reply};
+use crate::words::presentable;
 
 /// Tries the mix of every dyno type that has one.
 pub(super) async fn check(connection: &mut Connection, plan: &Plan) -> Result<(), Refused> {
@@ -82,7 +83,7 @@ fn judge<'a>(
             "ERR" if detail.contains("inside") && detail.contains("transaction") => continue,
             "ERR" => Err(Refused::new(
                 Refusal::Other,
-                format!("{which}: {}", presentable(detail, &[])),
+                format!("{which}: {}", presentable(detail, None)),
             )),
             code => Err(of_reply(code, detail)),
         };

@@ -3,7 +3,8 @@
 use redis::{ErrorKind, RedisError};
 use redyno_contract::message::Refusal;
 
-use crate::connect::{ConnectFailure, presentable};
+use crate::connect::ConnectFailure;
+use crate::words::presentable;
 
 /// Why a run must not begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl From<RedisError> for Refused {
 
 /// What an error reply means for the run.
 pub(super) fn of_reply(code: &str, detail: &str) -> Refused {
-    let words = presentable(&format!("{code} {detail}"), &[]);
+    let words = presentable(&format!("{code} {detail}"), None);
     let (reason, meaning) = match code {
         "NOPERM" => (
             Refusal::PermissionDenied,
