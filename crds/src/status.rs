@@ -310,9 +310,12 @@ pub struct DynoStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetStatus {
-    /// Its version.
+    /// What it is: Redis, Valkey, or what it calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redis_version: Option<String>,
+    pub server: Option<String>,
+    /// Its own version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Its role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,

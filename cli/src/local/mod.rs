@@ -85,6 +85,7 @@ pub(crate) fn prepare(mut load_test: LoadTest, wishes: &Wishes) -> Result<Prepar
         dynos.cpu_millis = None;
         dynos.memory_bytes = None;
     }
+    resolved.plan.target.cpu_millis = None;
     let target = target::choose(&mut resolved.plan, resolved.managed.clone(), wishes)?;
     let maxmemory_bytes = match &target {
         LocalTarget::Managed(redis) => Some(memory::maxmemory(redis.maxmemory_bytes)),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
+use redyno_contract::report::server_title;
 use redyno_contract::{Judgement, Reason};
 use redyno_crds::conclude::{TargetNotes, conclude_errored, conclude_judged};
 use redyno_crds::conditions::{
@@ -56,6 +57,7 @@ impl Draft {
         } = report;
         self.notes.preflight = Some(message.clone());
         if let Some(TargetFound {
+            server,
             version,
             role,
             maxmemory_bytes,
@@ -68,10 +70,12 @@ impl Draft {
         }) = target
         {
             let target = self.status.target.get_or_insert_default();
-            target.redis_version = Some(version.clone());
-            target.role = Some(role.clone());
-            target.maxmemory_bytes = i64::try_from(*maxmemory_bytes).ok();
-            target.maxclients = i64::try_from(*maxclients).ok();
+            let number = |found: &Option<u64>| found.and_then(|found| i64::try_from(found).ok());
+            target.server = Some(server_title(server.as_deref()).to_owned());
+            target.version.clone_from(version);
+            target.role.clone_from(role);
+            target.maxmemory_bytes = number(maxmemory_bytes);
+            target.maxclients = number(maxclients);
         }
         match result {
             PreflightResult::Passed => {

@@ -8,7 +8,7 @@ use redyno_contract::plan::{
     Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, ObjectGraph,
     Prefill, QueueOrder, TargetKind, Workload,
 };
-use redyno_contract::report::TargetVitals;
+use redyno_contract::report::{TargetVitals, software};
 
 use super::table::{Colours, Tone};
 use super::{Enforcement, PlannedRun};
@@ -221,31 +221,39 @@ fn target(run: &PlannedRun<'_>) -> String {
     let title = &run.plan.target.title;
     if let Some(vitals) = vitals(run) {
         return format!(
-            "{title}: Redis {}, {}, {}, {} of {} connections",
-            vitals.version,
+            "{title}: {}, {}, {}, {} of {} connections",
+            vitals.software(),
             memory(vitals.maxmemory_bytes),
-            vitals.maxmemory_policy,
-            figures::count(vitals.connections_max),
-            figures::count(vitals.maxclients),
+            vitals
+                .maxmemory_policy
+                .as_deref()
+                .unwrap_or("policy unknown"),
+            known_count(vitals.connections_max),
+            known_count(vitals.maxclients),
         );
     }
     match run.found {
         Some(found) => format!(
-            "{title}: Redis {}, {}, {} of {} connections needed",
-            found.version,
+            "{title}: {}, {}, {} of {} connections needed",
+            software(found.server.as_deref(), found.version.as_deref()),
             memory(found.maxmemory_bytes),
             figures::count(run.plan.target.connections),
-            figures::count(found.maxclients),
+            known_count(found.maxclients),
         ),
         None => title.clone(),
     }
 }
 
-fn memory(maxmemory_bytes: u64) -> String {
+fn memory(maxmemory_bytes: Option<u64>) -> String {
     match maxmemory_bytes {
-        0 => "no maxmemory".to_owned(),
-        bytes => figures::bytes(bytes),
+        None => "maxmemory unknown".to_owned(),
+        Some(0) => "no maxmemory".to_owned(),
+        Some(bytes) => figures::bytes(bytes),
     }
+}
+
+fn known_count(count: Option<u64>) -> String {
+    count.map_or_else(|| "an unknown number".to_owned(), figures::count)
 }
 
 /// What the target said of itself in the run, if it was ever asked.
@@ -269,10 +277,10 @@ fn not_simulated(run: &PlannedRun<'_>) -> String {
     }
     if run.plan.target.kind == TargetKind::Managed {
         missing.push("TLS");
-        if vitals(run).is_none_or(|vitals| !vitals.append_only_file) {
+        if vitals(run).is_none_or(|vitals| vitals.append_only_file != Some(true)) {
             missing.push("AOF");
         }
-        if vitals(run).is_none_or(|vitals| vitals.replicas == 0) {
+        if vitals(run).is_none_or(|vitals| vitals.replicas.unwrap_or(0) == 0) {
             missing.push("replica");
         }
     }

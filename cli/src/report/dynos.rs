@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use redyno_contract::figures;
 use redyno_contract::judgement::{DynoNumbers, DynoResult, DynoVerdict, Judgement};
 use redyno_contract::plan::{Plan, Step};
-use redyno_contract::report::{BusyWorker, OwnVitals, TargetVitals, Times};
+use redyno_contract::report::{BusyWorker, OwnVitals, Times};
 
 use super::table::{Align, Cell, Colours, Table, Tone};
 use super::{Enforcement, PlannedRun};
@@ -290,35 +290,40 @@ pub(super) fn redis(judgement: &Judgement, plan: &Plan) -> Option<String> {
         .target
         .as_ref()
         .filter(|vitals| vitals.samples > 0)?;
-    let growth = vitals
-        .memory_at_end_bytes
-        .abs_diff(vitals.memory_at_start_bytes);
-    let sign = if vitals.memory_at_end_bytes < vitals.memory_at_start_bytes {
-        '-'
-    } else {
-        '+'
-    };
-    let memory = format!("{sign}{}", figures::bytes(growth));
+    let memory = vitals
+        .memory_at_start_bytes
+        .zip(vitals.memory_at_end_bytes)
+        .map_or_else(unknown, |(start, end)| {
+            let sign = if end < start { '-' } else { '+' };
+            format!(
+                "{sign}{}{}",
+                figures::bytes(end.abs_diff(start)),
+                full_after(start, end, vitals.maxmemory_bytes, plan)
+            )
+        });
     Some(format!(
-        "core {}, memory {memory}{}, evicted {}, rejected {}",
-        figures::percent(vitals.main_thread_per_mille),
-        full_after(vitals, plan),
-        figures::count(vitals.evicted_keys),
-        figures::count(vitals.rejected_connections),
+        "core {}, memory {memory}, evicted {}, rejected {}",
+        vitals
+            .main_thread_per_mille
+            .map_or_else(unknown, figures::percent),
+        vitals.evicted_keys.map_or_else(unknown, figures::count),
+        vitals
+            .rejected_connections
+            .map_or_else(unknown, figures::count),
     ))
 }
 
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
 /// When the memory would be full if it went on like this.
-fn full_after(vitals: &TargetVitals, plan: &Plan) -> String {
-    let growth = vitals
-        .memory_at_end_bytes
-        .saturating_sub(vitals.memory_at_start_bytes);
-    let free = vitals
-        .maxmemory_bytes
-        .saturating_sub(vitals.memory_at_end_bytes);
-    if vitals.maxmemory_bytes == 0 || growth == 0 {
+fn full_after(start: u64, end: u64, maxmemory_bytes: Option<u64>, plan: &Plan) -> String {
+    let growth = end.saturating_sub(start);
+    let Some(maxmemory) = maxmemory_bytes.filter(|limit| *limit > 0 && growth > 0) else {
         return String::new();
-    }
+    };
+    let free = maxmemory.saturating_sub(end);
     if free == 0 {
         return " (full)".to_owned();
     }

@@ -40,6 +40,7 @@ pub(crate) fn plan(quantity: u32) -> Plan {
             tls: TlsVerification::VerifyFull,
             connections: quantity * 64 + 2,
             flush_hosts: Vec::new(),
+            cpu_millis: None,
         },
         duration_seconds: 240,
         warmup_seconds: 5,
@@ -203,6 +204,8 @@ pub(crate) fn numbers(books: Books, offset: i64) -> DynoNumbers {
             bytes_in: 240_000 * 26_600,
             reconnects: 0,
             coordination_failures: 0,
+            cpu_allowance_millis: None,
+            memory_allowance_bytes: None,
         },
         start_offset_microseconds: Some(offset),
         busiest: vec![
@@ -347,15 +350,17 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
         dynos,
         target: Some(TargetVitals {
             samples: 240,
-            version: "7.0.15".to_owned(),
-            role: "master".to_owned(),
-            maxmemory_bytes: 100 * GIBIBYTE,
-            maxmemory_policy: "noeviction".to_owned(),
-            maxclients: 65_000,
-            main_thread_per_mille: 412,
-            memory_at_start_bytes: 40_000_000,
-            memory_at_end_bytes: 3_020_000_000,
-            connections_max: 130,
+            version: Some("7.0.15".to_owned()),
+            role: Some("master".to_owned()),
+            maxmemory_bytes: Some(100 * GIBIBYTE),
+            maxmemory_policy: Some("noeviction".to_owned()),
+            maxclients: Some(65_000),
+            main_thread_per_mille: Some(412),
+            memory_at_start_bytes: Some(40_000_000),
+            memory_at_end_bytes: Some(3_020_000_000),
+            connections_max: Some(130),
+            evicted_keys: Some(0),
+            rejected_connections: Some(0),
             ..TargetVitals::default()
         }),
         timeline: Some(timeline()),
@@ -384,7 +389,7 @@ pub(crate) fn timeline() -> Timeline {
             other => 4_100 + u64::from(other),
         }),
         peak_backlog: slots(|slot| if slot == 13 { 9 } else { slot % 3 }),
-        redis_main_thread_per_mille: slots(|slot| 405 + slot),
+        redis_main_thread_per_mille: slots(|slot| Some(405 + slot)),
     }
 }
 

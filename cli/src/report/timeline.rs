@@ -205,9 +205,8 @@ impl Slots {
 
     /// How busy Redis kept its core in each slot, where a sample says so.
     pub(super) fn redis_core_percent(&self, timeline: &Timeline) -> Vec<Option<f64>> {
-        // A slot that no sample fell into says 0, which a Redis at work never is.
         self.known(&timeline.redis_main_thread_per_mille, |per_mille| {
-            (per_mille > 0).then(|| f64::from(per_mille) / 10.0)
+            Some(f64::from(per_mille?) / 10.0)
         })
     }
 

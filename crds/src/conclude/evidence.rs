@@ -7,7 +7,7 @@ use redyno_contract::judgement::{
     Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
-use redyno_contract::report::{Books, End, Ending, Replies, StepTimes, TargetVitals};
+use redyno_contract::report::{Books, End, Ending, Replies, StepTimes, TargetVitals, server_title};
 use redyno_contract::text;
 
 use crate::status::{
@@ -261,6 +261,7 @@ fn with_numbers(row: DynoStatus, numbers: &DynoNumbers) -> DynoStatus {
 pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
     let TargetVitals {
         samples,
+        server,
         version,
         role,
         maxmemory_bytes,
@@ -274,24 +275,42 @@ pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
         rejected_connections,
         append_only_file: _,
         replicas: _,
+        // The report's readers show it; the status stays small.
+        work: _,
+        commands: _,
     } = vitals;
     if *samples == 0 {
         return;
     }
-    for (found, field) in [
-        (version, &mut status.redis_version),
-        (role, &mut status.role),
-    ] {
-        if !found.is_empty() {
+    if version.is_some() || server.is_some() {
+        status.server = Some(status_text(server_title(server.as_deref())));
+    }
+    let growth = memory_at_end_bytes
+        .zip(*memory_at_start_bytes)
+        .map(|(end, start)| signed(end).saturating_sub(signed(start)));
+    let number = |found: &Option<u64>| found.map(signed);
+    for (found, field) in [(version, &mut status.version), (role, &mut status.role)] {
+        if let Some(found) = found {
             *field = Some(status_text(found));
         }
     }
-    status.maxmemory_bytes = Some(signed(*maxmemory_bytes));
-    status.maxclients = Some(signed(*maxclients));
-    status.main_thread_cpu_per_mille = Some(i64::from(*main_thread_per_mille));
-    status.memory_growth_bytes =
-        Some(signed(*memory_at_end_bytes).saturating_sub(signed(*memory_at_start_bytes)));
-    status.connections_max = Some(signed(*connections_max));
-    status.evicted_keys = Some(signed(*evicted_keys));
-    status.rejected_connections = Some(signed(*rejected_connections));
+    for (found, field) in [
+        (number(maxmemory_bytes), &mut status.maxmemory_bytes),
+        (number(maxclients), &mut status.maxclients),
+        (
+            main_thread_per_mille.map(i64::from),
+            &mut status.main_thread_cpu_per_mille,
+        ),
+        (growth, &mut status.memory_growth_bytes),
+        (number(connections_max), &mut status.connections_max),
+        (number(evicted_keys), &mut status.evicted_keys),
+        (
+            number(rejected_connections),
+            &mut status.rejected_connections,
+        ),
+    ] {
+        if found.is_some() {
+            *field = found;
+        }
+    }
 }

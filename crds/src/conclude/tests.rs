@@ -136,9 +136,9 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
         ],
         target: Some(TargetVitals {
             samples: 60,
-            version: "7.0.15".to_owned(),
-            memory_at_start_bytes: 1000,
-            memory_at_end_bytes: 900,
+            version: Some("7.0.15".to_owned()),
+            memory_at_start_bytes: Some(1000),
+            memory_at_end_bytes: Some(900),
             ..TargetVitals::default()
         }),
         timeline: None,
@@ -244,7 +244,7 @@ fn a_pass_fills_everything() {
         ("Missing", None)
     );
     let target = status.target.as_ref().unwrap();
-    assert_eq!(target.redis_version.as_deref(), Some("7.0.15"));
+    assert_eq!(target.version.as_deref(), Some("7.0.15"));
     assert_eq!(target.memory_growth_bytes, Some(-100));
     assert_eq!(target.preflight.as_deref(), Some("saw an empty Redis"));
 }
@@ -417,7 +417,7 @@ fn every_text_fits_the_schema() {
     long.dynos[0].reason = Some(text.clone());
     long.dynos[0].node_name = Some(text.clone());
     if let Some(target) = &mut long.target {
-        target.version = text.clone();
+        target.version = Some(text.clone());
     }
     let notes = TargetNotes {
         preflight: Some(text.clone()),

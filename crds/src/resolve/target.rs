@@ -23,6 +23,7 @@ pub(super) fn resolve(
                 tls: TlsVerification::VerifyFull,
                 connections,
                 flush_hosts: Vec::new(),
+                cpu_millis: Some(redis.cpu_millis),
             };
             Some((plan, Some(redis)))
         }
@@ -102,5 +103,6 @@ fn existing(existing: &ExistingTarget, connections: u32) -> TargetPlan {
         connections,
         // Not for the spec to say: whoever carries the plan out adds those that may be flushed.
         flush_hosts: Vec::new(),
+        cpu_millis: None,
     }
 }

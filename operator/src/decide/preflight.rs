@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use redyno_contract::Reason;
 use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
 use redyno_contract::outcome::Fate;
+use redyno_contract::report::server_title;
 use redyno_crds::conclude::status_text;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
@@ -84,6 +85,7 @@ fn report_read(
     draft.target().preflight = Some(status_text(&message));
     if let Some(found) = target {
         let TargetFound {
+            server,
             version,
             role,
             maxmemory_bytes,
@@ -95,10 +97,13 @@ fn report_read(
             flushed_keys: _,
         } = found;
         let target = draft.target();
-        target.redis_version = Some(status_text(&version));
-        target.role = Some(status_text(&role));
-        target.maxmemory_bytes = i64::try_from(maxmemory_bytes).ok();
-        target.maxclients = i64::try_from(maxclients).ok();
+        let text = |found: Option<String>| found.map(|found| status_text(&found));
+        let number = |found: Option<u64>| found.and_then(|found| i64::try_from(found).ok());
+        target.server = Some(status_text(server_title(server.as_deref())));
+        target.version = text(version);
+        target.role = text(role);
+        target.maxmemory_bytes = number(maxmemory_bytes);
+        target.maxclients = number(maxclients);
     }
     match result {
         PreflightResult::Passed => {

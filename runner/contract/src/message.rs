@@ -91,18 +91,21 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetFound {
-    /// `redis_version`.
-    pub version: String,
+    /// What it calls itself where that is not Redis: `server_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Its own version: `valkey_version` of a Valkey, else `redis_version`.
+    pub version: Option<String>,
     /// `role`.
-    pub role: String,
-    /// `maxmemory` in bytes, 0 for none.
-    pub maxmemory_bytes: u64,
-    /// `maxclients`.
-    pub maxclients: u64,
-    /// Keys in the run's database before anything was done.
-    pub keys: u64,
-    /// Clients connected, the preflight's own excluded.
-    pub other_clients: u64,
+    pub role: Option<String>,
+    /// `maxmemory` in bytes, 0 for none; None where neither INFO nor CONFIG says.
+    pub maxmemory_bytes: Option<u64>,
+    /// `maxclients`; None where neither INFO nor CONFIG says.
+    pub maxclients: Option<u64>,
+    /// Keys in the run's database before anything was done; None where INFO does not say.
+    pub keys: Option<u64>,
+    /// Clients connected, the preflight's own excluded; None where INFO does not say.
+    pub other_clients: Option<u64>,
     /// Bytes that the whole run is expected to add, and after how long it is full: a forecast.
     pub expected_growth_bytes: u64,
     /// Seconds from t0 until maxmemory is reached at the planned rate; None if never in this run.

@@ -94,6 +94,10 @@ pub struct TargetPlan {
     /// names and addresses, `*.` and a domain for all below it, `*` for any. Says the
     /// administrator, not who wrote the LoadTest.
     pub flush_hosts: Vec<String>,
+    /// CPU that a managed Redis may use, in thousandths of a core; None for an existing one, and
+    /// where sizes are not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_millis: Option<u32>,
 }
 
 /// Whether the Redis was made for this run alone.

@@ -4,25 +4,25 @@
 //! the former one without ever being torn:
 //!
 //! ```text
-//! redyno 1 <sequence> <checkpoint|final> <payload length> <crc32 of the payload, 8 hex digits>\n
-//! <base64 of the deflated JSON of the message>\n<spaces>
+//! redyno 2 <sequence> <checkpoint|final> <payload length> <crc32 of the payload, 8 hex digits>\n
+//! <base64 of the JSON of the message, deflated after names that both sides know>\n<spaces>
 //! ```
 //!
 //! Whoever reads one treats it as hostile: nothing over [`LONGEST_READ`] bytes is looked at, and
 //! nothing inflates to more than [`LONGEST_JSON`].
 
-use std::io::{Read, Write};
+mod deflated;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 
 use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
-use crate::report::{self, Ending, Histograms, MOST_DELAYS, REPORT_VERSION, Report, TargetVitals};
+use crate::report::{
+    self, Ending, Histograms, MOST_COMMANDS_OF_TARGET, MOST_DELAYS, REPORT_VERSION, Report,
+    TargetVitals,
+};
 use crate::text;
 
 /// Length of every record. With four containers in a pod Kubernetes cuts each message to 3,072 bytes.
@@ -75,7 +75,7 @@ pub enum InvalidRecord {
     #[error("not a report record: {0}")]
     Header(String),
     /// Another version.
-    #[error("report record of version {0}, this version reads 1")]
+    #[error("report record of version {0}, this version reads 1 and 2")]
     Version(String),
     /// Cut short.
     #[error("payload of {found} bytes, its header says {expected}")]
@@ -98,8 +98,11 @@ pub enum InvalidRecord {
     Payload(String),
 }
 
-/// The version that this code writes and the only one it reads.
-const VERSION: &str = "1";
+/// The version that this code writes.
+const VERSION: &str = "2";
+
+/// The version of the first release, which is still read.
+const WITHOUT_NAMES: &str = "1";
 
 /// Free texts of a report are cut to so many bytes, so that one long error of a target never costs
 /// a dyno its numbers; and to so many if it does not fit even so, or only without everything that
@@ -130,12 +133,7 @@ pub fn write(sequence: u64, kind: RecordKind, message: &Message) -> Result<Vec<u
     if json.len() > LONGEST_JSON {
         return Err(TooLong { needed: json.len() });
     }
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    let deflated = encoder
-        .write_all(&json)
-        .and_then(|()| encoder.finish())
-        .expect("writing to memory cannot fail");
-    let payload = BASE64.encode(deflated);
+    let payload = BASE64.encode(deflated::with_names(&json));
     let mut record = format!(
         "redyno {VERSION} {sequence} {} {} {:08x}\n{payload}\n",
         kind.as_str(),
@@ -185,11 +183,12 @@ pub fn read(bytes: &[u8]) -> Result<Record, InvalidRecord> {
     Ok(Record {
         sequence: header.sequence,
         kind: header.kind,
-        message: read_payload(payload)?,
+        message: read_payload(payload, header.with_names)?,
     })
 }
 
 struct Header {
+    with_names: bool,
     sequence: u64,
     kind: RecordKind,
     length: usize,
@@ -211,15 +210,16 @@ fn read_header(bytes: &[u8]) -> Result<(Header, &[u8]), InvalidRecord> {
     if words.next() != Some("redyno") {
         return Err(invalid("its first line must begin with \"redyno\", it is"));
     }
-    match words.next() {
-        Some(VERSION) => {}
+    let with_names = match words.next() {
+        Some(VERSION) => true,
+        Some(WITHOUT_NAMES) => false,
         Some(other) if !other.is_empty() => {
             return Err(InvalidRecord::Version(
                 other.bytes().take(20).map(printable).collect(),
             ));
         }
         _ => return Err(invalid("its first line has no version")),
-    }
+    };
     if end.is_none() {
         return Err(invalid("its first line does not end"));
     }
@@ -262,6 +262,7 @@ fn read_header(bytes: &[u8]) -> Result<(Header, &[u8]), InvalidRecord> {
         return Err(invalid("its first line must have six words, it is"));
     }
     let header = Header {
+        with_names,
         sequence,
         kind,
         length,
@@ -285,16 +286,17 @@ fn printable(byte: u8) -> char {
     }
 }
 
-fn read_payload(payload: &[u8]) -> Result<Message, InvalidRecord> {
+fn read_payload(payload: &[u8], with_names: bool) -> Result<Message, InvalidRecord> {
     let invalid = |problem: String| InvalidRecord::Payload(problem);
     let deflated = BASE64
         .decode(payload)
         .map_err(|error| invalid(error.to_string()))?;
-    let mut json = Vec::new();
-    DeflateDecoder::new(deflated.as_slice())
-        .take(LONGEST_JSON as u64 + 1)
-        .read_to_end(&mut json)
-        .map_err(|error| invalid(error.to_string()))?;
+    let json = if with_names {
+        deflated::inflate_with_names(&deflated, LONGEST_JSON)
+    } else {
+        deflated::inflate(&deflated, LONGEST_JSON)
+    }
+    .map_err(|error| invalid(error.to_string()))?;
     if json.len() > LONGEST_JSON {
         return Err(invalid(format!(
             "it inflates to more than {LONGEST_JSON} bytes"
@@ -369,8 +371,8 @@ const ROOMS: [Room; 6] = {
 };
 
 /// Writes a dyno's report as precisely as fits: response, wait and service at 1 digit, then the
-/// timeline, then response at 2 digits, as long as there is room. `report` carries histograms at
-/// full precision.
+/// target's commands, the timeline, and response at 2 digits, as long as there is room. `report`
+/// carries histograms at full precision.
 ///
 /// Free texts are cut to a bound. Should even the bare numbers not fit, the shorter ones of the
 /// longest delays are left out first, then the least busy of the busiest workers.
@@ -381,6 +383,9 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
     let mut bare = report.clone();
     bare.histograms = Histograms::default();
     bare.timeline = None;
+    if let Some(target) = &mut bare.target {
+        target.commands.clear();
+    }
     let write_dyno = |report: &Report| {
         let message = Message::Dyno(Box::new(report.clone()));
         write(sequence, kind, &message)
@@ -431,10 +436,16 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
             .as_ref()
             .and_then(|histogram| at(histogram, digits))
     };
-    let additions: [&dyn Fn(&mut Report); 5] = [
+    let additions: [&dyn Fn(&mut Report); 6] = [
         &|richer| richer.histograms.response = coarse(response, Digits::One),
         &|richer| richer.histograms.wait = coarse(wait, Digits::One),
         &|richer| richer.histograms.service = coarse(service, Digits::One),
+        &|richer| {
+            if let (Some(richer), Some(target)) = (&mut richer.target, &report.target) {
+                richer.commands.clone_from(&target.commands);
+            }
+            cut_texts(richer, LONGEST_TEXT);
+        },
         &|richer| richer.timeline.clone_from(&report.timeline),
         &|richer| richer.histograms.response = coarse(response, Digits::Two),
     ];
@@ -516,9 +527,11 @@ fn cut_texts(report: &mut Report, longest: usize) {
         }
     }
     if let Some(TargetVitals {
+        server,
         version,
         role,
         maxmemory_policy,
+        commands,
         samples: _,
         maxmemory_bytes: _,
         maxclients: _,
@@ -530,11 +543,18 @@ fn cut_texts(report: &mut Report, longest: usize) {
         rejected_connections: _,
         append_only_file: _,
         replicas: _,
+        work: _,
     }) = &mut report.target
     {
-        for text in [version, role, maxmemory_policy] {
-            cut(text, longest.min(LONGEST_TEXT_IF_TIGHT));
+        let longest = longest.min(LONGEST_TEXT_IF_TIGHT);
+        for text in [server, version, role, maxmemory_policy]
+            .into_iter()
+            .flatten()
+            .chain(commands.iter_mut().map(|command| &mut command.name))
+        {
+            cut(text, longest);
         }
+        commands.truncate(MOST_COMMANDS_OF_TARGET);
     }
 }
 

@@ -171,6 +171,10 @@ pub struct Start {
     /// How wrong that mapping can be: half of the smallest round trip, plus the drift seen
     /// between the mapping before ready and the one after the start was known.
     pub error_microseconds: u64,
+    /// The smallest round trip to Redis before the start, when there was no load, in microseconds:
+    /// what the way alone takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_microseconds: Option<u64>,
 }
 
 /// What became of the tasks. Two laws hold in every final report:
@@ -370,7 +374,8 @@ pub struct OwnVitals {
     pub load_thread_busy_per_mille: u32,
     /// CPU time used, in microseconds.
     pub cpu_microseconds: u64,
-    /// Scheduling periods in which the CPU quota ended the dyno's turn, in thousandths of all.
+    /// Scheduling periods in which the CPU quota ended the dyno's turn, in thousandths of all; 0
+    /// without a quota.
     pub throttled_per_mille: u32,
     /// Highest resident memory, in bytes.
     pub memory_bytes: u64,
@@ -382,6 +387,23 @@ pub struct OwnVitals {
     pub reconnects: u64,
     /// Coordination writes that failed after the start; noted, never fatal.
     pub coordination_failures: u64,
+    /// CPU that its control group really allows, in thousandths of a core; None where the kernel
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_allowance_millis: Option<Allowance>,
+    /// Memory that its control group really allows, in bytes; None where the kernel does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_allowance_bytes: Option<Allowance>,
+}
+
+/// How much of something a control group allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Allowance {
+    /// There is no limit.
+    Unlimited,
+    /// So much.
+    Limited(u64),
 }
 
 /// How late a dyno's own load threads were. CPU time that they used themselves and periods in
@@ -455,7 +477,7 @@ impl Queues {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LastSeconds {
-    /// Throttled periods, in thousandths of all.
+    /// Throttled periods, in thousandths of all; 0 without a quota.
     pub throttled_per_mille: u32,
     /// Schedule lag, 99th percentile, in microseconds.
     pub schedule_lag_p99_microseconds: u64,
@@ -468,14 +490,65 @@ pub struct LastSeconds {
     /// Share of the time in which a worker had a task in its hands, in thousandths: the mean over
     /// all workers.
     pub workers_busy_per_mille: u32,
-    /// The target's main thread, in thousandths of its core; None if this dyno does not sample it.
+    /// The target's main thread, in thousandths of its core; None if this dyno does not sample it,
+    /// or the target does not say.
     pub redis_main_thread_per_mille: Option<u32>,
-    /// Keys that the target evicted; None if this dyno does not sample it.
+    /// Keys that the target evicted; None if this dyno does not sample it, or the target does not
+    /// say.
     pub redis_evicted_keys: Option<u64>,
     /// Connections that the target refused; None if nobody knows.
     pub redis_rejected_connections: Option<u64>,
-    /// `used_memory` at the end of them, in bytes; None if this dyno does not sample it.
+    /// `used_memory` at the end of them, in bytes; None if this dyno does not sample it, or the
+    /// target does not say.
     pub redis_memory_bytes: Option<u64>,
+    /// What else the target's threads did.
+    #[serde(default, skip_serializing_if = "TargetWork::is_unknown")]
+    pub redis_work: TargetWork,
+}
+
+/// What a target's threads did over some time, each by the target's own word, in thousandths of
+/// that time. None is what it does not say: which of these a server tells depends on its version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetWork {
+    /// CPU time of all its threads, of one core: more than 1,000 where several are busy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_per_mille: Option<u32>,
+    /// Time for which its event loop had something to do, whether or not it got a CPU for it
+    /// (`used_active_time_main_thread`, else `eventloop_duration_sum`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_loop_per_mille: Option<u32>,
+    /// Time for which it was executing commands, at least, whether or not it got a CPU for it
+    /// (`eventloop_duration_cmd_sum`, else from the times of its commands).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executing_per_mille: Option<u32>,
+    /// Time for which the busiest of its I/O threads had something to do
+    /// (`used_active_time_io_thread_<n>`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_thread_per_mille: Option<u32>,
+    /// Whether I/O threads read or wrote for clients: then the CPU time of the main thread says
+    /// little, because threads that wait for each other may spin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_threads: Option<bool>,
+}
+
+impl TargetWork {
+    /// Whether the target said nothing of it.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the target spent on one command, in the measured window and for whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandWork {
+    /// Its name as the target writes it: `get`, `config|get`.
+    pub name: String,
+    /// How often it was executed.
+    pub calls: u64,
+    /// Time for which it was executing, in microseconds.
+    pub microseconds: u64,
 }
 
 /// What the target said of itself: samples of INFO, once a second.
@@ -484,32 +557,71 @@ pub struct LastSeconds {
 pub struct TargetVitals {
     /// Samples taken.
     pub samples: u32,
-    /// `redis_version`.
-    pub version: String,
+    /// What it calls itself where that is not Redis: `server_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Its own version: `valkey_version` of a Valkey, else `redis_version`.
+    pub version: Option<String>,
     /// `role`, `master`.
-    pub role: String,
+    pub role: Option<String>,
     /// `maxmemory` in bytes, 0 for none.
-    pub maxmemory_bytes: u64,
+    pub maxmemory_bytes: Option<u64>,
     /// `maxmemory_policy`.
-    pub maxmemory_policy: String,
+    pub maxmemory_policy: Option<String>,
     /// `maxclients`.
-    pub maxclients: u64,
+    pub maxclients: Option<u64>,
     /// Main-thread CPU over the measured window, in thousandths of a core.
-    pub main_thread_per_mille: u32,
-    /// `used_memory` at t0 and at the last sample, in bytes.
-    pub memory_at_start_bytes: u64,
+    pub main_thread_per_mille: Option<u32>,
+    /// `used_memory` at t0, in bytes.
+    pub memory_at_start_bytes: Option<u64>,
     /// `used_memory` at the last sample, in bytes.
-    pub memory_at_end_bytes: u64,
+    pub memory_at_end_bytes: Option<u64>,
     /// Highest `connected_clients`.
-    pub connections_max: u64,
+    pub connections_max: Option<u64>,
     /// `evicted_keys` during the window.
-    pub evicted_keys: u64,
+    pub evicted_keys: Option<u64>,
     /// `rejected_connections` during the run.
-    pub rejected_connections: u64,
+    pub rejected_connections: Option<u64>,
     /// Whether Redis persists to an append-only file (`aof_enabled`).
-    pub append_only_file: bool,
+    pub append_only_file: Option<bool>,
     /// `connected_slaves`.
-    pub replicas: u64,
+    pub replicas: Option<u64>,
+    /// What else its threads did over the measured window.
+    #[serde(default, skip_serializing_if = "TargetWork::is_unknown")]
+    pub work: TargetWork,
+    /// The commands that took most of its time in the measured window, at most
+    /// [`MOST_COMMANDS_OF_TARGET`]; empty where it does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandWork>,
+}
+
+/// Most commands that a report lists of a target.
+pub const MOST_COMMANDS_OF_TARGET: usize = 8;
+
+impl TargetVitals {
+    /// What it is: `Valkey 9.1.2`, `Redis 7.0.15`, `Redis of unknown version`.
+    pub fn software(&self) -> String {
+        software(self.server.as_deref(), self.version.as_deref())
+    }
+}
+
+/// What a server is, by what it calls itself and its version.
+pub fn software(server: Option<&str>, version: Option<&str>) -> String {
+    format!(
+        "{} {}",
+        server_title(server),
+        version.unwrap_or("of unknown version")
+    )
+}
+
+/// How people write what a server calls itself; one that does not say is a Redis.
+pub fn server_title(server: Option<&str>) -> &str {
+    match server {
+        None => "Redis",
+        Some(name) if name.eq_ignore_ascii_case("redis") => "Redis",
+        Some(name) if name.eq_ignore_ascii_case("valkey") => "Valkey",
+        Some(name) => name,
+    }
 }
 
 /// Latency distributions of the measured tasks. None where the record had no room.

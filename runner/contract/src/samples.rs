@@ -9,8 +9,9 @@ use crate::plan::{
     TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
 };
 use crate::report::{
-    Books, BusyWorker, End, Ending, Histograms, LastSeconds, Latencies, Lateness, OwnDelay,
-    OwnVitals, Queues, REPORT_VERSION, Replies, Report, Start, StepTimes, TargetVitals, Times,
+    Allowance, Books, BusyWorker, CommandWork, End, Ending, Histograms, LastSeconds, Latencies,
+    Lateness, OwnDelay, OwnVitals, Queues, REPORT_VERSION, Replies, Report, Start, StepTimes,
+    TargetVitals, TargetWork, Times,
 };
 use crate::schedule::Rate;
 use crate::timeline::Timeline;
@@ -37,6 +38,7 @@ pub(crate) fn plan() -> Plan {
             tls: TlsVerification::VerifyFull,
             connections: 130,
             flush_hosts: Vec::new(),
+            cpu_millis: None,
         },
         duration_seconds: 240,
         warmup_seconds: 5,
@@ -138,6 +140,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             at_microseconds: START,
             offset_microseconds: 100 + i64::from(dyno.index) * 300,
             error_microseconds: 50,
+            round_trip_microseconds: Some(100),
         }),
         books: books(scheduled),
         warmup: books(plan.warmup_schedule(dynos, dyno.index).count()),
@@ -187,6 +190,10 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             bytes_in: 26_600 * scheduled,
             reconnects: 0,
             coordination_failures: 0,
+            cpu_allowance_millis: dynos
+                .cpu_millis
+                .map(|millis| Allowance::Limited(millis.into())),
+            memory_allowance_bytes: dynos.memory_bytes.map(Allowance::Limited),
         },
         lateness: Some(Lateness::default()),
         queues: Some(Queues::default()),
@@ -201,19 +208,26 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             redis_evicted_keys: sampler.then_some(0),
             redis_rejected_connections: sampler.then_some(0),
             redis_memory_bytes: sampler.then_some(4 << 30),
+            redis_work: TargetWork::default(),
         },
         target: sampler.then(|| TargetVitals {
             samples: plan.duration_seconds,
-            version: "7.0.15".to_owned(),
-            role: "master".to_owned(),
-            maxmemory_bytes: 100 << 30,
-            maxmemory_policy: "noeviction".to_owned(),
-            maxclients: 65_000,
-            main_thread_per_mille: 410,
-            memory_at_start_bytes: 1 << 30,
-            memory_at_end_bytes: 4 << 30,
-            connections_max: 130,
-            ..TargetVitals::default()
+            server: None,
+            version: Some("7.0.15".to_owned()),
+            role: Some("master".to_owned()),
+            maxmemory_bytes: Some(100 << 30),
+            maxmemory_policy: Some("noeviction".to_owned()),
+            maxclients: Some(65_000),
+            main_thread_per_mille: Some(410),
+            memory_at_start_bytes: Some(1 << 30),
+            memory_at_end_bytes: Some(4 << 30),
+            connections_max: Some(130),
+            evicted_keys: Some(0),
+            rejected_connections: Some(0),
+            append_only_file: Some(false),
+            replicas: Some(0),
+            work: TargetWork::default(),
+            commands: Vec::new(),
         }),
         timeline: None,
         histograms: Histograms {
@@ -249,6 +263,28 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             failed: next(),
             timed_out: next(),
             abandoned: next(),
+        }
+    }
+    fn maybe<T>(
+        next: &mut dyn FnMut() -> u64,
+        of: impl Fn(&mut dyn FnMut() -> u64) -> T,
+    ) -> Option<T> {
+        next().is_multiple_of(2).then(|| of(next))
+    }
+    fn allowance(next: &mut dyn FnMut() -> u64) -> Allowance {
+        if next().is_multiple_of(4) {
+            Allowance::Unlimited
+        } else {
+            Allowance::Limited(next())
+        }
+    }
+    fn work(next: &mut dyn FnMut() -> u64) -> TargetWork {
+        TargetWork {
+            process_per_mille: maybe(next, short),
+            event_loop_per_mille: maybe(next, short),
+            executing_per_mille: maybe(next, short),
+            io_thread_per_mille: maybe(next, short),
+            io_threads: maybe(next, |next| next().is_multiple_of(2)),
         }
     }
     fn text(next: &mut dyn FnMut() -> u64) -> String {
@@ -307,6 +343,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             at_microseconds: next(),
             offset_microseconds: next().cast_signed(),
             error_microseconds: next(),
+            round_trip_microseconds: maybe(next, |next| next()),
         }),
         books: books(next),
         warmup: books(next),
@@ -376,6 +413,8 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             bytes_in: next(),
             reconnects: next(),
             coordination_failures: next(),
+            cpu_allowance_millis: maybe(next, allowance),
+            memory_allowance_bytes: maybe(next, allowance),
         },
         lateness: next().is_multiple_of(2).then(|| Lateness {
             longest: (0..next() % 9)
@@ -398,33 +437,43 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             cpu_per_mille: short(next),
             load_thread_busy_per_mille: short(next),
             workers_busy_per_mille: short(next),
-            redis_main_thread_per_mille: next().is_multiple_of(2).then(|| short(next)),
-            redis_evicted_keys: next().is_multiple_of(2).then(&mut *next),
-            redis_rejected_connections: next().is_multiple_of(2).then(&mut *next),
-            redis_memory_bytes: next().is_multiple_of(2).then(&mut *next),
+            redis_main_thread_per_mille: maybe(next, short),
+            redis_evicted_keys: maybe(next, |next| next()),
+            redis_rejected_connections: maybe(next, |next| next()),
+            redis_memory_bytes: maybe(next, |next| next()),
+            redis_work: work(next),
         },
         target: next().is_multiple_of(2).then(|| TargetVitals {
             samples: short(next),
-            version: text(next),
-            role: text(next),
-            maxmemory_bytes: next(),
-            maxmemory_policy: text(next),
-            maxclients: next(),
-            main_thread_per_mille: short(next),
-            memory_at_start_bytes: next(),
-            memory_at_end_bytes: next(),
-            connections_max: next(),
-            evicted_keys: next(),
-            rejected_connections: next(),
-            append_only_file: next().is_multiple_of(2),
-            replicas: next(),
+            server: maybe(next, text),
+            version: maybe(next, text),
+            role: maybe(next, text),
+            maxmemory_bytes: maybe(next, |next| next()),
+            maxmemory_policy: maybe(next, text),
+            maxclients: maybe(next, |next| next()),
+            main_thread_per_mille: maybe(next, short),
+            memory_at_start_bytes: maybe(next, |next| next()),
+            memory_at_end_bytes: maybe(next, |next| next()),
+            connections_max: maybe(next, |next| next()),
+            evicted_keys: maybe(next, |next| next()),
+            rejected_connections: maybe(next, |next| next()),
+            append_only_file: maybe(next, |next| next().is_multiple_of(2)),
+            replicas: maybe(next, |next| next()),
+            work: work(next),
+            commands: (0..next() % 9)
+                .map(|_| CommandWork {
+                    name: text(next),
+                    calls: next(),
+                    microseconds: next(),
+                })
+                .collect(),
         }),
         timeline: next().is_multiple_of(2).then(|| Timeline {
             slot_seconds: short(next),
             completed: (0..next() % 25).map(|_| next()).collect(),
             response_p99_microseconds: (0..next() % 25).map(|_| next()).collect(),
             peak_backlog: (0..next() % 25).map(|_| short(next)).collect(),
-            redis_main_thread_per_mille: (0..next() % 25).map(|_| short(next)).collect(),
+            redis_main_thread_per_mille: (0..next() % 25).map(|_| maybe(next, short)).collect(),
         }),
         histograms: Histograms {
             response: histogram(next, Digits::Three),

@@ -22,8 +22,9 @@ pub struct Timeline {
     pub response_p99_microseconds: Vec<u64>,
     /// The longest queue of any worker in the slot.
     pub peak_backlog: Vec<u32>,
-    /// The target's main thread, in thousandths of its core; only from the dyno that samples it.
-    pub redis_main_thread_per_mille: Vec<u32>,
+    /// The target's main thread, in thousandths of its core; only from the dyno that samples it, and
+    /// None in a slot in which the target did not say.
+    pub redis_main_thread_per_mille: Vec<Option<u32>>,
 }
 
 /// Length of a slot in a window of so many seconds: whole seconds, so that there are at most
@@ -91,7 +92,7 @@ impl Timeline {
             redis_main_thread_per_mille: each(
                 &self.redis_main_thread_per_mille,
                 &other.redis_main_thread_per_mille,
-                u32::max,
+                Option::max,
             ),
         })
     }
@@ -115,7 +116,7 @@ mod tests {
             completed: vec![5, 6],
             response_p99_microseconds: vec![100, 900],
             peak_backlog: vec![1, 0],
-            redis_main_thread_per_mille: vec![400, 500],
+            redis_main_thread_per_mille: vec![Some(400), None],
         };
         let other = Timeline {
             slot_seconds: 10,
@@ -131,7 +132,7 @@ mod tests {
                 completed: vec![6, 8, 3],
                 response_p99_microseconds: vec![300, 900, 0],
                 peak_backlog: vec![1, 4, 1],
-                redis_main_thread_per_mille: vec![400, 500],
+                redis_main_thread_per_mille: vec![Some(400), None],
             })
         );
         assert_eq!(Timeline::merge([]), None);

@@ -80,6 +80,7 @@ pub(crate) async fn run(
         tls: target.is_encrypted().then_some(plan.target.tls),
     };
     let group = ControlGroup::find();
+    let allowances = group.allowances();
     let threads = threads
         .unwrap_or_else(|| load_threads(group.cpu_limit_millis, &dynos))
         .get();
@@ -91,6 +92,7 @@ pub(crate) async fn run(
         &dynos,
         threads,
         own.sample(),
+        allowances,
         asks_target,
     )));
     let plan = Arc::new(plan);

@@ -266,6 +266,7 @@ impl Dyno {
                 offset
             },
             error_microseconds: run.error_microseconds,
+            round_trip_microseconds: Some(run.clock.round_trip_microseconds()),
         };
         let own = self.own.sample();
         self.shown.totals(|totals| totals.began(own, start));

@@ -76,7 +76,7 @@ async fn ask(target: Target, name: String, start: Instant, answers: UnboundedSen
         let Some(asked) = &mut connection else {
             continue;
         };
-        match Info::read(asked).await {
+        match Info::read_with_commands(asked).await {
             Ok(info) => {
                 if answers.send((Instant::now(), info)).is_err() {
                     return;

@@ -10,6 +10,7 @@ use redyno_contract::report::{
 };
 use redyno_target::Info;
 
+use crate::observe::control_group::Allowances;
 use crate::observe::course::Course;
 use crate::observe::own::OwnSample;
 use crate::observe::seconds::{Look, Seconds};
@@ -26,6 +27,8 @@ pub struct Totals {
     snapshot: Option<Snapshot>,
     loop_lag: Times,
     threads: u32,
+    /// What the dyno may really use.
+    allowances: Allowances,
     /// There is no warm-up.
     window_begins_at_once: bool,
     /// The first look of the measured window.
@@ -75,6 +78,7 @@ impl Totals {
         dynos: &DynoTypePlan,
         threads: u32,
         own: OwnSample,
+        allowances: Allowances,
         asks_target: bool,
     ) -> Self {
         Self {
@@ -85,6 +89,7 @@ impl Totals {
             snapshot: None,
             loop_lag: Times::default(),
             threads,
+            allowances,
             window_begins_at_once: plan.warmup_seconds == 0,
             at_start: None,
             stage: Stage::Underway,
@@ -349,6 +354,7 @@ impl Totals {
         );
         let LastOfTarget {
             main_thread_per_mille,
+            work,
             evicted_keys,
             rejected_connections,
             memory_bytes,
@@ -365,6 +371,7 @@ impl Totals {
             rejected_connections
         };
         last.redis_memory_bytes = memory_bytes;
+        last.redis_work = work;
         last
     }
 
@@ -390,6 +397,8 @@ impl Totals {
                 .map(|snapshot| snapshot.counted.reconnects)
                 .unwrap_or_default(),
             coordination_failures: self.coordination_failures,
+            cpu_allowance_millis: self.allowances.cpu_millis,
+            memory_allowance_bytes: self.allowances.memory_bytes,
         }
     }
 

@@ -103,7 +103,6 @@ impl Course {
 
     /// For the report.
     pub(crate) fn timeline(&self) -> Timeline {
-        let each = |of: fn(&Slot) -> u32| self.slots.iter().map(of).collect();
         let sampled = self.slots.iter().any(|slot| slot.redis.is_some());
         Timeline {
             slot_seconds: self.slot_seconds,
@@ -113,13 +112,16 @@ impl Course {
                 .iter()
                 .map(|slot| slot.response.percentile(Percentile::P99))
                 .collect(),
-            peak_backlog: each(|slot| slot.peak_backlog),
+            peak_backlog: self.slots.iter().map(|slot| slot.peak_backlog).collect(),
             redis_main_thread_per_mille: if sampled {
-                each(|slot| {
-                    let Mean { sum, count } = slot.redis.unwrap_or_default();
-                    let mean = sum.checked_div(count).unwrap_or(0);
-                    u32::try_from(mean).unwrap_or(u32::MAX)
-                })
+                self.slots
+                    .iter()
+                    .map(|slot| {
+                        let Mean { sum, count } = slot.redis?;
+                        let mean = sum.checked_div(count)?;
+                        Some(u32::try_from(mean).unwrap_or(u32::MAX))
+                    })
+                    .collect()
             } else {
                 Vec::new()
             },
@@ -142,7 +144,7 @@ mod tests {
         }
         let timeline = course.timeline();
         assert_eq!(timeline.completed, [10, 10, 10]);
-        assert_eq!(timeline.redis_main_thread_per_mille, [100, 100, 100]);
+        assert_eq!(timeline.redis_main_thread_per_mille, [Some(100); 3]);
     }
 
     #[test]
@@ -166,7 +168,7 @@ mod tests {
         assert_eq!(timeline.slot_seconds, 2);
         assert_eq!(timeline.completed, [20, 10]);
         assert_eq!(timeline.peak_backlog, [3, 0]);
-        assert_eq!(timeline.redis_main_thread_per_mille, [500, 0]);
+        assert_eq!(timeline.redis_main_thread_per_mille, [Some(500), None]);
         assert!(timeline.response_p99_microseconds[0] >= 5000);
         assert!(timeline.response_p99_microseconds[1] < 110);
         // Late ones do not make slots of their own.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use redyno_contract::report::TargetVitals;
+use redyno_contract::report::{CommandWork, MOST_COMMANDS_OF_TARGET, TargetVitals, TargetWork};
 use redyno_target::Info;
 
-use super::seconds::{LAST_NANOSECONDS, per_mille};
+use super::seconds::LAST_NANOSECONDS;
+use super::server_work::Counters;
 use redyno_engine::Moment;
 
 /// Samples are kept for so long: the last seconds may lie before a hold of 5 s and a drain of 5 s.
@@ -23,16 +24,16 @@ pub(crate) struct TargetSamples {
     at_start: Option<(Moment, Info)>,
     last: Option<(Moment, Info)>,
     recent: VecDeque<Recent>,
-    connections_max: u64,
+    connections_max: Option<u64>,
 }
 
 /// What the target said of itself at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Recent {
     at: Moment,
-    cpu_microseconds: Option<u64>,
-    evicted_keys: u64,
-    rejected_connections: u64,
+    counters: Counters,
+    evicted_keys: Option<u64>,
+    rejected_connections: Option<u64>,
     memory_bytes: Option<u64>,
 }
 
@@ -41,6 +42,8 @@ struct Recent {
 pub(crate) struct LastOfTarget {
     /// The main thread, in thousandths of its core.
     pub(crate) main_thread_per_mille: Option<u32>,
+    /// What else its threads did.
+    pub(crate) work: TargetWork,
     /// Keys evicted.
     pub(crate) evicted_keys: Option<u64>,
     /// Connections refused.
@@ -53,14 +56,12 @@ impl TargetSamples {
     /// Adds what INFO said at `at`; `in_window` once t0 has passed.
     pub(crate) fn add(&mut self, at: Moment, in_window: bool, info: Info) {
         self.samples = self.samples.saturating_add(1);
-        self.connections_max = self
-            .connections_max
-            .max(info.connected_clients.unwrap_or(0));
+        self.connections_max = self.connections_max.max(info.connected_clients);
         self.recent.push_back(Recent {
             at,
-            cpu_microseconds: info.main_thread_cpu_microseconds,
-            evicted_keys: info.evicted_keys.unwrap_or(0),
-            rejected_connections: info.rejected_connections.unwrap_or(0),
+            counters: Counters::of(&info),
+            evicted_keys: info.evicted_keys,
+            rejected_connections: info.rejected_connections,
             memory_bytes: info.used_memory,
         });
         while self
@@ -107,19 +108,22 @@ impl TargetSamples {
             .filter(|last| end.nanoseconds_since(last.at) <= STALE_NANOSECONDS)
             .unwrap_or(after);
         let oldest = self.five_seconds_before(after);
+        let busy = self
+            .five_seconds_before(last)
+            .map(|oldest| (oldest, last))
+            // Without two samples before the end, one of them is after it.
+            .or_else(|| Some((oldest?, after)));
+        let since_oldest = |of: fn(&Recent) -> Option<u64>| grown(oldest.and_then(of), of(after));
         LastOfTarget {
-            main_thread_per_mille: self
-                .five_seconds_before(last)
-                .and_then(|oldest| share(oldest, last))
-                // Without two samples before the end, one of them is after it.
-                .or_else(|| share(oldest?, after)),
-            evicted_keys: oldest
-                .map(|oldest| after.evicted_keys.saturating_sub(oldest.evicted_keys)),
-            rejected_connections: oldest.map(|oldest| {
-                after
-                    .rejected_connections
-                    .saturating_sub(oldest.rejected_connections)
-            }),
+            main_thread_per_mille: busy.and_then(|(from, to)| main_thread(from, to)),
+            work: busy
+                .map(|(from, to)| {
+                    let elapsed = to.at.microseconds_since(from.at);
+                    to.counters.work_since(&from.counters, elapsed)
+                })
+                .unwrap_or_default(),
+            evicted_keys: since_oldest(|sample| sample.evicted_keys),
+            rejected_connections: since_oldest(|sample| sample.rejected_connections),
             memory_bytes: after.memory_bytes,
         }
     }
@@ -135,61 +139,97 @@ impl TargetSamples {
     /// The main thread since the sample before, in thousandths of its core.
     pub(crate) fn latest_per_mille(&self) -> Option<u32> {
         let newest = self.recent.len().checked_sub(1)?;
-        share(
+        main_thread(
             self.recent.get(newest.checked_sub(1)?)?,
             self.recent.get(newest)?,
         )
     }
 
-    /// For the report; None if there is no sample.
+    /// For the report; None if there is no sample. What only two samples together could tell is
+    /// not known of one.
     pub(crate) fn vitals(&self) -> Option<TargetVitals> {
         let first = self.first.as_ref()?;
         let (last_at, last) = self.last.as_ref()?;
-        let (start_at, start) = self
+        let start = self
             .at_start
             .as_ref()
-            .map_or((*last_at, last), |(at, info)| (*at, info));
-        let cpu = |info: &Info| info.main_thread_cpu_microseconds;
-        let main_thread = cpu(start)
-            .zip(cpu(last))
-            .and_then(|(from, to)| share_of((start_at, from), (*last_at, to)))
-            .unwrap_or(0);
-        let grown =
-            |from: Option<u64>, to: Option<u64>| to.unwrap_or(0).saturating_sub(from.unwrap_or(0));
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            .filter(|(start_at, _)| start_at < last_at);
+        let since_start =
+            |of: fn(&Info) -> Option<u64>| grown(start.and_then(|(_, info)| of(info)), of(last));
+        let (main_thread_per_mille, work) = start
+            .map(|(start_at, start)| {
+                let (from, to) = (Counters::of(start), Counters::of(last));
+                let elapsed = last_at.microseconds_since(*start_at);
+                (
+                    to.main_thread_since(&from, elapsed),
+                    to.work_since(&from, elapsed),
+                )
+            })
+            .unwrap_or_default();
         Some(TargetVitals {
             samples: self.samples,
-            version: text(&last.version),
-            role: text(&last.role),
-            maxmemory_bytes: last.maxmemory.unwrap_or(0),
-            maxmemory_policy: text(&last.policy),
-            maxclients: last.maxclients.unwrap_or(0),
-            main_thread_per_mille: main_thread,
-            memory_at_start_bytes: start.used_memory.unwrap_or(0),
-            memory_at_end_bytes: last.used_memory.unwrap_or(0),
+            server: last.server_name.clone(),
+            version: last.own_version().map(str::to_owned),
+            role: last.role.clone(),
+            maxmemory_bytes: last.maxmemory,
+            maxmemory_policy: last.policy.clone(),
+            maxclients: last.maxclients,
+            main_thread_per_mille,
+            memory_at_start_bytes: start.and_then(|(_, info)| info.used_memory),
+            memory_at_end_bytes: last.used_memory,
             connections_max: self.connections_max,
-            evicted_keys: grown(start.evicted_keys, last.evicted_keys),
-            rejected_connections: grown(first.rejected_connections, last.rejected_connections),
+            evicted_keys: since_start(|info| info.evicted_keys),
+            rejected_connections: (self.samples > 1)
+                .then(|| grown(first.rejected_connections, last.rejected_connections))
+                .flatten(),
             append_only_file: last.aof_enabled,
-            replicas: last.connected_slaves.unwrap_or(0),
+            replicas: last.connected_slaves,
+            work,
+            commands: start
+                .map(|(_, start)| commands(start, last))
+                .unwrap_or_default(),
         })
     }
 }
 
-fn share(from: &Recent, to: &Recent) -> Option<u32> {
-    share_of(
-        (from.at, from.cpu_microseconds?),
-        (to.at, to.cpu_microseconds?),
-    )
+/// What a counter grew by; None where either is not known, and where it went back, as after
+/// CONFIG RESETSTAT.
+fn grown(from: Option<u64>, to: Option<u64>) -> Option<u64> {
+    to?.checked_sub(from?)
 }
 
-fn share_of(from: (Moment, u64), to: (Moment, u64)) -> Option<u32> {
-    let elapsed = to.0.microseconds_since(from.0);
-    (elapsed > 0).then(|| per_mille(to.1.saturating_sub(from.1), elapsed))
+fn main_thread(from: &Recent, to: &Recent) -> Option<u32> {
+    let elapsed = to.at.microseconds_since(from.at);
+    to.counters.main_thread_since(&from.counters, elapsed)
+}
+
+/// The commands that most time was spent on between two samples.
+fn commands(from: &Info, to: &Info) -> Vec<CommandWork> {
+    let (Some(from), Some(to)) = (&from.commands_spent, &to.commands_spent) else {
+        return Vec::new();
+    };
+    let mut spent: Vec<CommandWork> = to
+        .iter()
+        .filter_map(|spent| {
+            let before = from.iter().find(|before| before.name == spent.name);
+            let (calls, microseconds) =
+                before.map_or((0, 0), |before| (before.calls, before.microseconds));
+            Some(CommandWork {
+                name: spent.name.clone(),
+                calls: spent.calls.checked_sub(calls).filter(|calls| *calls > 0)?,
+                microseconds: spent.microseconds.checked_sub(microseconds)?,
+            })
+        })
+        .collect();
+    spent.sort_by_key(|command| std::cmp::Reverse(command.microseconds));
+    spent.truncate(MOST_COMMANDS_OF_TARGET);
+    spent
 }
 
 #[cfg(test)]
 mod tests {
+    use redyno_target::CommandSpent;
+
     use super::*;
 
     fn info(second: u64) -> Info {
@@ -228,6 +268,7 @@ mod tests {
             samples.before(None),
             LastOfTarget {
                 main_thread_per_mille: Some(1000),
+                work: TargetWork::default(),
                 evicted_keys: Some(5),
                 rejected_connections: Some(10),
                 memory_bytes: Some(1_020_000),
@@ -238,12 +279,12 @@ mod tests {
         assert_eq!(samples.latest_per_mille(), Some(1000));
         let vitals = samples.vitals().unwrap();
         assert_eq!(vitals.samples, 21);
-        assert_eq!(vitals.main_thread_per_mille, 1000);
-        assert_eq!(vitals.memory_at_start_bytes, 1_010_000);
-        assert_eq!(vitals.memory_at_end_bytes, 1_020_000);
-        assert_eq!(vitals.evicted_keys, 10);
-        assert_eq!(vitals.rejected_connections, 40);
-        assert_eq!(vitals.connections_max, 12);
+        assert_eq!(vitals.main_thread_per_mille, Some(1000));
+        assert_eq!(vitals.memory_at_start_bytes, Some(1_010_000));
+        assert_eq!(vitals.memory_at_end_bytes, Some(1_020_000));
+        assert_eq!(vitals.evicted_keys, Some(10));
+        assert_eq!(vitals.rejected_connections, Some(40));
+        assert_eq!(vitals.connections_max, Some(12));
     }
 
     #[test]
@@ -268,11 +309,88 @@ mod tests {
         );
     }
 
+    /// Absent is never a number: not 0 % of its core, not "no keys evicted", not "no maxmemory".
     #[test]
-    fn a_target_that_says_nothing_has_no_share() {
+    fn what_the_target_does_not_say_is_not_known() {
+        let nothing = TargetVitals {
+            samples: 3,
+            ..TargetVitals::default()
+        };
         let mut samples = TargetSamples::default();
-        samples.add(Moment::default(), true, Info::default());
+        for second in 0..3 {
+            samples.add(Moment::from_seconds(second), true, Info::default());
+        }
         assert_eq!(samples.before(None), LastOfTarget::default());
-        assert_eq!(samples.vitals().unwrap().main_thread_per_mille, 0);
+        assert_eq!(samples.latest_per_mille(), None);
+        assert_eq!(samples.vitals(), Some(nothing));
+    }
+
+    /// Of one answer in the window no share and no growth is known, whatever it says.
+    #[test]
+    fn one_answer_tells_of_no_time() {
+        let mut samples = TargetSamples::default();
+        samples.add(Moment::from_seconds(1), true, info(20));
+        let vitals = samples.vitals().unwrap();
+        assert_eq!(vitals.memory_at_end_bytes, Some(1_020_000));
+        assert_eq!(vitals.connections_max, Some(12));
+        for (name, known) in [
+            ("main thread", vitals.main_thread_per_mille.map(u64::from)),
+            ("memory at start", vitals.memory_at_start_bytes),
+            ("evicted", vitals.evicted_keys),
+            ("rejected", vitals.rejected_connections),
+        ] {
+            assert_eq!(known, None, "{name}");
+        }
+    }
+
+    /// After CONFIG RESETSTAT a counter begins anew: what it was before is not known.
+    #[test]
+    fn a_counter_that_went_back_tells_nothing() {
+        let mut samples = TargetSamples::default();
+        for (second, evicted) in [(0, 500), (1, 600), (2, 7)] {
+            let said = Info {
+                evicted_keys: Some(evicted),
+                main_thread_cpu_microseconds: Some(evicted),
+                ..Info::default()
+            };
+            samples.add(Moment::from_seconds(second), true, said);
+        }
+        assert_eq!(samples.vitals().unwrap().evicted_keys, None);
+        assert_eq!(samples.before(None), LastOfTarget::default());
+    }
+
+    #[test]
+    fn the_commands_that_took_most_are_listed() {
+        let said = |calls: u64| Info {
+            commands_spent: Some(
+                (1..=12)
+                    .map(|number| CommandSpent {
+                        name: format!("command-{number}"),
+                        calls: calls * number,
+                        microseconds: calls * number * number,
+                    })
+                    .chain([CommandSpent {
+                        name: "never".to_owned(),
+                        calls: 4,
+                        microseconds: 1_000_000,
+                    }])
+                    .collect(),
+            ),
+            ..Info::default()
+        };
+        let mut samples = TargetSamples::default();
+        samples.add(Moment::from_seconds(1), false, said(9));
+        samples.add(Moment::from_seconds(2), true, said(10));
+        samples.add(Moment::from_seconds(3), true, said(30));
+        let commands = samples.vitals().unwrap().commands;
+        assert_eq!(commands.len(), MOST_COMMANDS_OF_TARGET);
+        assert_eq!(
+            commands[0],
+            CommandWork {
+                name: "command-12".to_owned(),
+                calls: 240,
+                microseconds: 2880,
+            }
+        );
     }
 }

@@ -19,6 +19,6 @@ mod words;
 
 pub use address::{Address, Scheme};
 pub use connect::{ByteCounters, ConnectFailure, ConnectOptions, Connection, Stream};
-pub use info::Info;
+pub use info::{CommandSpent, Info};
 pub use network::{Duplex, Network, NetworkAnswer, SystemNetwork};
 pub use target::{InvalidTarget, Target};

@@ -25,6 +25,7 @@ pub(crate) fn small() -> Plan {
             tls: TlsVerification::VerifyFull,
             connections: 20,
             flush_hosts: Vec::new(),
+            cpu_millis: None,
         },
         duration_seconds: 1,
         warmup_seconds: 0,

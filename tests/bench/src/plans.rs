@@ -86,6 +86,7 @@ impl Load {
                 tls: TlsVerification::VerifyFull,
                 connections: dynos * (workers + 1) + 2,
                 flush_hosts: Vec::new(),
+                cpu_millis: None,
             },
             duration_seconds: *seconds,
             warmup_seconds: 1,

@@ -313,7 +313,8 @@ impl Outcome {
         self.reports
             .iter()
             .filter_map(|report| report.target.as_ref())
-            .map(|target| f64::from(target.main_thread_per_mille) / 1000.0)
+            .filter_map(|target| target.main_thread_per_mille)
+            .map(|per_mille| f64::from(per_mille) / 1000.0)
             .sum()
     }
 

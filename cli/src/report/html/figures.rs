@@ -88,10 +88,11 @@ fn shown_figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
         .target
         .as_ref()
         .filter(|target| target.samples > 0)
+        && let Some(per_mille) = target.main_thread_per_mille
     {
         figures.push(Figure {
             name: "Redis",
-            value: figures::percent(target.main_thread_per_mille),
+            value: figures::percent(per_mille),
             unit: "",
             note: "of its core".to_owned(),
         });

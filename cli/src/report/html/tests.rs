@@ -104,8 +104,9 @@ fn what_others_wrote_is_text() {
         EVIL.clone_into(&mut threshold.limit);
     }
     if let Some(target) = &mut run.judgement.target {
-        EVIL.clone_into(&mut target.version);
-        EVIL.clone_into(&mut target.maxmemory_policy);
+        target.server = Some(EVIL.to_owned());
+        target.version = Some(EVIL.to_owned());
+        target.maxmemory_policy = Some(EVIL.to_owned());
     }
     EVIL.clone_into(&mut run.plan.run.name);
     EVIL.clone_into(&mut run.plan.target.title);

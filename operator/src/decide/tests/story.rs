@@ -33,13 +33,7 @@ fn a_managed_run_from_creation_to_retention() {
     assert_eq!(cluster.status().state.as_deref(), Some("Starting"));
     assert_eq!(cluster.status().dynos_ready.as_deref(), Some("0/2"));
     assert_eq!(
-        cluster
-            .status()
-            .target
-            .as_ref()
-            .unwrap()
-            .redis_version
-            .as_deref(),
+        cluster.status().target.as_ref().unwrap().version.as_deref(),
         Some("7.0.15")
     );
 

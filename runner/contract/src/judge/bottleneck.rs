@@ -52,12 +52,12 @@ pub(super) struct Evidence {
     pub(super) cpu_per_mille: u64,
     /// Redis' main thread, of its core; None if nobody sampled it then.
     pub(super) redis_per_mille: Option<u32>,
-    /// Keys that Redis evicted.
-    pub(super) evicted_keys: u64,
-    /// Redis' memory was full.
-    pub(super) memory_full: bool,
-    /// Connections that Redis refused.
-    pub(super) rejected_connections: u64,
+    /// Keys that Redis evicted; None where it does not say.
+    pub(super) evicted_keys: Option<u64>,
+    /// Redis' memory was full; None where it does not say how much it uses or may use.
+    pub(super) memory_full: Option<bool>,
+    /// Connections that Redis refused; None where it does not say.
+    pub(super) rejected_connections: Option<u64>,
     /// The class of the errors, if it was errors that broke a limit: `oom`.
     pub(super) error_class: Option<String>,
 }
@@ -81,6 +81,7 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         redis_evicted_keys,
         redis_rejected_connections,
         redis_memory_bytes,
+        redis_work: _,
     } = last;
     let most_lag = trust::most_lag(Some(response_p99_microseconds));
     // What the sampler saw, if it ended at about the same time.
@@ -113,15 +114,13 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         redis_per_mille,
         evicted_keys: redis_evicted_keys
             .or(sampler.redis_evicted_keys)
-            .unwrap_or(whole.evicted_keys),
+            .or(whole.evicted_keys),
         memory_full: memory_bytes
-            .zip(vitals(run))
-            .map_or(whole.memory_full, |(bytes, vitals)| {
-                is_full(bytes, vitals.maxmemory_bytes)
-            }),
+            .and_then(|bytes| is_full(Some(bytes), vitals(run)?.maxmemory_bytes))
+            .or(whole.memory_full),
         rejected_connections: redis_rejected_connections
             .max(sampler.redis_rejected_connections)
-            .unwrap_or(whole.rejected_connections),
+            .or(whole.rejected_connections),
         error_class: None,
     }
 }
@@ -179,17 +178,19 @@ fn vitals<'a>(run: &Run<'a>) -> Option<&'a TargetVitals> {
     run.sampler()?.report()?.target.as_ref()
 }
 
-/// Redis' main thread over the window, if anybody sampled it.
+/// Redis' main thread over the window, if anybody sampled it and it says so.
 fn mean_of_redis(run: &Run<'_>) -> Option<u32> {
-    vitals(run)
-        .filter(|vitals| vitals.samples > 0)
-        .map(|vitals| vitals.main_thread_per_mille)
+    vitals(run)?.main_thread_per_mille
 }
 
-fn is_full(bytes: u64, maxmemory_bytes: u64) -> bool {
-    maxmemory_bytes > 0
-        && u128::from(bytes) * 1000
-            >= u128::from(maxmemory_bytes) * u128::from(MEMORY_FULL_PER_MILLE)
+/// None where either is not known; what has no limit is never full.
+fn is_full(bytes: Option<u64>, maxmemory_bytes: Option<u64>) -> Option<bool> {
+    let maxmemory = maxmemory_bytes?;
+    if maxmemory == 0 {
+        return Some(false);
+    }
+    let limit = u128::from(maxmemory) * u128::from(MEMORY_FULL_PER_MILLE);
+    Some(u128::from(bytes?) * 1000 >= limit)
 }
 
 /// What the sampler saw over the whole window.
@@ -230,6 +231,11 @@ impl Evidence {
     fn dyno_busy(&self) -> bool {
         self.dyno_per_mille
             .is_some_and(|busy| busy >= DYNO_BUSY_PER_MILLE)
+    }
+
+    /// Redis says that it is full, or that it threw away keys.
+    fn out_of_memory(&self) -> bool {
+        self.memory_full == Some(true) || self.evicted_keys.is_some_and(|count| count > 0)
     }
 
     fn redis_busy(&self) -> bool {
@@ -273,9 +279,9 @@ impl Evidence {
         }
         if self.redis_busy() {
             Bottleneck::RedisCpu
-        } else if self.memory_full || self.evicted_keys > 0 {
+        } else if self.out_of_memory() {
             Bottleneck::RedisMemory
-        } else if self.rejected_connections > 0 {
+        } else if self.rejected_connections.is_some_and(|count| count > 0) {
             Bottleneck::RedisConnections
         } else if self.dyno_busy() {
             Bottleneck::DynoCpu
@@ -290,7 +296,7 @@ impl Evidence {
 
     /// The same when the target itself went away, where the network between is no explanation.
     pub(super) fn bottleneck_of_a_lost_target(&self) -> Bottleneck {
-        if self.memory_full || self.evicted_keys > 0 {
+        if self.out_of_memory() {
             Bottleneck::RedisMemory
         } else if self.redis_busy() {
             Bottleneck::RedisCpu

@@ -129,16 +129,20 @@ pub(super) fn cause(evidence: &Evidence) -> String {
     }
     match evidence.bottleneck() {
         Bottleneck::RedisCpu => format!("; Redis was at {redis} of its core"),
-        Bottleneck::RedisMemory if evidence.evicted_keys > 0 => format!(
-            "; Redis ran out of memory and evicted {}",
-            figures::counted(evidence.evicted_keys, "key", "keys")
-        ),
-        Bottleneck::RedisMemory => "; Redis was out of memory".to_owned(),
-        Bottleneck::RedisConnections if evidence.rejected_connections > 0 => format!(
-            "; Redis refused {}",
-            figures::counted(evidence.rejected_connections, "connection", "connections")
-        ),
-        Bottleneck::RedisConnections => "; Redis refused connections".to_owned(),
+        Bottleneck::RedisMemory => match evidence.evicted_keys {
+            Some(evicted) if evicted > 0 => format!(
+                "; Redis ran out of memory and evicted {}",
+                figures::counted(evicted, "key", "keys")
+            ),
+            _ => "; Redis was out of memory".to_owned(),
+        },
+        Bottleneck::RedisConnections => match evidence.rejected_connections {
+            Some(rejected) if rejected > 0 => format!(
+                "; Redis refused {}",
+                figures::counted(rejected, "connection", "connections")
+            ),
+            _ => "; Redis refused connections".to_owned(),
+        },
         Bottleneck::DynoCpu if evidence.throttled() => format!(
             "; the dyno's CPU quota throttled it in {} of all periods",
             figures::percent(evidence.throttled_per_mille)

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use places::Controller;
+use redyno_contract::report::Allowance;
 
 /// From here on a memory limit of version 1 is none: the kernel says the highest multiple of a
 /// page that fits into 63 bits.
@@ -46,6 +47,19 @@ pub(crate) struct ControlGroup {
     pub(crate) cpu_limit_millis: Option<u32>,
     /// Memory that may be used, in bytes; None without a limit.
     pub(crate) memory_limit_bytes: Option<u64>,
+    /// Whether the kernel told of limits of CPU, or that there are none.
+    tells_cpu: bool,
+    /// Whether the kernel told of limits of memory, or that there are none.
+    tells_memory: bool,
+}
+
+/// What a dyno may really use: None is what the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowances {
+    /// CPU, in thousandths of a core.
+    pub(crate) cpu_millis: Option<Allowance>,
+    /// Memory, in bytes.
+    pub(crate) memory_bytes: Option<Allowance>,
 }
 
 impl ControlGroup {
@@ -78,6 +92,21 @@ impl ControlGroup {
                 .iter()
                 .filter_map(|folder| memory_limit_bytes(folder))
                 .min(),
+            tells_cpu: tells(&cpu, &CPU_LIMITS),
+            tells_memory: tells(&memory, &MEMORY_LIMITS),
+        }
+    }
+
+    /// What may be used. The root of all groups has no file of a limit: then nothing is known.
+    pub(crate) fn allowances(&self) -> Allowances {
+        let allowance = |limit: Option<u64>, told: bool| {
+            limit
+                .map(Allowance::Limited)
+                .or_else(|| told.then_some(Allowance::Unlimited))
+        };
+        Allowances {
+            cpu_millis: allowance(self.cpu_limit_millis.map(u64::from), self.tells_cpu),
+            memory_bytes: allowance(self.memory_limit_bytes, self.tells_memory),
         }
     }
 
@@ -89,6 +118,19 @@ impl ControlGroup {
             .and_then(|text| throttling(&text))
             .unwrap_or_default()
     }
+}
+
+/// The files that name a limit, or that there is none.
+const CPU_LIMITS: [&str; 2] = ["cpu.max", "cpu.cfs_quota_us"];
+const MEMORY_LIMITS: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
+
+/// Whether one of these files can be read in one of these folders.
+fn tells(folders: &[PathBuf], files: &[&str]) -> bool {
+    folders.iter().any(|folder| {
+        files
+            .iter()
+            .any(|file| fs::read_to_string(folder.join(file)).is_ok())
+    })
 }
 
 /// Reads `cpu.stat`. None if it does not tell of periods, as in a group without a CPU controller.
@@ -128,7 +170,7 @@ fn cpu_limit_millis(folder: &Path) -> Option<u32> {
 }
 
 fn memory_limit_bytes(folder: &Path) -> Option<u64> {
-    ["memory.max", "memory.limit_in_bytes"]
+    MEMORY_LIMITS
         .iter()
         .find_map(|name| fs::read_to_string(folder.join(name)).ok())?
         .trim()
@@ -225,8 +267,38 @@ mod tests {
                 throttled_microseconds: 7
             }
         );
+        assert_eq!(
+            group.allowances(),
+            Allowances {
+                cpu_millis: Some(Allowance::Limited(100)),
+                memory_bytes: Some(Allowance::Limited(700)),
+            }
+        );
         assert_eq!(ControlGroup::of("", ""), ControlGroup::default());
+        assert_eq!(ControlGroup::default().allowances(), Allowances::default());
         assert_eq!(ControlGroup::default().throttling(), Throttling::default());
+    }
+
+    /// No limit is known to be none only where the kernel says so.
+    #[test]
+    fn no_limit_is_not_an_unknown_one() {
+        let unlimited = folder(&[("cpu.max", "max 100000\n"), ("memory.max", "max\n")]);
+        let old = folder(&[
+            ("cpu.cfs_quota_us", "-1\n"),
+            ("cpu.cfs_period_us", "100000\n"),
+            ("memory.limit_in_bytes", "9223372036854771712\n"),
+        ]);
+        let silent = folder(&[("cpu.stat", "usage_usec 17\n")]);
+        let none = Some(Allowance::Unlimited);
+        for (folder, expected) in [(&unlimited, none), (&old, none), (&silent, None)] {
+            let mounts = format!(
+                "1 0 0:26 / {} rw - cgroup2 cgroup2 rw\n",
+                folder.path().display()
+            );
+            let allowances = ControlGroup::of("0::/\n", &mounts).allowances();
+            assert_eq!(allowances.cpu_millis, expected);
+            assert_eq!(allowances.memory_bytes, expected);
+        }
     }
 
     #[test]

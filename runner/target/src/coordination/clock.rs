@@ -46,6 +46,11 @@ impl ClockMapping {
         self.error_microseconds
     }
 
+    /// The round trip that it was made with.
+    pub const fn round_trip_microseconds(&self) -> u64 {
+        (self.error_microseconds - 1).saturating_mul(2)
+    }
+
     /// The local instant at which Redis' clock shows this; None if that lies outside of what
     /// this machine's clock can express.
     pub fn instant_of(&self, redis_microseconds: u64) -> Option<Instant> {

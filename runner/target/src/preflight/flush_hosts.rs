@@ -65,6 +65,7 @@ mod tests {
             tls: TlsVerification::VerifyFull,
             connections: 10,
             flush_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            cpu_millis: None,
         }
     }
 

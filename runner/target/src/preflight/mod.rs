@@ -122,10 +122,11 @@ async fn look_and_enter(
 
 fn found_in(info: &Info, database: u32) -> TargetFound {
     TargetFound {
-        version: info.version.clone().unwrap_or_default(),
-        role: info.role.clone().unwrap_or_default(),
-        maxmemory_bytes: info.maxmemory.unwrap_or(0),
-        maxclients: info.maxclients.unwrap_or(0),
+        server: info.server_name.clone(),
+        version: info.own_version().map(str::to_owned),
+        role: info.role.clone(),
+        maxmemory_bytes: info.maxmemory,
+        maxclients: info.maxclients,
         keys: info.keys(database),
         other_clients: info.other_clients(),
         expected_growth_bytes: 0,

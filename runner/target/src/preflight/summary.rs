@@ -3,6 +3,7 @@
 use redyno_contract::Plan;
 use redyno_contract::message::TargetFound;
 use redyno_contract::plan::TlsVerification;
+use redyno_contract::report::software;
 
 use crate::address::Scheme;
 use crate::info::Info;
@@ -15,6 +16,7 @@ pub(super) fn already_passed(info: &Info) -> String {
 
 pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFound) -> String {
     let TargetFound {
+        server: _,
         version: _,
         role: _,
         maxmemory_bytes,
@@ -27,8 +29,9 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
     } = found;
     let mut parts = vec![server(info)];
     parts.push(match maxmemory_bytes {
-        0 => "no maxmemory".to_owned(),
-        limit => format!(
+        None => "its maxmemory is unknown".to_owned(),
+        Some(0) => "no maxmemory".to_owned(),
+        Some(limit) => format!(
             "maxmemory {} ({})",
             bytes(*limit),
             info.policy.as_deref().unwrap_or("policy unknown")
@@ -36,13 +39,20 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
     });
     let needed = plan.target.connections;
     parts.push(match maxclients {
-        0 => format!("{needed} connections needed, its limit is unknown"),
-        limit => {
-            format!("{needed} of {limit} connections needed, {other_clients} in use by others")
+        None | Some(0) => format!("{needed} connections needed, its limit is unknown"),
+        Some(limit) => {
+            let others = other_clients.map_or_else(
+                || "an unknown number".to_owned(),
+                |others| others.to_string(),
+            );
+            format!("{needed} of {limit} connections needed, {others} in use by others")
         }
     });
     parts.push(match flushed_keys {
-        0 => format!("{keys} keys"),
+        0 => keys.map_or_else(
+            || "an unknown number of keys".to_owned(),
+            |keys| format!("{keys} keys"),
+        ),
         flushed => format!("{flushed} keys flushed"),
     });
     let growth = format!("the run adds about {}", bytes(*expected_growth_bytes));
@@ -54,11 +64,11 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
         .policy
         .as_deref()
         .is_some_and(|policy| policy.starts_with("allkeys"))
-        && *maxmemory_bytes > 0
+        && maxmemory_bytes.is_some_and(|limit| limit > 0)
     {
         parts.push("a full target evicts keys instead of refusing writes".to_owned());
     }
-    if info.aof_enabled {
+    if info.aof_enabled == Some(true) {
         parts.push("it keeps an append-only file".to_owned());
     }
     if let Some(replicas) = info.connected_slaves.filter(|count| *count > 0) {
@@ -74,8 +84,8 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
 
 fn server(info: &Info) -> String {
     format!(
-        "Redis {}, {}",
-        info.version.as_deref().unwrap_or("of unknown version"),
+        "{}, {}",
+        software(info.server_name.as_deref(), info.own_version()),
         info.role.as_deref().unwrap_or("role unknown")
     )
 }

@@ -26,7 +26,7 @@ async fn an_open_server_in_a_database_of_its_own() {
     let mut connection = connect(&target).await;
     say(&mut connection, "SET here 1").await;
     let info = redyno_target::Info::read(&mut connection).await.unwrap();
-    assert_eq!(info.keys(3), 1);
+    assert_eq!(info.keys(3), Some(1));
     assert_eq!(info.tcp_port, Some(server.port().into()));
     let name: String =
         redis::from_redis_value(say(&mut connection, "CLIENT GETNAME").await).unwrap();

@@ -30,6 +30,7 @@ pub(crate) fn plan(flush: Flush) -> Plan {
             tls: TlsVerification::VerifyFull,
             connections: 10,
             flush_hosts: vec!["127.0.0.1".to_owned()],
+            cpu_millis: None,
         },
         duration_seconds: 10,
         warmup_seconds: 2,

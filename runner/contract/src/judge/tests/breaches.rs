@@ -44,7 +44,7 @@ fn row_6_the_bottleneck_of_a_breach() {
         "Redis was at 95 % of its core",
         &|case| {
             let report = case.report(0);
-            report.target.as_mut().unwrap().main_thread_per_mille = 950;
+            report.target.as_mut().unwrap().main_thread_per_mille = Some(950);
             report.end.as_mut().unwrap().after_milliseconds = 60_000;
         },
     );
@@ -78,9 +78,9 @@ fn row_6_the_bottleneck_of_a_breach() {
         "neither Redis",
         &|case| {
             let target = case.report(0).target.as_mut().unwrap();
-            target.evicted_keys = 3;
-            target.rejected_connections = 7;
-            target.memory_at_end_bytes = 100 << 30;
+            target.evicted_keys = Some(3);
+            target.rejected_connections = Some(7);
+            target.memory_at_end_bytes = Some(100 << 30);
         },
     );
     failed(
@@ -88,7 +88,7 @@ fn row_6_the_bottleneck_of_a_breach() {
         Bottleneck::RedisMemory,
         "Redis ran out of memory and evicted 3 keys",
         &|case| {
-            case.report(0).target.as_mut().unwrap().evicted_keys = 3;
+            case.report(0).target.as_mut().unwrap().evicted_keys = Some(3);
             case.report(0).last.redis_evicted_keys = None;
         },
     );

@@ -102,7 +102,7 @@ fn row_9_breached_at_the_end() {
         |case| {
             case.report(1).books.in_time -= 41;
             let target = case.report(0).target.as_mut().unwrap();
-            target.main_thread_per_mille = 950;
+            target.main_thread_per_mille = Some(950);
         },
     );
     expect(

@@ -194,7 +194,7 @@ fn row_3_the_target_gave_way() {
         |case| {
             case.facts.managed_redis_ended = Some("OOMKilled".to_owned());
             case.end(0, Ending::Terminated);
-            case.report(0).target.as_mut().unwrap().memory_at_end_bytes = 100 << 30;
+            case.report(0).target.as_mut().unwrap().memory_at_end_bytes = Some(100 << 30);
         },
     );
     expect(
@@ -210,7 +210,7 @@ fn row_3_the_target_gave_way() {
                 .target
                 .as_mut()
                 .unwrap()
-                .main_thread_per_mille = 990;
+                .main_thread_per_mille = Some(990);
         },
     );
 }

@@ -206,7 +206,7 @@ fn a_run_that_held_passes() {
     assert_eq!(judgement.start_microseconds, Some(samples::START));
     assert_eq!(judgement.start_skew_microseconds, Some(300));
     assert!(!judgement.during_warmup);
-    assert_eq!(judgement.target.unwrap().version, "7.0.15");
+    assert_eq!(judgement.target.unwrap().version.as_deref(), Some("7.0.15"));
 
     let [web] = judgement.formation.as_slice() else {
         panic!("one type");

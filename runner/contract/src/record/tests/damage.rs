@@ -39,6 +39,15 @@ proptest! {
         let mut expected = report.clone();
         cut_texts(&mut expected, LONGEST_TEXT);
         expected.histograms = read.histograms.clone();
+        // What is only shown is left out where there is no room.
+        if read.timeline.is_none() {
+            expected.timeline = None;
+        }
+        if let (Some(read), Some(expected)) = (&read.target, &mut expected.target)
+            && read.commands.is_empty()
+        {
+            expected.commands.clear();
+        }
         prop_assert_eq!(&read, &expected);
         for (read, written) in [
             (&read.histograms.response, &report.histograms.response),

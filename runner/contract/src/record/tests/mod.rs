@@ -4,6 +4,11 @@ mod damage;
 mod fit;
 mod way;
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
 use super::*;
 use crate::histogram::Histogram;
 use crate::judge;
@@ -13,7 +18,9 @@ use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use crate::plan::{
     DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step, TlsVerification,
 };
-use crate::report::{BusyWorker, End, Lateness, OwnDelay, OwnVitals, Queues, Times};
+use crate::report::{
+    BusyWorker, CommandWork, End, Lateness, OwnDelay, OwnVitals, Queues, TargetWork, Times,
+};
 use crate::samples;
 use crate::timeline::Timeline;
 
@@ -34,7 +41,7 @@ fn finish(message: &str) -> Message {
     })
 }
 
-/// A record of any header and any JSON, its length and checksum right.
+/// A record of any header of version 1 and any JSON, its length and checksum right.
 fn forged(before: &str, json: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(json).unwrap();

@@ -78,8 +78,8 @@ fn wrong_records_name_what_is_wrong() {
         (b"redyno 1\n".to_vec(), "has no sequence"),
         (b"redyno 1 1\n".to_vec(), "has no kind"),
         (
-            with(1, "2"),
-            "report record of version 2, this version reads 1",
+            with(1, "3"),
+            "report record of version 3, this version reads 1 and 2",
         ),
         (with(1, ""), "has no version"),
         (with(2, "+7"), "sequence must be a number"),
