@@ -49,6 +49,8 @@ pub mod reasons {
     pub const WAITING: &str = "Waiting";
     /// Finished is False and all dynos have ended: reports are collected, the target is cleaned up.
     pub const COLLECTING: &str = "Collecting";
+    /// Finished is False and the run was given up: its pods are stopped, the target is cleaned up.
+    pub const STOPPING: &str = "Stopping";
     /// Finished is False, Reconciling is True: the run is under way.
     pub const IN_PROGRESS: &str = "InProgress";
     /// Accepted is True.

@@ -39,6 +39,14 @@ pub struct LoadTestStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"])
     )]
     pub children: Vec<ChildReference>,
+    /// The pods that speak for this run: of each name the first one that was seen. What another
+    /// pod of the name says is no evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 102),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub pods: Vec<PodReference>,
     /// Accepted, PreflightPassed, DynosReady, Started, Finished, Succeeded, and Reconciling and
     /// Stalled for tools that read them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +105,16 @@ pub struct ChildReference {
     /// Deleting, once the operator itself decided to delete it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
+}
+
+/// A pod of this run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodReference {
+    /// What it is: web.1, preflight, finish.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
 }
 
 /// Totals of the tasks of the measured window.

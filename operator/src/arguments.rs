@@ -1,11 +1,12 @@
 //! The command line. Every flag of `run` can also be set by its environment variable.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand};
 use redyno_crds::Catalogue;
 
+use crate::seal::Seal;
 use crate::settings::Settings;
 use crate::telemetry::LogFormat;
 
@@ -108,6 +109,12 @@ pub(crate) struct RunArguments {
     #[arg(long, env = "REDYNO_HTTP", default_value = "0.0.0.0:8080")]
     pub(crate) http: SocketAddr,
 
+    /// A file with the key by which the operator knows again what it wrote itself: 32 bytes or more,
+    /// at random. Without it the operator makes one that is gone with it: after a restart the
+    /// reports of pods that are gone by then count as missing.
+    #[arg(long, env = "REDYNO_SEAL_KEY", value_name = "FILE")]
+    pub(crate) seal_key: Option<PathBuf>,
+
     /// Whether a verdict other than Passed sets the condition Stalled.
     #[arg(
         long,
@@ -133,6 +140,25 @@ pub enum InvalidSettings {
         /// Why.
         source: std::io::Error,
     },
+    /// The key of the seal cannot be read.
+    #[error("failed to read the key of the seal {path}")]
+    SealKey {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no key.
+    #[error("the key of the seal {path} cannot be used")]
+    Seal {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: crate::seal::KeyTooShort,
+    },
+    /// There is none, and none can be made.
+    #[error("the system has no randomness to make a key of")]
+    NoRandomness,
     /// It is not a catalogue.
     #[error("the catalogue {path} is not valid")]
     Catalogue {
@@ -171,6 +197,7 @@ impl RunArguments {
             linger_seconds,
             scrape_annotations,
             http: _,
+            seal_key,
             failed_verdict_is_stalled,
             log_format: _,
         } = self;
@@ -199,9 +226,22 @@ impl RunArguments {
             flush_all_databases_hosts: named(flush_all_databases_hosts),
             linger_seconds: *linger_seconds,
             scrape_annotations: *scrape_annotations,
+            seal: seal(seal_key.as_deref())?,
             failed_verdict_is_stalled: *failed_verdict_is_stalled,
         })
     }
+}
+
+fn seal(file: Option<&Path>) -> Result<Seal, InvalidSettings> {
+    let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) else {
+        return Seal::of_this_process().map_err(|_| InvalidSettings::NoRandomness);
+    };
+    let path = path.to_owned();
+    let key = match std::fs::read(&path) {
+        Ok(key) => key,
+        Err(source) => return Err(InvalidSettings::SealKey { path, source }),
+    };
+    Seal::new(&key).map_err(|source| InvalidSettings::Seal { path, source })
 }
 
 /// An empty variable is one empty name to the parser; it means none.

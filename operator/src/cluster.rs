@@ -2,7 +2,6 @@
 //! upon by [`crate::decide`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
@@ -11,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::build::names::Child;
+use crate::run_pods::Candidate;
 
 /// Everything that is seen of a run.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +29,11 @@ pub struct Observed {
     pub dynos: BTreeMap<String, Job>,
     /// The finish.
     pub finish: Option<Job>,
-    /// The pods of preflight, dynos and finish. A pod leaves this list only after its last words
-    /// are in `report`.
-    pub pods: Vec<Arc<Pod>>,
+    /// The pods that say by their labels that they are of the run; [`RunPods`] proves it. A pod
+    /// leaves this list only after its last words are in `report`.
+    ///
+    /// [`RunPods`]: crate::run_pods::RunPods
+    pub candidates: Vec<Candidate>,
     /// Events of the objects that have been waited for for a while.
     pub events: Vec<EventSeen>,
     /// The largest node, where nodes may be read and something does not fit.

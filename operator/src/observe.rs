@@ -2,7 +2,7 @@
 //!
 //! The children are read from the API server itself: a cache that lags behind could make a child
 //! that was created a moment ago look as if somebody had deleted it. Pods of Jobs come from
-//! [`crate::pods`], which never loses one before its last words are kept.
+//! [`crate::pods`], which never loses one before its last words are stored.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -42,8 +42,10 @@ pub async fn observe(
         namespace: &namespace,
         load_test: &name,
     };
+    let uid = load_test.uid().unwrap_or_default();
     let mut observed = Observed {
-        pods: pods.of_run(&load_test.uid().unwrap_or_default()),
+        // Before the reports: a pod leaves the one only after its words are in the other.
+        candidates: pods.of_run(&namespace, &name, &uid),
         ..Observed::default()
     };
     let is_managed = load_test.spec.target.managed.is_some();
@@ -71,7 +73,6 @@ pub async fn observe(
             // Nothing is decided by them any more.
             return Ok((None, None));
         }
-        // Reports are read after pods: a pod that has gone from the one is in the other.
         futures::future::try_join(
             get.get::<ConfigMap>(&Child::Plan),
             get.get::<ConfigMap>(&Child::Report),
@@ -98,7 +99,7 @@ pub async fn observe(
         .filter_map(|(child, job)| Some((child.token().to_owned(), job?)))
         .collect::<BTreeMap<_, _>>();
     if !is_finished(load_test) {
-        let questions = waiting::questions(&observed, now);
+        let questions = waiting::questions(load_test, &observed, now);
         observed.events = events(client, &namespace, &questions.uids).await?;
         if questions.nodes {
             observed.largest_node = largest_node(client).await;

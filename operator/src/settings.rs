@@ -3,6 +3,8 @@
 use redyno_contract::plan::{Flush, TargetKind};
 use redyno_crds::Catalogue;
 
+use crate::seal::Seal;
+
 /// What the administrator set.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +26,8 @@ pub struct Settings {
     pub linger_seconds: u32,
     /// Whether dynos are annotated for a Prometheus that finds pods by `prometheus.io/scrape`.
     pub scrape_annotations: bool,
+    /// By which the operator knows again what it wrote itself.
+    pub seal: Seal,
     /// Whether a verdict other than Passed makes the LoadTest `Stalled` for tools that read it.
     pub failed_verdict_is_stalled: bool,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use redyno_contract::judgement::{DynoVerdict, ThresholdResult};
+use redyno_contract::kept::Kept;
 use redyno_contract::limit::Holding;
 use redyno_contract::message::{PreflightReport, TargetFound};
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
@@ -33,7 +34,19 @@ pub(super) async fn messages(
     connection: &Connection,
     name: &str,
 ) -> anyhow::Result<BTreeMap<String, String>> {
-    data(connection, &format!("{name}-report")).await
+    let data = data(connection, &format!("{name}-report")).await?;
+    Ok(texts(data))
+}
+
+/// What is kept, without the operator's seals: they cannot be checked here, so what is kept is
+/// good for figures alone. Every verdict is the status'.
+fn texts(data: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    data.into_iter()
+        .map(|(key, value)| {
+            let text = Kept::text_of(&value).to_owned();
+            (key, text)
+        })
+        .collect()
 }
 
 async fn data(connection: &Connection, name: &str) -> anyhow::Result<BTreeMap<String, String>> {
@@ -191,6 +204,22 @@ pub(super) fn found(plan: &Plan, messages: &BTreeMap<String, String>) -> Option<
 mod tests {
     use super::*;
     use crate::report::fixtures;
+
+    #[test]
+    fn what_is_kept_is_read_with_and_without_a_seal() {
+        let sealed = Kept {
+            pod: "uid-1",
+            seal: "00",
+            text: "a report",
+        };
+        let kept = BTreeMap::from([
+            ("web.1".to_owned(), sealed.to_string()),
+            ("web.2".to_owned(), "of the first release".to_owned()),
+        ]);
+        let texts = texts(kept);
+        assert_eq!(texts["web.1"], "a report");
+        assert_eq!(texts["web.2"], "of the first release");
+    }
 
     #[test]
     fn what_the_operator_judged_stands_though_no_report_can_be_read() {

@@ -17,6 +17,10 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 /// Set by Kubernetes on the pods of an Indexed Job.
 pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
+/// The annotation by which the operator knows an object again that it made before it could record
+/// its uid.
+pub const SEAL: &str = "redyno.dev/seal";
+
 /// The value of `app.kubernetes.io/managed-by`, and our field manager.
 pub const MANAGER: &str = "redyno-operator";
 

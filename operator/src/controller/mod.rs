@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Pod, Service};
@@ -26,12 +26,14 @@ use crate::error::{Error, chain};
 use crate::events::{Notice, Publisher};
 use crate::metrics::Metrics;
 use crate::observe::observe;
-use crate::pods::{self, PodView};
+use crate::pods::{self, PodView, Touched};
 use crate::readiness::Readiness;
 use crate::settings::Settings;
+use crate::turns::Turns;
 
-/// LoadTests that are looked at at the same time.
-const CONCURRENCY: u16 = 16;
+/// LoadTests of one namespace that are looked at at the same time. Of every namespace so many: what
+/// is slow or refused in one takes no turn from another.
+const LOOKS_OF_A_NAMESPACE: u16 = 16;
 
 /// Several events in a row are looked at once.
 const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -56,6 +58,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Waits after errors.
     pub backoff: Backoff<String>,
+    /// Who may look when.
+    pub turns: Turns,
 }
 
 /// Watches one namespace (all of them if None) until told to stop.
@@ -69,19 +73,7 @@ pub async fn run(
     stopped: CancellationToken,
 ) {
     let view = Arc::new(PodView::default());
-    let touched = pods::follow(
-        Arc::clone(&view),
-        namespace.clone(),
-        watcher::watcher(
-            api::<Pod>(&client, namespace.as_deref()),
-            watcher::Config::default().labels(labels::RUN),
-        )
-        .default_backoff(),
-        {
-            let client = client.clone();
-            move |pod| pods::keep(client.clone(), pod)
-        },
-    );
+    let touched = touched(&view, &client, namespace.as_deref(), stopped.clone());
     let of_ours = watcher::Config::default().labels(labels::RUN);
     let controller = Controller::new(
         api::<DeserializeGuard<LoadTest>>(&client, namespace.as_deref()),
@@ -89,7 +81,8 @@ pub async fn run(
     )
     .with_config(
         controller::Config::default()
-            .concurrency(CONCURRENCY)
+            // Every LoadTest has a task and a queue of its own; what bounds them is `turns`.
+            .concurrency(0)
             .debounce(DEBOUNCE),
     )
     .owns(api::<Job>(&client, namespace.as_deref()), of_ours.clone())
@@ -103,7 +96,7 @@ pub async fn run(
     )
     .graceful_shutdown_on(stopped.cancelled_owned());
     let store = controller.store();
-    metrics.watch(store.clone(), CONCURRENCY);
+    metrics.watch(store.clone(), LOOKS_OF_A_NAMESPACE);
     let scope = namespace.as_deref().unwrap_or("all namespaces").to_owned();
     let missing = [format!("LoadTests of {scope}"), format!("pods of {scope}")];
     for what in &missing {
@@ -116,6 +109,7 @@ pub async fn run(
         publisher,
         metrics,
         backoff: Backoff::default(),
+        turns: Turns::new(LOOKS_OF_A_NAMESPACE.into()),
     });
     let reconciling = controller
         .run(reconcile, failed, Arc::clone(&context))
@@ -127,6 +121,10 @@ pub async fn run(
                 // The LoadTest of a pod or a Job that is going is gone.
                 Err(controller::Error::ObjectNotFound(object)) => {
                     tracing::trace!(%object, "Gone.");
+                    view.ended(
+                        object.namespace.as_deref().unwrap_or_default(),
+                        &object.name,
+                    );
                 }
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "A watch was interrupted.");
@@ -145,6 +143,32 @@ pub async fn run(
     futures::future::select(Box::pin(reconciling), Box::pin(ready))
         .map(|_| ())
         .await;
+}
+
+/// The LoadTests whose pods have changed. The watch has a task of its own: nothing that the
+/// controller waits for, and no error of another watch, holds it up.
+fn touched(
+    view: &Arc<PodView>,
+    client: &Client,
+    namespace: Option<&str>,
+    stopped: CancellationToken,
+) -> impl Stream<Item = Touched> + Send + use<> {
+    let events = watcher::watcher(
+        api::<Pod>(client, namespace),
+        watcher::Config::default().labels(labels::RUN),
+    )
+    .default_backoff();
+    let mut followed =
+        Box::pin(pods::follow(Arc::clone(view), events).take_until(stopped.cancelled_owned()));
+    let (send, receive) = futures::channel::mpsc::unbounded();
+    tokio::spawn(async move {
+        while let Some(touched) = followed.next().await {
+            if send.unbounded_send(touched).is_err() {
+                return;
+            }
+        }
+    });
+    receive
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -170,6 +194,7 @@ async fn reconcile(
         let reconciling = context.metrics.reconciling();
         // Before all pods are known, one that is missing might be there.
         context.pods.synced().await;
+        let _turn = context.turns.take(&namespace).await;
         let result =
             tokio::time::timeout(LONGEST_LOOK, Box::pin(look(&context, &namespace, &name)))
                 .await
@@ -198,7 +223,10 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             source: Box::new(source),
         })?;
         let load_test = match found {
-            None => return Ok(Action::await_change()),
+            None => {
+                context.pods.ended(namespace, name);
+                return Ok(Action::await_change());
+            }
             Some(DeserializeGuard(Ok(load_test))) => load_test,
             Some(DeserializeGuard(Err(invalid))) => {
                 // Of a newer or older release. Only a change of it can help.
@@ -219,6 +247,7 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             }
         };
         if load_test.metadata.deletion_timestamp.is_some() {
+            context.pods.ended(namespace, name);
             return Ok(Action::await_change());
         }
         let now = Timestamp::now();
@@ -242,6 +271,10 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             Applied::Refused(by) => refused = Some(by),
             Applied::Nothing if written == Written::Now => {}
             Applied::Nothing => {
+                // Every word of the pods that are gone is stored by now, or is nobody's.
+                let uid = load_test.uid().unwrap_or_default();
+                let candidates = &observed.candidates;
+                context.pods.stored(namespace, name, &uid, candidates);
                 return Ok(decision
                     .requeue
                     .map_or_else(Action::await_change, Action::requeue));

@@ -133,6 +133,7 @@ impl Shell {
                 pods: Arc::default(),
                 metrics: Metrics::new().unwrap(),
                 backoff: Backoff::default(),
+                turns: Turns::new(16),
             },
         }
     }

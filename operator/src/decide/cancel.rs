@@ -7,7 +7,7 @@ use redyno_crds::spec::DesiredState;
 use super::draft::Draft;
 use super::{stop, survey};
 use crate::build::Run;
-use crate::evidence::{Cause, Collected};
+use crate::collected::{Cause, Collected};
 
 /// Gives the run up if that is wanted, unless it has ended by itself.
 pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {

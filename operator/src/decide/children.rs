@@ -9,10 +9,11 @@ use redyno_crds::LoadTest;
 
 use super::draft::{Draft, Latch, later};
 use super::{Effect, stop};
+use crate::build::labels::SEAL;
 use crate::build::names::Child;
 use crate::build::{Run, plan_config_map, report_config_map};
 use crate::cluster::{Observed, RefusedKind, created};
-use crate::evidence::{Cause, Collected};
+use crate::collected::{Cause, Collected};
 
 /// How long an object of a former LoadTest of the same name may take to be collected.
 const COLLECTION: SignedDuration = SignedDuration::from_secs(60);
@@ -60,10 +61,13 @@ pub(super) fn standing(draft: &mut Draft<'_>, child: &Child) -> Standing {
     match latch {
         Latch::Created(recorded) if recorded != uid => Standing::Lost,
         Latch::Created(_) => Standing::Present,
-        Latch::None | Latch::Intended | Latch::Deleting => {
+        // Whoever may create objects can name the LoadTest as their controller; only the operator
+        // can seal them.
+        Latch::Intended if is_sealed(draft, child, metadata) => {
             draft.latch_created(child, uid);
             Standing::Present
         }
+        Latch::None | Latch::Intended | Latch::Deleting => Standing::Conflict,
     }
 }
 
@@ -134,7 +138,7 @@ pub(super) fn last_created(load_test: &LoadTest, observed: &Observed) -> Option<
         preflight,
         dynos,
         finish,
-        pods: _,
+        candidates: _,
         events: _,
         largest_node: _,
         refused: _,
@@ -195,6 +199,15 @@ fn refused(
     // The next look tries again.
     draft.latch_intended(child);
     ControlFlow::Break(())
+}
+
+/// Whether the operator itself made an object, before it could record its uid.
+fn is_sealed(draft: &Draft<'_>, child: &Child, metadata: &ObjectMeta) -> bool {
+    let seal = metadata
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(SEAL));
+    seal.is_some_and(|seal| draft.is_seal_of(seal, child))
 }
 
 fn taken(draft: &Draft<'_>, metadata: &ObjectMeta) -> Standing {

@@ -17,9 +17,12 @@ use redyno_crds::{LoadTest, LoadTestStatus, Resolved};
 use super::children::is_controlled_by;
 use super::{Decision, Effect};
 use crate::build::Run;
+use crate::build::labels::SEAL;
 use crate::build::names::Child;
 use crate::cluster::Observed;
+use crate::collected::Collected;
 use crate::events::{self, Notice};
+use crate::run_pods::RunPods;
 use crate::settings::Settings;
 
 /// `ChildReference.intent` of a child that the operator itself decided to delete.
@@ -36,6 +39,8 @@ pub(super) struct Draft<'a> {
     pub(super) now: Timestamp,
     pub(super) settings: &'a Settings,
     pub(super) status: LoadTestStatus,
+    /// The pods that are proven to be of the run.
+    pub(super) pods: RunPods,
     store: BTreeMap<String, String>,
     effects: Vec<Effect>,
     extra_notices: Vec<Notice>,
@@ -70,7 +75,7 @@ impl<'a> Draft<'a> {
         // Of a finished run, too: its retention may be changed, and whoever waits for the change
         // to be seen waits for this.
         status.observed_generation = generation;
-        Self {
+        let mut draft = Self {
             load_test,
             observed,
             now,
@@ -80,7 +85,20 @@ impl<'a> Draft<'a> {
             effects: Vec::new(),
             extra_notices: Vec::new(),
             wake_at: None,
+            pods: RunPods::default(),
+        };
+        let kept = draft.kept().pods();
+        draft.pods = RunPods::proven(load_test, &kept, &observed.candidates);
+        if !super::is_finished(load_test) {
+            draft.status.pods = draft.pods.seen().to_vec();
         }
+        draft
+    }
+
+    /// What is kept of the run's pods.
+    pub(super) fn kept(&self) -> Collected {
+        let seal = &self.settings.seal;
+        Collected::read(self.report(), seal, self.uid(), &self.status.pods)
     }
 
     /// The run, for builders.
@@ -231,8 +249,37 @@ impl<'a> Draft<'a> {
         self.store.extend(data);
     }
 
-    pub(super) fn effect(&mut self, effect: Effect) {
+    pub(super) fn effect(&mut self, mut effect: Effect) {
+        let created = match &mut effect {
+            Effect::CreateConfigMap(child, object) => Some((child, &mut object.metadata)),
+            Effect::CreatePod(child, object) => Some((child, &mut object.metadata)),
+            Effect::CreateService(child, object) => Some((child, &mut object.metadata)),
+            Effect::CreateJob(child, object) => Some((child, &mut object.metadata)),
+            Effect::Delete { .. } | Effect::DeleteLoadTest { .. } => None,
+        };
+        if let Some((child, metadata)) = created {
+            let seal = self
+                .settings
+                .seal
+                .of(&self.child_texts(child).each_ref().map(String::as_str));
+            metadata
+                .annotations
+                .get_or_insert_default()
+                .insert(SEAL.to_owned(), seal);
+        }
         self.effects.push(effect);
+    }
+
+    /// Whether an object with this seal is the child that the operator made.
+    pub(super) fn is_seal_of(&self, seal: &str, child: &Child) -> bool {
+        let texts = self.child_texts(child);
+        let texts = texts.each_ref().map(String::as_str);
+        self.settings.seal.is_of(seal, &texts)
+    }
+
+    fn child_texts(&self, child: &Child) -> [String; 4] {
+        let kind = child.kind().as_str();
+        ["child", self.uid(), kind, &child.name(self.name())].map(str::to_owned)
     }
 
     /// Takes back what was to be created: there is no use for it any more.

@@ -15,7 +15,7 @@ use super::{Effect, reservation, stop};
 use crate::build::names::Child;
 use crate::build::{Run, dyno_job};
 use crate::cluster::{created, job_end};
-use crate::evidence::{Cause, Collected, facts_data};
+use crate::collected::{Cause, Collected};
 
 /// Dynos that run get this long beyond the start timeout to give up by themselves: they know why.
 const OWN_WORDS: SignedDuration = SignedDuration::from_secs(30);
@@ -49,7 +49,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
     progress(draft, &dynos);
     if let Some(cause) = broken(draft, &dynos) {
         if let Cause::Dyno { dyno, detail } = &cause {
-            keep(draft, &dynos, dyno, detail);
+            keep(draft, collected, &dynos, dyno, detail);
         }
         return stop::give_up(draft, run, collected, cause);
     }
@@ -181,6 +181,7 @@ fn trouble(draft: &Draft<'_>, dyno: &Dyno) -> Option<String> {
 /// looks like all the others.
 fn keep(
     draft: &mut Draft<'_>,
+    collected: &Collected,
     dynos: &[Dyno],
     name: &redyno_contract::plan::DynoName,
     detail: &str,
@@ -196,7 +197,7 @@ fn keep(
     {
         let mut facts = facts.clone();
         facts.given_up = Some(detail.to_owned());
-        draft.store(facts_data(&name.to_string(), &facts));
+        draft.store(collected.facts_data(&name.to_string(), &facts));
     }
 }
 
@@ -301,10 +302,9 @@ fn watch(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlF
         return stop::give_up(draft, run, collected, Cause::Deadline);
     }
     let lost_at = draft
-        .observed
         .pods
-        .iter()
-        .filter_map(|pod| waiting::lost_node_since(pod))
+        .present()
+        .filter_map(|pod| waiting::lost_node_since(pod.pod()))
         .min()
         .map(|since| later(since, NODE_LOST_AFTER));
     if let Some(at) = lost_at {

@@ -13,7 +13,8 @@ use super::survey::pods_of;
 use crate::build::names::Child;
 use crate::build::{Run, finish_job};
 use crate::cluster::created;
-use crate::evidence::{self, Cause, Collected, GivenUp};
+use crate::collected::{Cause, Collected, GivenUp};
+use crate::evidence;
 use crate::fate::PodFacts;
 
 /// Time for its pod to be placed and to be seen.
@@ -32,7 +33,7 @@ pub(super) fn step(
         |why: &str| ControlFlow::Continue(Some(format!("the target was not cleaned up: {why}")));
     let entry = collected.entry(Child::Finish.token());
     if entry.facts.is_some() {
-        return match evidence::of_finish(entry.message.as_deref(), draft.uid()) {
+        return match evidence::of_finish(&entry, draft.uid()) {
             Ok(report) => ControlFlow::Continue(Some(report.message)),
             Err(why) => failed(&why),
         };
@@ -82,7 +83,7 @@ fn is_needed(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
         return false;
     }
     let entry = collected.entry(Child::Preflight.token());
-    if let Ok(report) = evidence::of_preflight(entry.message.as_deref(), draft.uid()) {
+    if let Ok(report) = evidence::of_preflight(&entry, draft.uid()) {
         return match report.result {
             PreflightResult::Passed => true,
             PreflightResult::Refused { .. } => false,

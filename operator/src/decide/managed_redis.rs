@@ -16,7 +16,7 @@ use super::{Effect, stop};
 use crate::build::names::Child;
 use crate::build::{Run, redis_pod, redis_service};
 use crate::cluster::created;
-use crate::evidence::{Cause, Collected};
+use crate::collected::{Cause, Collected};
 use crate::fate::{Circumstances, PodFacts, fate};
 use redyno_contract::outcome::Fate;
 

@@ -35,8 +35,8 @@ use redyno_crds::{LoadTest, LoadTestStatus};
 
 use crate::build::names::Child;
 use crate::cluster::Observed;
+use crate::collected::Cause;
 use crate::events::Notice;
-use crate::evidence::Cause;
 use crate::settings::Settings;
 use accept::Accepted;
 use draft::Draft;
@@ -117,6 +117,7 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
         let cause = Cause::NotStarted { reason, message };
         return stop::give_up(draft, run, &collected, cause);
     }
+    stop::forgotten(draft, run, &collected)?;
     cancel::step(draft, run, &collected)?;
     children::config_maps(draft, run, &collected)?;
     managed_redis::step(draft, run, &collected)?;

@@ -14,11 +14,12 @@ use super::children::{self, Standing};
 use super::draft::{Draft, later};
 use super::survey::pods_of;
 use super::waiting::{self, Waited};
-use super::{Effect, finish};
+use super::{Effect, finish, stop};
 use crate::build::names::Child;
 use crate::build::{Run, preflight_job};
 use crate::cluster::{created, job_end, past_deadline};
-use crate::evidence::{self, Collected};
+use crate::collected::{Cause, Collected};
+use crate::evidence;
 use crate::fate::{Circumstances, JobFate, PodFacts, fate};
 
 /// How long the pod of a Job that has ended may take to be seen.
@@ -26,8 +27,16 @@ const SIGHT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Waits until the preflight has passed.
 pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+    if draft.pods.has_twin(Child::Preflight.token()) {
+        let cause = Cause::NotStarted {
+            reason: Reason::PreflightFailed,
+            message: "two pods ran the preflight: nobody knows which of them checked the target"
+                .to_owned(),
+        };
+        return stop::give_up(draft, run, collected, cause);
+    }
     let entry = collected.entry(Child::Preflight.token());
-    let detail = match evidence::of_preflight(entry.message.as_deref(), draft.uid()) {
+    let detail = match evidence::of_preflight(&entry, draft.uid()) {
         Ok(report) => return report_read(draft, run, collected, report),
         Err(detail) => detail,
     };
@@ -199,11 +208,8 @@ fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFl
         until: later(since, timeout),
         // Once there is a pod, what kept the Job from making one has healed.
         job: pods.is_empty().then_some(job),
-        pods: draft
-            .observed
-            .pods
+        pods: pods
             .iter()
-            .filter(|pod| pods.iter().any(|found| std::sync::Arc::ptr_eq(found, pod)))
             .map(|pod| ("the preflight".to_owned(), pod.as_ref()))
             .collect(),
         timeout_reason: Reason::StartTimeout,

@@ -10,7 +10,7 @@ use super::draft::{Draft, later};
 use crate::build::Run;
 use crate::build::names::Child;
 use crate::cluster::{created, job_end};
-use crate::evidence::Collected;
+use crate::collected::Collected;
 
 const BEYOND_START_TIMEOUT: SignedDuration =
     SignedDuration::from_secs(RESERVED_BEYOND_START_TIMEOUT_SECONDS as i64);

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 use redyno_contract::Reason;
+use redyno_crds::conditions::{ConditionStatus, FINISHED, condition, reasons};
 
 use super::draft::{Draft, Latch, later};
 use super::survey::pods_of;
@@ -15,8 +16,8 @@ use crate::build::Run;
 use crate::build::names::Child;
 use crate::build::runner_pod::GRACE_SECONDS;
 use crate::cluster::job_end;
+use crate::collected::{Cause, Collected, GivenUp};
 use crate::events::Notice;
-use crate::evidence::{Cause, Collected, GivenUp, given_up_data};
 use crate::fate::PodFacts;
 
 /// How long after its grace period a pod may still be there. On a node whose kubelet died it stays
@@ -39,12 +40,31 @@ pub(super) fn give_up(
         at: draft.now,
     };
     if draft.report().is_some() {
-        draft.store(given_up_data(&given_up));
+        draft.store(collected.given_up_data(&given_up));
     }
     if jobs_to_delete(draft, run).next().is_some() {
         draft.notice(Notice::stopping(&title(&given_up.cause)));
     }
     step(draft, run, collected, &given_up)
+}
+
+/// Gives a run up once more that has lost why it was: nothing that it did since counts.
+pub(super) fn forgotten(
+    draft: &mut Draft<'_>,
+    run: Run<'_>,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    let was_given_up = condition(&draft.status.conditions, FINISHED)
+        .is_some_and(|condition| condition.reason == reasons::STOPPING);
+    // Without the whole ConfigMap it is a child that was lost.
+    if !was_given_up || collected.given_up.is_some() || draft.report().is_none() {
+        return ControlFlow::Continue(());
+    }
+    let message = format!(
+        "the run was given up, and why was taken out of {}",
+        Child::Report.title(draft.name())
+    );
+    give_up(draft, run, collected, Cause::EvidenceChanged { message })
 }
 
 /// Brings a run that was given up to its end.
@@ -55,6 +75,13 @@ pub(super) fn step(
     given_up: &GivenUp,
 ) -> ControlFlow<()> {
     name_in_condition(draft, &given_up.cause);
+    let message = title(&given_up.cause);
+    draft.condition(
+        FINISHED,
+        ConditionStatus::False,
+        reasons::STOPPING,
+        &message,
+    );
     let to_delete: Vec<Child> = jobs_to_delete(draft, run).collect();
     for child in to_delete {
         draft.latch_deleting(&child);
@@ -73,6 +100,10 @@ pub(super) fn step(
     let cleanup = finish::step(draft, run, collected)?;
     match &given_up.cause {
         Cause::NotStarted { reason, message } => draft.conclude(*reason, message, cleanup),
+        // Nothing that could be judged is what it was.
+        Cause::EvidenceChanged { message } => {
+            draft.conclude(Reason::EvidenceChanged, message, cleanup);
+        }
         cause => verdict::given_up(draft, run, collected, cause, cleanup),
     }
     ControlFlow::Break(())
@@ -108,7 +139,7 @@ fn last_words(draft: &mut Draft<'_>, run: Run<'_>, given_up: &GivenUp) -> Contro
     let mut until = None;
     for child in working_jobs(run) {
         for pod in pods_of(draft, &child) {
-            if PodFacts::of(pod).is_final() {
+            if PodFacts::of(&pod).is_final() {
                 continue;
             }
             // The deletion timestamp already contains the grace period.
@@ -144,6 +175,7 @@ fn name_in_condition(draft: &mut Draft<'_>, cause: &Cause) {
         Cause::Dyno { .. } => Reason::DynoLost,
         Cause::Duplicate { .. } => Reason::DuplicateDyno,
         Cause::ChildLost { .. } => Reason::ChildLost,
+        Cause::EvidenceChanged { .. } => Reason::EvidenceChanged,
         Cause::Deadline => Reason::DeadlineExceeded,
     };
     waiting::name_cause(draft, reason, &title(cause));
@@ -153,7 +185,9 @@ fn name_in_condition(draft: &mut Draft<'_>, cause: &Cause) {
 pub(super) fn title(cause: &Cause) -> String {
     match cause {
         Cause::Cancelled => "the run was cancelled".to_owned(),
-        Cause::NotStarted { reason: _, message } => message.clone(),
+        Cause::NotStarted { reason: _, message } | Cause::EvidenceChanged { message } => {
+            message.clone()
+        }
         Cause::Dyno { dyno, detail } => format!("{dyno}: {detail}"),
         Cause::Duplicate { dyno } => format!("two pods ran {dyno}"),
         Cause::ChildLost { child } => format!("{child} was deleted during the run"),

@@ -8,11 +8,13 @@ use redyno_contract::plan::DynoName;
 use redyno_contract::report::Ending;
 
 use super::draft::{Draft, Latch};
+use crate::build::Run;
 use crate::build::names::Child;
-use crate::build::{Run, labels};
 use crate::cluster::{job_end, past_deadline};
-use crate::evidence::{self, Collected};
+use crate::collected::Collected;
+use crate::evidence;
 use crate::fate::{Circumstances, JobFate, PodFacts, fate, runner_status};
+use crate::run_pods::RunPod;
 
 /// One planned dyno.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Dyno {
     pub(super) fate: Fate,
     pub(super) evidence: Evidence,
     pub(super) stage: Stage,
-    /// Another pod of the same dyno has lost the claim.
+    /// Another pod of the same dyno was seen.
     pub(super) duplicate: bool,
     /// The operator itself had its Job deleted.
     pub(super) stopped_by_us: bool,
@@ -44,9 +46,6 @@ pub(super) enum Stage {
     Ended,
 }
 
-/// The exit code of a dyno that another pod had claimed before.
-const DUPLICATE: i32 = 76;
-
 /// Every planned dyno, in the order of the plan.
 pub(super) fn dynos(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> Vec<Dyno> {
     run.resolved
@@ -57,38 +56,11 @@ pub(super) fn dynos(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> V
 }
 
 fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
-    let entry = collected.entry(&name.to_string());
-    let pods: Vec<&Arc<Pod>> = draft
-        .observed
-        .pods
-        .iter()
-        .filter(|pod| evidence::dyno_of(pod).as_ref() == Some(&name))
-        .collect();
-    let lost_claim = |pod: &&&Arc<Pod>| {
-        PodFacts::of(pod)
-            .exit
-            .is_some_and(|exit| exit.code == DUPLICATE)
-    };
-    // The pod whose last words are kept; else one that has not lost the claim.
-    let pod = pods
-        .iter()
-        .find(|pod| {
-            entry
-                .facts
-                .as_ref()
-                .is_some_and(|facts| pod.metadata.uid.as_deref() == Some(facts.uid.as_str()))
-        })
-        .or_else(|| pods.iter().find(|pod| !lost_claim(pod)))
-        .or_else(|| pods.first())
-        .copied();
-    let duplicate = pods.len() > 1 && pods.iter().any(|pod| lost_claim(&pod));
-    let facts = PodFacts::merged(entry.facts, pod.map(|pod| PodFacts::of(pod)));
-    let evidence = evidence::of_dyno(
-        entry.message.as_deref(),
-        draft.uid(),
-        &name,
-        facts.as_ref().map(|facts| facts.uid.as_str()),
-    );
+    let key = name.to_string();
+    let entry = collected.entry(&key);
+    let pod = draft.pods.get(&key).map(RunPod::shared);
+    let evidence = evidence::of_dyno(&entry, draft.uid(), &name);
+    let facts = PodFacts::merged(entry.facts, pod.as_deref().map(PodFacts::of));
     let child = Child::Dynos(name.dyno_type.clone());
     let job = draft.observed.job(&child);
     let circumstances = Circumstances {
@@ -102,8 +74,8 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
         ended_by_itself: ended_by_itself(&evidence),
         present: pod.is_some(),
     };
-    let status = pod.and_then(|pod| container(pod));
-    let ended = match (&facts, pod) {
+    let status = pod.as_deref().and_then(container);
+    let ended = match (&facts, &pod) {
         (Some(facts), Some(_)) => facts.is_final() || facts.given_up.is_some(),
         (Some(_), None) => true,
         // A Job that has ended makes no more pods: this one was never seen, or not by us.
@@ -111,7 +83,10 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     };
     let stage = if ended {
         Stage::Ended
-    } else if pod.is_some_and(|pod| is_condition_true(pod, "Ready")) {
+    } else if pod
+        .as_deref()
+        .is_some_and(|pod| is_condition_true(pod, "Ready"))
+    {
         Stage::Running
     } else if status.is_some_and(|status| status.started == Some(true)) {
         Stage::Ready
@@ -128,11 +103,11 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     Dyno {
         fate,
         stage,
-        pod: pod.cloned(),
+        pod,
+        duplicate: draft.pods.has_twin(&key),
         name,
         facts,
         evidence,
-        duplicate,
         stopped_by_us: circumstances.job == JobFate::DeletedByUs,
     }
 }
@@ -195,29 +170,10 @@ impl Dyno {
 }
 
 /// The pods of preflight or finish, or of a dyno type.
-pub(super) fn pods_of<'a>(draft: &'a Draft<'_>, child: &Child) -> Vec<&'a Arc<Pod>> {
-    draft
-        .observed
-        .pods
-        .iter()
-        .filter(|pod| {
-            let Some(pod_labels) = &pod.metadata.labels else {
-                return false;
-            };
-            let is = |label: &str, value: &str| {
-                pod_labels.get(label).is_some_and(|found| found == value)
-            };
-            is(labels::COMPONENT, child.component())
-                && match child {
-                    Child::Dynos(dyno_type) => is(labels::DYNO_TYPE, dyno_type),
-                    Child::Plan
-                    | Child::Report
-                    | Child::RedisPod
-                    | Child::RedisService
-                    | Child::Preflight
-                    | Child::Finish => true,
-                }
-        })
+pub(super) fn pods_of(draft: &Draft<'_>, child: &Child) -> Vec<Arc<Pod>> {
+    let pods = draft.pods.present();
+    pods.filter(|pod| pod.role().is_of(child))
+        .map(RunPod::shared)
         .collect()
 }
 

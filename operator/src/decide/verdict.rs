@@ -11,7 +11,7 @@ use super::managed_redis::{self, Redis};
 use super::survey::{self, Dyno};
 use super::{reservation, stop};
 use crate::build::Run;
-use crate::evidence::{Cause, Collected};
+use crate::collected::{Cause, Collected};
 
 /// Judges a run whose dynos have all ended.
 pub(super) fn judged(
@@ -44,6 +44,7 @@ pub(super) fn given_up(
         Cause::Dyno { .. } => Reason::DynoLost,
         Cause::Duplicate { .. } => Reason::DuplicateDyno,
         Cause::ChildLost { .. } => Reason::ChildLost,
+        Cause::EvidenceChanged { .. } => Reason::EvidenceChanged,
         Cause::Deadline => Reason::DeadlineExceeded,
     };
     draft.conclude(reason, &stop::title(cause), cleanup);
@@ -66,7 +67,13 @@ fn conclude(
         Some(Cause::ChildLost { child }) => facts.child_lost = Some(child.clone()),
         Some(Cause::Duplicate { dyno }) => facts.duplicate = Some(dyno.clone()),
         // Here the dynos' fates tell.
-        None | Some(Cause::Deadline | Cause::Dyno { .. } | Cause::NotStarted { .. }) => {}
+        None
+        | Some(
+            Cause::Deadline
+            | Cause::Dyno { .. }
+            | Cause::NotStarted { .. }
+            | Cause::EvidenceChanged { .. },
+        ) => {}
     }
     // A Redis that goes after the dynos have ended well is none of the run's business.
     if !outcomes.iter().all(ran_to_its_end) {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
+use redyno_crds::LoadTest;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons};
 
 use super::cause::{cause, is_unschedulable};
@@ -17,7 +18,8 @@ use super::stop;
 use super::survey::pod_condition;
 use crate::build::Run;
 use crate::cluster::{Observed, created};
-use crate::evidence::{Cause as Lost, Collected};
+use crate::collected::{Cause as Lost, Collected};
+use crate::run_pods::{RunPod, RunPods};
 
 /// A cause is named after this long.
 pub const NAMED_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -157,7 +159,7 @@ pub(super) fn lost_node_since(pod: &Pod) -> Option<Timestamp> {
 
 /// The uids of objects whose events have to be looked at, at most a few; and whether something
 /// does not fit. Called before events are read.
-pub fn questions(observed: &Observed, now: Timestamp) -> Questions {
+pub fn questions(load_test: &LoadTest, observed: &Observed, now: Timestamp) -> Questions {
     const MOST: usize = 6;
     let old_enough = |at: Option<Timestamp>| at.is_some_and(|at| now >= later(at, NAMED_AFTER));
     let mut questions = Questions::default();
@@ -176,10 +178,14 @@ pub fn questions(observed: &Observed, now: Timestamp) -> Questions {
             questions.uids.extend(job.metadata.uid.clone());
         }
     }
-    let pods = observed
-        .pods
-        .iter()
-        .map(AsRef::as_ref)
+    let latched = load_test
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| status.pods.as_slice());
+    let of_run = RunPods::proven(load_test, latched, &observed.candidates);
+    let pods = of_run
+        .present()
+        .map(RunPod::pod)
         .chain(observed.redis_pod.as_ref());
     for pod in pods {
         let has_started = pod

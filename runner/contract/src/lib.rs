@@ -14,6 +14,7 @@ pub mod figures;
 pub mod histogram;
 pub mod judge;
 pub mod judgement;
+pub mod kept;
 pub mod limit;
 pub mod message;
 pub mod outcome;

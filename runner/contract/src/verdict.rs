@@ -129,6 +129,8 @@ reasons! {
     NameConflict => "Give the LoadTest another name, or remove the named object.",
     /// A child object was deleted while the run needed it.
     ChildLost => "Run the test again and leave its child objects alone.",
+    /// The plan, or what the operator keeps of the run, was changed by somebody else.
+    EvidenceChanged => "Run the test again where nobody but the operator writes the ConfigMaps of a run.",
     /// Another run holds the target.
     TargetBusy => "Wait until the other run is over: two at once would measure each other.",
     /// The target went away in mid-run.

@@ -1,5 +1,7 @@
 //! Whatever happens, in whatever order, and whenever the operator is killed.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use redyno_contract::message::{PreflightResult, Refusal};
 use redyno_contract::outcome::Evidence;
@@ -8,10 +10,11 @@ use redyno_contract::report::Ending;
 use redyno_crds::LoadTestStatus;
 
 use crate::build::names::Child;
-use crate::evidence::{self, Collected};
+use crate::evidence;
 use crate::fixtures::{
     Cluster, EXISTING, MANAGED, UID, dyno_record, finish_record, preflight_record,
 };
+use crate::run_pods::{Candidate, RunPods};
 
 /// Something that happens in a cluster.
 #[derive(Clone, Debug)]
@@ -92,7 +95,6 @@ fn child(cluster: &Cluster, position: usize) -> Child {
 
 fn is_there(cluster: &Cluster, name: &str) -> bool {
     cluster
-        .observed
         .pods
         .iter()
         .any(|pod| pod.metadata.name.as_deref() == Some(name))
@@ -270,14 +272,20 @@ fn check_passed(cluster: &Cluster, over: &mut bool) {
     if !is_new || verdict != Some("Passed") {
         return;
     }
-    let mut collected = Collected::read(cluster.observed.report.as_ref());
+    let mut collected = cluster.collected();
     // The reports are deleted, but the pods that left them are still there.
-    for pod in &cluster.observed.pods {
+    let candidates: Vec<Candidate> = cluster
+        .pods
+        .iter()
+        .map(|pod| Candidate::new(Arc::clone(pod), false))
+        .collect();
+    let seen = cluster.status().pods.clone();
+    for pod in RunPods::proven(&cluster.load_test, &seen, &candidates).all() {
         collected.add(&collected.additions(pod));
     }
     for dyno in cluster.plan().dynos() {
         let entry = collected.entry(&dyno.to_string());
-        let found = evidence::of_dyno(entry.message.as_deref(), UID, &dyno, None);
+        let found = evidence::of_dyno(&entry, UID, &dyno);
         assert!(
             matches!(&found, Evidence::Complete(report) if report.end.as_ref().unwrap().ending == Ending::Completed),
             "passed without the report of {dyno}: {found:?}"
@@ -322,8 +330,8 @@ proptest! {
         prop_assert!(cluster.condition("Finished").starts_with("True "));
         prop_assert!(cluster.condition("Succeeded") != "Unknown Pending");
         prop_assert!(status.message.is_some() && status.completion_time.is_some());
-        let kept = Collected::read(cluster.observed.report.as_ref()).entry("preflight");
-        let entered = evidence::of_preflight(kept.message.as_deref(), UID)
+        let kept = cluster.collected().entry("preflight");
+        let entered = evidence::of_preflight(&kept, UID)
             .is_ok_and(|report| report.result == PreflightResult::Passed);
         if entered && !is_managed && cluster.observed.plan.is_some() {
             let target = status.target.as_ref().unwrap();
@@ -350,7 +358,7 @@ proptest! {
             made,
             "nothing is made after the end"
         );
-        prop_assert!(cluster.observed.pods.is_empty(), "no pod outlives its retention");
+        prop_assert!(cluster.pods.is_empty(), "no pod outlives its retention");
         prop_assert!(cluster.observed.redis_pod.is_none());
     }
 

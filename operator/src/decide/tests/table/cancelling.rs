@@ -85,7 +85,8 @@ fn a_pod_that_never_goes_is_given_up_after_its_grace_period() {
     cluster_with_stuck.until_running().wait(5).cancel();
     let decision = cluster_with_stuck.decide();
     cluster_with_stuck.apply(&decision, usize::MAX);
-    cluster_with_stuck.observed.pods = vec![stuck];
+    cluster_with_stuck.gone.clear();
+    cluster_with_stuck.pods = vec![stuck];
     let until = Time(
         cluster_with_stuck
             .now

@@ -127,7 +127,7 @@ fn dynos_that_die() {
                 // Deleted, the pod of the dead kubelet stays.
                 let lost = std::sync::Arc::new(cluster.pod("web.1").clone());
                 cluster.look();
-                cluster.observed.pods.push(lost);
+                cluster.pods.push(lost);
                 delete_mark(cluster, "web.1");
                 cluster.wait(100);
             },
@@ -192,7 +192,7 @@ fn dynos_that_die() {
                 let mut twin = cluster.pod("web.1").clone();
                 twin.metadata.name = Some("twin".to_owned());
                 twin.metadata.uid = Some("uid-twin".to_owned());
-                cluster.observed.pods.push(std::sync::Arc::new(twin));
+                cluster.pods.push(std::sync::Arc::new(twin));
                 cluster.end_pod("twin", 76, None);
             },
             Over("Errored", "DuplicateDyno", &["web.1"]),

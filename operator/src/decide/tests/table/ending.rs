@@ -56,7 +56,7 @@ fn ends() {
             MANAGED,
             |cluster| {
                 cluster.until_dynos().wait(5);
-                cluster.observed.pods.clear();
+                cluster.pods.clear();
                 cluster.end_job(&Child::Dynos("web".to_owned()), "Complete", "");
                 cluster.look();
                 assert_eq!(cluster.status().verdict, None);

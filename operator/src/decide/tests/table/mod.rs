@@ -4,6 +4,7 @@ mod accepting;
 mod cancelling;
 mod dying;
 mod ending;
+mod forging;
 mod managed_redis;
 mod preflight;
 mod waiting;

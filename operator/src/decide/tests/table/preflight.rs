@@ -84,7 +84,7 @@ fn preflight() {
             EXISTING,
             |cluster| {
                 cluster.until_preflight();
-                cluster.observed.pods.clear();
+                cluster.pods.clear();
                 let job = cluster.observed.preflight.as_ref().unwrap();
                 let uid = job.metadata.uid.clone().unwrap();
                 cluster.event(
@@ -206,7 +206,7 @@ fn preflight() {
             MANAGED,
             |cluster| {
                 cluster.until_preflight();
-                cluster.observed.pods.clear();
+                cluster.pods.clear();
                 cluster.end_job(&Child::Preflight, "Failed", "");
                 cluster.look();
                 assert_eq!(cluster.status().verdict, None);

@@ -13,7 +13,7 @@ use crate::fixtures::{Cluster, EXISTING, MANAGED, preflight_record};
 
 fn quota_event(cluster: &mut Cluster) {
     let uid = cluster.observed.dynos["web"].metadata.uid.clone().unwrap();
-    cluster.observed.pods.retain(|pod| {
+    cluster.pods.retain(|pod| {
         pod.metadata.name.as_deref() != Some("web.1")
             && pod.metadata.name.as_deref() != Some("web.2")
     });
