@@ -383,12 +383,14 @@ pub(crate) fn timeline() -> Timeline {
             14 => 20_900,
             _ => 20_000,
         }),
-        response_p99_microseconds: slots(|slot| match slot {
-            13 => 11_900,
-            14 => 6_300,
-            other => 4_100 + u64::from(other),
+        response_p99_microseconds: slots(|slot| {
+            Some(match slot {
+                13 => 11_900,
+                14 => 6_300,
+                other => 4_100 + u64::from(other),
+            })
         }),
-        peak_backlog: slots(|slot| if slot == 13 { 9 } else { slot % 3 }),
+        peak_backlog: slots(|slot| Some(if slot == 13 { 9 } else { slot % 3 })),
         redis_main_thread_per_mille: slots(|slot| Some(405 + slot)),
     }
 }
@@ -430,8 +432,8 @@ pub(crate) fn failed_by_backlog() -> Judgement {
     judgement.timeline = Some(Timeline {
         slot_seconds: 10,
         completed: vec![20_000, 20_000, 2_000],
-        response_p99_microseconds: vec![4_800, 91_000, 1_204_000],
-        peak_backlog: vec![9, 41, 100],
+        response_p99_microseconds: vec![Some(4_800), Some(91_000), Some(1_204_000)],
+        peak_backlog: vec![Some(9), Some(41), Some(100)],
         // The dyno that samples Redis has not told.
         redis_main_thread_per_mille: Vec::new(),
     });

@@ -18,8 +18,8 @@ const NAMES: usize = 21;
 /// Significant digits of the percentiles of a slot: a dyno counts them at two.
 const DIGITS: u8 = 2;
 
-/// A slot that ran for less than this has no rate: dynos look once a second.
-const SHORTEST_MILLISECONDS: u64 = 1000;
+/// A slot that ran for less than this has no rate: a task more or less would change it.
+const SHORTEST_MILLISECONDS: u64 = 100;
 
 pub(super) fn print(
     judgement: &Judgement,
@@ -114,9 +114,7 @@ fn one(
         Row {
             name: "response p99 ms",
             telling: Extreme::Highest,
-            values: slots.known(&timeline.response_p99_microseconds, |value| {
-                (value > 0).then_some(value as f64)
-            }),
+            values: slots.known(&timeline.response_p99_microseconds, |value| value as f64),
             show: |microseconds| {
                 figures::bare_milliseconds(figures::rounded(whole(microseconds), DIGITS))
             },
@@ -125,7 +123,7 @@ fn one(
         Row {
             name: "peak backlog",
             telling: Extreme::Highest,
-            values: slots.known(&timeline.peak_backlog, |value| Some(f64::from(value))),
+            values: slots.known(&timeline.peak_backlog, f64::from),
             show: |tasks| figures::count(whole(tasks)),
             remark: "",
         },
@@ -196,17 +194,17 @@ impl Slots {
     /// A value for each slot, where it is known.
     pub(super) fn known<T: Copy>(
         &self,
-        values: &[T],
-        value: impl Fn(T) -> Option<f64>,
+        values: &[Option<T>],
+        value: impl Fn(T) -> f64,
     ) -> Vec<Option<f64>> {
         let slots = values.iter().take(self.count);
-        slots.map(|slot| value(*slot)).collect()
+        slots.map(|slot| slot.map(&value)).collect()
     }
 
     /// How busy Redis kept its core in each slot, where a sample says so.
     pub(super) fn redis_core_percent(&self, timeline: &Timeline) -> Vec<Option<f64>> {
         self.known(&timeline.redis_main_thread_per_mille, |per_mille| {
-            Some(f64::from(per_mille?) / 10.0)
+            f64::from(per_mille / 10)
         })
     }
 
@@ -257,8 +255,7 @@ impl Row<'_> {
         let Some((lowest, highest)) = extremes(&values) else {
             return Ok(());
         };
-        // A line that never leaves one percent of its maximum is flat to the eye.
-        let range = if lowest.1 >= highest.1 * 0.99 {
+        let range = if show(lowest.1) == show(highest.1) {
             format!("{} throughout", show(highest.1))
         } else {
             let shown = |(slot, value): (usize, f64), of| {

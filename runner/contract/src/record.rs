@@ -20,8 +20,8 @@ use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, EncodedHistogram};
 use crate::message::Message;
 use crate::report::{
-    self, Ending, Histograms, MOST_COMMANDS_OF_TARGET, MOST_DELAYS, REPORT_VERSION, Report,
-    TargetVitals,
+    self, Ages, Ending, Histograms, Incomplete, MOST_COMMANDS_OF_TARGET, MOST_DELAYS,
+    REPORT_VERSION, Report, TargetVitals,
 };
 use crate::text;
 
@@ -371,8 +371,8 @@ const ROOMS: [Room; 6] = {
 };
 
 /// Writes a dyno's report as precisely as fits: response, wait and service at 1 digit, then the
-/// target's commands, the timeline, and response at 2 digits, as long as there is room. `report`
-/// carries histograms at full precision.
+/// target's commands, the ages of unfinished tasks, the timeline, and response, service and wait at
+/// 2 digits, as long as there is room. `report` carries histograms at full precision.
 ///
 /// Free texts are cut to a bound. Should even the bare numbers not fit, the shorter ones of the
 /// longest delays are left out first, then the least busy of the busiest workers.
@@ -383,6 +383,7 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
     let mut bare = report.clone();
     bare.histograms = Histograms::default();
     bare.timeline = None;
+    bare.incomplete = None;
     if let Some(target) = &mut bare.target {
         target.commands.clear();
     }
@@ -436,7 +437,14 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
             .as_ref()
             .and_then(|histogram| at(histogram, digits))
     };
-    let additions: [&dyn Fn(&mut Report); 6] = [
+    let additions: [&dyn Fn(&mut Report); 10] = [
+        &|richer| {
+            richer.incomplete = report.incomplete.as_ref().map(|full| Incomplete {
+                steps: None,
+                ages: None,
+                ..*full
+            });
+        },
         &|richer| richer.histograms.response = coarse(response, Digits::One),
         &|richer| richer.histograms.wait = coarse(wait, Digits::One),
         &|richer| richer.histograms.service = coarse(service, Digits::One),
@@ -446,8 +454,15 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
             }
             cut_texts(richer, LONGEST_TEXT);
         },
+        &|richer| {
+            if let (Some(richer), Some(full)) = (&mut richer.incomplete, &report.incomplete) {
+                richer.ages = full.ages.as_ref().and_then(coarse_ages);
+            }
+        },
         &|richer| richer.timeline.clone_from(&report.timeline),
         &|richer| richer.histograms.response = coarse(response, Digits::Two),
+        &|richer| richer.histograms.service = coarse(service, Digits::Two),
+        &|richer| richer.histograms.wait = coarse(wait, Digits::Two),
     ];
     let mut richest = bare;
     for add in additions {
@@ -458,6 +473,20 @@ pub fn write_report(sequence: u64, kind: RecordKind, report: &Report) -> Result<
         }
     }
     Ok(best)
+}
+
+/// Ages at one digit: they are only bounds.
+fn coarse_ages(ages: &Ages) -> Option<Ages> {
+    let Ages {
+        response,
+        wait,
+        service,
+    } = ages;
+    Some(Ages {
+        response: at(response, Digits::One)?,
+        wait: at(wait, Digits::One)?,
+        service: at(service, Digits::One)?,
+    })
 }
 
 /// The histogram at these digits, or at its own if it has no more.

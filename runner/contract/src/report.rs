@@ -55,8 +55,12 @@ pub struct Report {
     pub failures: Option<Vec<ClassFailures>>,
     /// What the steps took, in the order of [`crate::plan::Workload::steps`].
     pub steps: Vec<StepTimes>,
-    /// The task's mean and true maximum latencies: response, wait, service.
+    /// The mean and true maximum latencies of the tasks that completed.
     pub latencies: Latencies,
+    /// What is known of the measured tasks that did not complete; None where all did, where the
+    /// record had no room, and in reports of former releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
     /// The five workers with the highest backlog, the highest first; ties by worker number.
     pub busiest: Vec<BusyWorker>,
     /// The highest backlog of any other worker.
@@ -295,6 +299,46 @@ pub struct Latencies {
     pub wait: Times,
     /// end - start.
     pub service: Times,
+}
+
+/// What is known of the measured tasks that did not complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Incomplete {
+    /// The longest time from due until a task failed, in microseconds; 0 without a failed task.
+    pub failed_response_max_microseconds: u64,
+    /// The longest wait of a failed task, in microseconds.
+    pub failed_wait_max_microseconds: u64,
+    /// The longest time from start until a task failed, in microseconds.
+    pub failed_service_max_microseconds: u64,
+    /// Counts of each step, in the order of the report's; only at full precision.
+    pub steps: Option<Vec<StepCount>>,
+    /// Ages of the tasks that had neither completed nor failed at the end. None where there are
+    /// none, and where the record had no room.
+    pub ages: Option<Ages>,
+}
+
+/// In how many tasks a step began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCount {
+    /// Tasks in which it began, whatever became of them.
+    pub begun: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+}
+
+/// How old tasks were at the end that had neither completed nor failed: each would have taken at
+/// least so long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ages {
+    /// Since they were due.
+    pub response: EncodedHistogram,
+    /// From due to start, or to the end if they had not started.
+    pub wait: EncodedHistogram,
+    /// Since they started, of those that had started.
+    pub service: EncodedHistogram,
 }
 
 /// Samples, their sum (so that means merge exactly) and their true maximum.

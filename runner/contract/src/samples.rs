@@ -9,9 +9,9 @@ use crate::plan::{
     TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
 };
 use crate::report::{
-    Allowance, Books, BusyWorker, CommandWork, End, Ending, Histograms, LastSeconds, Latencies,
-    Lateness, OwnDelay, OwnVitals, Queues, REPORT_VERSION, Replies, Report, Start, StepTimes,
-    TargetVitals, TargetWork, Times,
+    Ages, Allowance, Books, BusyWorker, CommandWork, End, Ending, Histograms, Incomplete,
+    LastSeconds, Latencies, Lateness, OwnDelay, OwnVitals, Queues, REPORT_VERSION, Replies, Report,
+    Start, StepTimes, TargetVitals, TargetWork, Times,
 };
 use crate::schedule::Rate;
 use crate::timeline::Timeline;
@@ -166,6 +166,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             wait: times(100),
             service: times(900),
         },
+        incomplete: None,
         busiest: vec![BusyWorker {
             worker: 17,
             tasks: scheduled / 63,
@@ -385,6 +386,20 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             wait: times(next),
             service: times(next),
         },
+        incomplete: next().is_multiple_of(2).then(|| Incomplete {
+            failed_response_max_microseconds: next(),
+            failed_wait_max_microseconds: next(),
+            failed_service_max_microseconds: next(),
+            steps: None,
+            ages: histogram(next, Digits::One)
+                .zip(histogram(next, Digits::One))
+                .zip(histogram(next, Digits::One))
+                .map(|((response, wait), service)| Ages {
+                    response,
+                    wait,
+                    service,
+                }),
+        }),
         busiest: (0..next() % 6)
             .map(|_| BusyWorker {
                 worker: short(next),
@@ -471,8 +486,10 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
         timeline: next().is_multiple_of(2).then(|| Timeline {
             slot_seconds: short(next),
             completed: (0..next() % 25).map(|_| next()).collect(),
-            response_p99_microseconds: (0..next() % 25).map(|_| next()).collect(),
-            peak_backlog: (0..next() % 25).map(|_| short(next)).collect(),
+            response_p99_microseconds: (0..next() % 25)
+                .map(|_| maybe(next, |next| next()))
+                .collect(),
+            peak_backlog: (0..next() % 25).map(|_| maybe(next, short)).collect(),
             redis_main_thread_per_mille: (0..next() % 25).map(|_| maybe(next, short)).collect(),
         }),
         histograms: Histograms {

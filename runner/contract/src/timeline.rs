@@ -10,20 +10,21 @@ use serde::{Deserialize, Serialize};
 pub const MOST_SLOTS: usize = 24;
 
 /// What happened in each slot of the measured window, as one dyno saw it. Every list is as long as
-/// the window has slots that have begun, or empty where nothing is known.
+/// the window has slots that have begun; None stands where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
     /// Length of a slot, in seconds; the last may be shorter.
     pub slot_seconds: u32,
-    /// Tasks that ended in the slot without error.
+    /// Tasks that ended in the slot without error: over all slots, the tasks in time.
     pub completed: Vec<u64>,
-    /// Response p99 of the tasks that ended in the slot, in microseconds; 0 without any.
-    pub response_p99_microseconds: Vec<u64>,
+    /// Response p99 of the tasks that were due in the slot, in microseconds, whenever they ended.
+    /// One that did not complete counts with its age when it failed, or at the end: it would have
+    /// taken at least so long.
+    pub response_p99_microseconds: Vec<Option<u64>>,
     /// The longest queue of any worker in the slot.
-    pub peak_backlog: Vec<u32>,
-    /// The target's main thread, in thousandths of its core; only from the dyno that samples it, and
-    /// None in a slot in which the target did not say.
+    pub peak_backlog: Vec<Option<u32>>,
+    /// The target's main thread, in thousandths of its core; only from the dyno that samples it.
     pub redis_main_thread_per_mille: Vec<Option<u32>>,
 }
 
@@ -67,28 +68,36 @@ impl Timeline {
         Self {
             slot_seconds: *slot_seconds,
             completed: first(completed),
-            response_p99_microseconds: first(response_p99_microseconds),
+            // A report of a former release says 0 of a slot without a task.
+            response_p99_microseconds: first(response_p99_microseconds)
+                .into_iter()
+                .map(|p99| p99.filter(|microseconds| *microseconds > 0))
+                .collect(),
             peak_backlog: first(peak_backlog),
             redis_main_thread_per_mille: first(redis_main_thread_per_mille),
         }
     }
 
     fn with(self, other: &Self) -> Option<Self> {
-        fn each<T: Copy + Default>(left: &[T], right: &[T], both: impl Fn(T, T) -> T) -> Vec<T> {
-            let at = |list: &[T], position| list.get(position).copied().unwrap_or_default();
+        fn each<T: Copy>(left: &[T], right: &[T], both: impl Fn(T, T) -> T) -> Vec<T> {
             (0..left.len().max(right.len()))
-                .map(|position| both(at(left, position), at(right, position)))
+                .filter_map(|position| match (left.get(position), right.get(position)) {
+                    (Some(left), Some(right)) => Some(both(*left, *right)),
+                    (Some(one), None) | (None, Some(one)) => Some(*one),
+                    (None, None) => None,
+                })
                 .collect()
         }
         (self.slot_seconds == other.slot_seconds).then(|| Self {
             slot_seconds: self.slot_seconds,
             completed: each(&self.completed, &other.completed, u64::saturating_add),
+            // None is less than any number.
             response_p99_microseconds: each(
                 &self.response_p99_microseconds,
                 &other.response_p99_microseconds,
-                u64::max,
+                Option::max,
             ),
-            peak_backlog: each(&self.peak_backlog, &other.peak_backlog, u32::max),
+            peak_backlog: each(&self.peak_backlog, &other.peak_backlog, Option::max),
             redis_main_thread_per_mille: each(
                 &self.redis_main_thread_per_mille,
                 &other.redis_main_thread_per_mille,
@@ -114,15 +123,15 @@ mod tests {
         let one = Timeline {
             slot_seconds: 10,
             completed: vec![5, 6],
-            response_p99_microseconds: vec![100, 900],
-            peak_backlog: vec![1, 0],
+            response_p99_microseconds: vec![Some(100), Some(900)],
+            peak_backlog: vec![Some(1), None],
             redis_main_thread_per_mille: vec![Some(400), None],
         };
         let other = Timeline {
             slot_seconds: 10,
             completed: vec![1, 2, 3],
-            response_p99_microseconds: vec![300, 200, 0],
-            peak_backlog: vec![0, 4, 1],
+            response_p99_microseconds: vec![Some(300), Some(200), Some(0)],
+            peak_backlog: vec![Some(0), Some(4), Some(1)],
             redis_main_thread_per_mille: vec![],
         };
         assert_eq!(
@@ -130,8 +139,8 @@ mod tests {
             Some(Timeline {
                 slot_seconds: 10,
                 completed: vec![6, 8, 3],
-                response_p99_microseconds: vec![300, 900, 0],
-                peak_backlog: vec![1, 4, 1],
+                response_p99_microseconds: vec![Some(300), Some(900), None],
+                peak_backlog: vec![Some(1), Some(4), Some(1)],
                 redis_main_thread_per_mille: vec![Some(400), None],
             })
         );

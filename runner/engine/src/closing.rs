@@ -2,7 +2,8 @@
 
 use redyno_contract::report::Ending;
 
-use super::arrivals::Phase;
+use super::arrivals::{Phase, Task};
+use super::limits::Unfinished;
 use super::worker::never_started;
 use super::{Engine, Moment, ShareSnapshot, Stage};
 
@@ -22,24 +23,29 @@ impl Engine {
             workers,
             rejected,
             limits,
+            incomplete,
+            interval,
+            grid,
             ..
         } = self;
-        let measured = |phase| phase == Phase::Measured;
-        for (task, unfinished) in workers.iter().flat_map(|worker| worker.unfinished(now)) {
-            if measured(task.phase) {
-                limits.unfinished(&unfinished);
+        let mut settle = |task: Task, age: &Unfinished| {
+            if task.phase == Phase::Measured {
+                limits.unfinished(age);
+                incomplete.unfinished(age);
+                interval.slots.response(grid.slot(task.due), age.since_due);
             }
+        };
+        for (task, unfinished) in workers.iter().flat_map(|worker| worker.unfinished(now)) {
+            settle(task, &unfinished);
         }
-        for task in rejected.drain(..).filter(|task| measured(task.phase)) {
-            limits.unfinished(&never_started(task, now));
+        for task in rejected.drain(..) {
+            settle(task, &never_started(task, now));
         }
         // Due before the end, but never handed over.
         while let Some((task, _)) = arrivals.take()
             && task.due <= at
         {
-            if measured(task.phase) {
-                limits.unfinished(&never_started(task, now));
-            }
+            settle(task, &never_started(task, now));
         }
         self.snapshot(now)
     }

@@ -5,6 +5,7 @@ use redyno_contract::histogram::Digits;
 
 use super::arrivals::Phase;
 use super::limits::TaskTimes;
+use super::slots::Slots;
 
 /// Distributions of one phase.
 #[derive(Clone, Debug)]
@@ -105,6 +106,8 @@ pub struct Interval {
     pub measured: Distributions,
     /// The longest queue of any worker.
     pub peak_backlog: u32,
+    /// What happened in the slots of the window.
+    pub slots: Slots,
 }
 
 impl Interval {
@@ -115,6 +118,7 @@ impl Interval {
             warmup: Distributions::new(steps, Digits::Two),
             measured: Distributions::new(steps, Digits::Three),
             peak_backlog: 0,
+            slots: Slots::default(),
         }
     }
 
@@ -132,10 +136,12 @@ impl Interval {
             warmup,
             measured,
             peak_backlog,
+            slots,
         } = other;
         self.warmup.add(warmup);
         self.measured.add(measured);
         self.peak_backlog = self.peak_backlog.max(*peak_backlog);
+        self.slots.add(slots);
     }
 
     /// Forgets everything.
@@ -144,9 +150,11 @@ impl Interval {
             warmup,
             measured,
             peak_backlog,
+            slots,
         } = self;
         warmup.clear();
         measured.clear();
         *peak_backlog = 0;
+        slots.clear();
     }
 }

@@ -17,12 +17,14 @@ mod failure;
 #[cfg(test)]
 mod fixtures;
 mod gather;
+mod incomplete;
 mod interval;
 mod limits;
 mod moment;
 mod pace;
 mod settings;
 mod share;
+mod slots;
 mod snapshot;
 mod tally;
 #[cfg(test)]
@@ -37,12 +39,14 @@ use redyno_contract::report::{Ending, Latencies, Replies, Times};
 pub use arrivals::{Choice, Phase, Task, Windows};
 pub use failure::{ConnectionAfter, FailureClass, FailureCounts, FirstWords};
 pub use gather::{Gather, LoadEvent, Sample};
+pub use incomplete::{AgeHistograms, IncompleteTasks};
 pub use interval::{Distributions, Interval};
 pub use limits::{Breach, LimitCounters, StepTimes, TaskTimes};
 pub use moment::Moment;
 pub use pace::{Pace, Turn};
 pub use settings::{EngineSettings, PlannedErrorLimit, PlannedLatencyLimit, PlannedLimits, Scope};
 pub use share::Share;
+pub use slots::{Slot, SlotGrid, Slots};
 pub use snapshot::{Counted, ShareSnapshot};
 pub use tally::Tally;
 pub use thread::{ThreadCommand, ThreadEvent, ThreadSample, ThreadTime, ThreadVitals};
@@ -119,6 +123,8 @@ pub struct Engine {
     steps: Vec<Times>,
     replies: Vec<Replies>,
     words: FirstWords,
+    incomplete: IncompleteTasks,
+    grid: SlotGrid,
     schedule_lag: Times,
     served_nanoseconds: u64,
     reconnects: u64,
@@ -157,6 +163,8 @@ impl Engine {
             steps: vec![Times::default(); steps],
             replies: vec![Replies::default(); steps],
             words: FirstWords::default(),
+            incomplete: IncompleteTasks::default(),
+            grid: SlotGrid::of(&windows),
             schedule_lag: Times::default(),
             served_nanoseconds: 0,
             reconnects: 0,
@@ -221,6 +229,7 @@ impl Engine {
         worker.give(task, now);
         let waiting = worker.waiting();
         self.interval.peak_backlog = self.interval.peak_backlog.max(waiting);
+        self.interval.slots.backlog(self.grid.slot(now), waiting);
         self.tally(task.phase).delivered += 1;
         let lag = now.microseconds_since(task.due);
         self.interval.phase(task.phase).schedule_lag.record(lag);
@@ -323,13 +332,19 @@ impl Engine {
             Phase::Warmup => self.arrivals.measured_from(),
             Phase::Measured => self.arrivals.measured_until(),
         };
+        let in_time = in_window && now < phase_end;
         let tally = self.tally(completed.task.phase);
         tally.completed += 1;
-        tally.in_time += u64::from(in_window && now < phase_end);
+        tally.in_time += u64::from(in_time);
         self.interval
             .phase(completed.task.phase)
             .record(&completed.times);
         if completed.task.phase == Phase::Measured {
+            let slots = &mut self.interval.slots;
+            slots.response(self.grid.slot(completed.task.due), completed.times.response);
+            if in_time {
+                slots.completed(self.grid.slot(now));
+            }
             self.worker(worker).record(&completed.times);
             self.record(&completed.times);
             if let Some(breach) = self.limits.completed(&completed.times) {
@@ -355,6 +370,11 @@ impl Engine {
         let tally = self.tally(failed.task.phase);
         tally.failed += 1;
         tally.timed_out += u64::from(class == FailureClass::Timeout);
+        if failed.task.phase == Phase::Measured {
+            self.incomplete.failed(&failed.age, &failed.steps_begun);
+            let slot = self.grid.slot(failed.task.due);
+            self.interval.slots.response(slot, failed.age.since_due);
+        }
         if let Some(breach) = self
             .limits
             .failed(failed.task.phase, class, &failed.steps_begun)

@@ -307,6 +307,11 @@ impl LimitCounters {
         }
     }
 
+    /// Measured tasks in which each step of the workload began.
+    pub fn steps_begun(&self) -> &[u64] {
+        &self.steps_begun
+    }
+
     /// Failures of measured tasks by class.
     pub const fn failures(&self) -> &FailureCounts {
         &self.failures

@@ -2,7 +2,9 @@
 
 use redyno_contract::report::{BusyWorker, Latencies, Replies, Times};
 
-use super::{Engine, FirstWords, Interval, LimitCounters, Moment, Share, Stage, Tally, Task};
+use super::{
+    Engine, FirstWords, IncompleteTasks, Interval, LimitCounters, Moment, Share, Stage, Tally, Task,
+};
 
 /// How many of the busiest workers a report names.
 const BUSIEST: usize = 5;
@@ -39,6 +41,8 @@ pub struct Counted {
     pub replies: Vec<Replies>,
     /// What was said of the first failure of each class.
     pub words: FirstWords,
+    /// What is known of measured tasks that did not complete.
+    pub incomplete: IncompleteTasks,
     /// Handed over - due.
     pub schedule_lag: Times,
     /// How many tasks wait at each worker; in no order once several engines' are added.
@@ -69,6 +73,7 @@ impl Counted {
             steps,
             replies,
             words,
+            incomplete,
             schedule_lag,
             backlogs,
             running,
@@ -90,6 +95,7 @@ impl Counted {
             *mine = mine.plus(others);
         }
         self.words.add(words);
+        self.incomplete.add(incomplete);
         self.schedule_lag = self.schedule_lag.plus(schedule_lag);
         self.backlogs.extend(backlogs);
         self.running += running;
@@ -139,6 +145,7 @@ impl Engine {
                 steps: self.steps.clone(),
                 replies: self.replies.clone(),
                 words: self.words.clone(),
+                incomplete: self.incomplete.clone(),
                 schedule_lag: self.schedule_lag,
                 backlogs: self.workers.iter().map(super::Worker::waiting).collect(),
                 running: self

@@ -84,6 +84,8 @@ pub(crate) struct Failed {
     pub(crate) task: Task,
     /// How long it was in the worker's hands.
     pub(crate) nanoseconds: u64,
+    /// How old it was.
+    pub(crate) age: Unfinished,
     /// The steps of it that had begun, by their position in the workload.
     pub(crate) steps_begun: Vec<usize>,
 }
@@ -238,6 +240,12 @@ impl Worker {
         Some(Failed {
             task: current.task,
             nanoseconds: now.nanoseconds_since(progress.started),
+            age: Unfinished {
+                since_due: now.microseconds_since(current.task.due),
+                wait: Some(progress.started.microseconds_since(current.task.due)),
+                since_start: Some(now.microseconds_since(progress.started)),
+                ..Unfinished::default()
+            },
             steps_begun: progress
                 .steps
                 .iter()

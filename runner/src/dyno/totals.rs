@@ -6,7 +6,8 @@ use redyno_contract::failure::{ClassFailures, FailureClass};
 use redyno_contract::histogram::Digits;
 use redyno_contract::plan::{DynoName, DynoTypePlan, Percentile, Plan, Step, TlsVerification};
 use redyno_contract::report::{
-    End, Histograms, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start, StepTimes, Times,
+    Ages, End, Histograms, Incomplete, LastSeconds, OwnVitals, REPORT_VERSION, Report, Start,
+    StepCount, StepTimes, Times,
 };
 use redyno_target::Info;
 
@@ -15,7 +16,7 @@ use crate::observe::course::Course;
 use crate::observe::own::OwnSample;
 use crate::observe::seconds::{Look, Seconds};
 use crate::observe::target::{LastOfTarget, TargetSamples};
-use redyno_engine::{Distributions, Interval, Moment, Sample, Snapshot};
+use redyno_engine::{Counted, Distributions, IncompleteTasks, Interval, Moment, Sample, Snapshot};
 
 /// Everything that is known of the run so far.
 #[derive(Clone, Debug)]
@@ -137,9 +138,12 @@ impl Totals {
                 self.at_start = Some(look.clone());
             }
             self.seconds.add(look, &interval);
-            self.course
-                .add(snapshot.at, snapshot.measured.in_time, &interval);
         }
+        // What comes in the drain was due in the window.
+        let reached = snapshot.end.as_ref().map_or(snapshot.at, |end| {
+            Moment::from_nanoseconds(end.after_milliseconds.saturating_mul(1_000_000))
+        });
+        self.course.add(reached, &interval);
         if let Some(since) = self.held
             && self.last.is_none()
         {
@@ -182,10 +186,7 @@ impl Totals {
             return;
         };
         target.add(at, in_window, info);
-        if let Some(per_mille) = target.latest_per_mille()
-            && in_window
-            && self.stage == Stage::Underway
-        {
+        if let Some(per_mille) = target.latest_per_mille() {
             self.course.add_redis(at, per_mille);
         }
     }
@@ -283,6 +284,7 @@ impl Totals {
             latencies: snapshot
                 .map(|snapshot| snapshot.counted.latencies)
                 .unwrap_or_default(),
+            incomplete: snapshot.and_then(|snapshot| incomplete(&snapshot.counted)),
             busiest: snapshot
                 .map(|snapshot| snapshot.counted.busiest.clone())
                 .unwrap_or_default(),
@@ -418,4 +420,36 @@ impl Totals {
             schedule_lag: Some(schedule_lag.encode()),
         }
     }
+}
+
+/// What is known of the measured tasks that did not complete; None where all did.
+fn incomplete(counted: &Counted) -> Option<Incomplete> {
+    let IncompleteTasks {
+        failed,
+        steps_failed,
+        ages,
+    } = &counted.incomplete;
+    if failed.response.count == 0 && ages.is_none() {
+        return None;
+    }
+    let steps_failed = steps_failed.iter().copied().chain(std::iter::repeat(0));
+    let steps = counted.limits.steps_begun().iter().zip(steps_failed);
+    Some(Incomplete {
+        failed_response_max_microseconds: failed.response.max_microseconds,
+        failed_wait_max_microseconds: failed.wait.max_microseconds,
+        failed_service_max_microseconds: failed.service.max_microseconds,
+        steps: Some(
+            steps
+                .map(|(begun, failed)| StepCount {
+                    begun: *begun,
+                    failed,
+                })
+                .collect(),
+        ),
+        ages: ages.as_ref().map(|ages| Ages {
+            response: ages.response.encode(),
+            wait: ages.wait.encode(),
+            service: ages.service.encode(),
+        }),
+    })
 }

@@ -4,20 +4,16 @@ use redyno_contract::Histogram;
 use redyno_contract::histogram::Digits;
 use redyno_contract::plan::Percentile;
 use redyno_contract::timeline::{MOST_SLOTS, Timeline, slot_seconds};
+use redyno_engine::{Interval, Moment, SlotGrid};
 
-use redyno_engine::{Interval, Moment};
-
-/// Slots as they fill. What was recorded between two looks belongs to the slot in which the middle
-/// of that time lies: looks are a second apart and a little late, so no slot is wrong by more than
-/// a second's half.
+/// Slots as they fill. What happened belongs to the slot in which it happened, and a task's
+/// response time to the slot in which it was due, however late anybody looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
-    measured_from: Moment,
+    grid: SlotGrid,
     slot_seconds: u32,
-    /// The last look.
-    looked: Moment,
-    /// Tasks that had ended in time at the last look.
-    in_time: u64,
+    /// How far the run has come.
+    reached: Moment,
     slots: Vec<Slot>,
 }
 
@@ -38,59 +34,48 @@ struct Mean {
 impl Course {
     /// Of a run with this warm-up and this window.
     pub(crate) fn new(warmup_seconds: u32, duration_seconds: u32) -> Self {
+        let from = Moment::from_seconds(warmup_seconds);
         Self {
-            measured_from: Moment::from_seconds(warmup_seconds),
+            grid: SlotGrid::between(from, from.plus(u64::from(duration_seconds) * 1_000_000_000)),
             slot_seconds: slot_seconds(duration_seconds),
-            looked: Moment::from_seconds(warmup_seconds),
-            in_time: 0,
+            reached: Moment::default(),
             slots: Vec::new(),
         }
     }
 
-    /// Adds what was recorded up to `at`: `in_time` tasks of the window have ended in time since
-    /// it began.
-    pub(crate) fn add(&mut self, at: Moment, in_time: u64, interval: &Interval) {
-        // Of a look across the window's begin, the part that is in the window.
-        let since = at.nanoseconds_since(self.looked);
-        if since == 0 {
-            return;
+    /// Adds what was recorded since the last look. The run has come as far as `reached`: of a run
+    /// that has ended, as far as its end.
+    pub(crate) fn add(&mut self, reached: Moment, interval: &Interval) {
+        self.reached = reached;
+        for seen in interval.slots.iter() {
+            let redyno_engine::Slot {
+                position,
+                completed,
+                response,
+                peak_backlog,
+            } = seen;
+            if let Some(slot) = self.slot(*position) {
+                slot.completed += completed;
+                slot.response.add(response);
+                slot.peak_backlog = slot.peak_backlog.max(*peak_backlog);
+            }
         }
-        let middle = self.looked.plus(since / 2);
-        self.looked = at;
-        let before = std::mem::replace(&mut self.in_time, in_time);
-        let Some(slot) = self.slot(middle) else {
-            return;
-        };
-        let Interval {
-            warmup: _,
-            measured,
-            peak_backlog,
-        } = interval;
-        slot.response.add(&measured.response);
-        slot.peak_backlog = slot.peak_backlog.max(*peak_backlog);
-        slot.completed += in_time.saturating_sub(before);
     }
 
     /// Adds how busy the target's main thread was in the second before `at`, in thousandths.
     pub(crate) fn add_redis(&mut self, at: Moment, per_mille: u32) {
-        let middle = at.nanoseconds().saturating_sub(500_000_000);
-        if let Some(slot) = self.slot(Moment::from_nanoseconds(middle)) {
+        let middle = Moment::from_nanoseconds(at.nanoseconds().saturating_sub(500_000_000));
+        if let Some(position) = self.grid.slot(middle)
+            && let Some(slot) = self.slot(position)
+        {
             let mean = slot.redis.get_or_insert_default();
             mean.sum += u64::from(per_mille);
             mean.count += 1;
         }
     }
 
-    /// The slot of a moment; None in the warm-up. Who ends late ends in the last one.
-    fn slot(&mut self, at: Moment) -> Option<&mut Slot> {
-        let since = at
-            .nanoseconds()
-            .checked_sub(self.measured_from.nanoseconds())?;
-        let length = u64::from(self.slot_seconds) * 1_000_000_000;
-        let position = usize::try_from(since / length)
-            .unwrap_or(usize::MAX)
-            .min(MOST_SLOTS - 1);
-        while self.slots.len() <= position {
+    fn slot(&mut self, position: usize) -> Option<&mut Slot> {
+        while self.slots.len() <= position.min(MOST_SLOTS - 1) {
             self.slots.push(Slot {
                 completed: 0,
                 response: Histogram::new(Digits::Two),
@@ -101,26 +86,29 @@ impl Course {
         self.slots.get_mut(position)
     }
 
-    /// For the report.
+    /// For the report: every slot that has begun.
     pub(crate) fn timeline(&self) -> Timeline {
-        let sampled = self.slots.iter().any(|slot| slot.redis.is_some());
+        let begun = self.grid.begun(self.reached).min(MOST_SLOTS);
+        let mut whole = self.clone();
+        if let Some(last) = begun.checked_sub(1) {
+            whole.slot(last);
+        }
+        whole.slots.truncate(begun);
+        let slots = &whole.slots;
         Timeline {
             slot_seconds: self.slot_seconds,
-            completed: self.slots.iter().map(|slot| slot.completed).collect(),
-            response_p99_microseconds: self
-                .slots
+            completed: slots.iter().map(|slot| slot.completed).collect(),
+            response_p99_microseconds: slots
                 .iter()
-                .map(|slot| slot.response.percentile(Percentile::P99))
+                .map(|slot| {
+                    (slot.response.count() > 0).then(|| slot.response.percentile(Percentile::P99))
+                })
                 .collect(),
-            peak_backlog: self.slots.iter().map(|slot| slot.peak_backlog).collect(),
-            redis_main_thread_per_mille: if sampled {
-                self.slots
+            peak_backlog: slots.iter().map(|slot| Some(slot.peak_backlog)).collect(),
+            redis_main_thread_per_mille: if slots.iter().any(|slot| slot.redis.is_some()) {
+                slots
                     .iter()
-                    .map(|slot| {
-                        let Mean { sum, count } = slot.redis?;
-                        let mean = sum.checked_div(count)?;
-                        Some(u32::try_from(mean).unwrap_or(u32::MAX))
-                    })
+                    .map(|slot| slot.redis.map(Mean::value))
                     .collect()
             } else {
                 Vec::new()
@@ -129,50 +117,66 @@ impl Course {
     }
 }
 
+impl Mean {
+    fn value(self) -> u32 {
+        let mean = self.sum.checked_div(self.count).unwrap_or(0);
+        u32::try_from(mean).unwrap_or(u32::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A second's look comes a few milliseconds late, and is of that second all the same.
-    #[test]
-    fn late_looks_shift_nothing() {
-        let mut course = Course::new(1, 3);
-        for second in 1..=4_u64 {
-            let at = Moment::from_nanoseconds(second * 1_000_000_000 + 3_000_000);
-            course.add(at, (second - 1) * 10, &Interval::new(3));
-            course.add_redis(at, 100);
+    fn seen(slots: &[(usize, u64, u64, u32)]) -> Interval {
+        let mut interval = Interval::new(3);
+        for (position, completed, response, backlog) in slots {
+            let slot = Some(*position);
+            interval.slots.response(slot, *response);
+            interval.slots.backlog(slot, *backlog);
+            for _ in 0..*completed {
+                interval.slots.completed(slot);
+            }
         }
-        let timeline = course.timeline();
-        assert_eq!(timeline.completed, [10, 10, 10]);
-        assert_eq!(timeline.redis_main_thread_per_mille, [Some(100); 3]);
+        interval
     }
 
     #[test]
-    fn slots_fill_one_after_the_other() {
+    fn slots_fill_as_things_happen_and_not_as_somebody_looks() {
         let mut course = Course::new(2, 48);
-        let look = |course: &mut Course, second: u32, in_time, response, backlog| {
-            let mut interval = Interval::new(3);
-            interval.measured.response.record(response);
-            interval.peak_backlog = backlog;
-            course.add(Moment::from_seconds(second), in_time, &interval);
-        };
-        look(&mut course, 1, 0, 900_000, 50);
-        look(&mut course, 2, 0, 900_000, 50);
+        course.add(Moment::from_seconds(2), &seen(&[]));
         assert_eq!(course.timeline().completed, [0_u64; 0]);
-        look(&mut course, 3, 10, 100, 1);
-        look(&mut course, 4, 20, 5000, 3);
-        look(&mut course, 5, 30, 100, 0);
+        course.add(Moment::from_seconds(3), &seen(&[(0, 10, 100, 1)]));
+        // The look that sees the first slot's end comes in the second one.
+        let late = Moment::from_nanoseconds(5_030_000_000);
+        course.add(late, &seen(&[(0, 10, 5000, 3), (1, 7, 100, 0)]));
         course.add_redis(Moment::from_seconds(3), 400);
         course.add_redis(Moment::from_seconds(4), 600);
         let timeline = course.timeline();
         assert_eq!(timeline.slot_seconds, 2);
-        assert_eq!(timeline.completed, [20, 10]);
-        assert_eq!(timeline.peak_backlog, [3, 0]);
+        assert_eq!(timeline.completed, [20, 7]);
+        assert_eq!(timeline.peak_backlog, [Some(3), Some(0)]);
         assert_eq!(timeline.redis_main_thread_per_mille, [Some(500), None]);
-        assert!(timeline.response_p99_microseconds[0] >= 5000);
-        assert!(timeline.response_p99_microseconds[1] < 110);
-        // Late ones do not make slots of their own.
-        look(&mut course, 500, 31, 100, 0);
-        assert_eq!(course.timeline().completed.len(), MOST_SLOTS);
+        let p99 = timeline.response_p99_microseconds;
+        assert!(p99[0].unwrap() >= 5000 && p99[1].unwrap() < 110, "{p99:?}");
+    }
+
+    #[test]
+    fn the_last_cut_slot_is_told_and_nothing_is_known_of_a_slot_without_a_task() {
+        let mut course = Course::new(1, 3);
+        course.add(Moment::from_seconds(2), &seen(&[(0, 10, 100, 0)]));
+        // Redis stands still for the second slot, and the run ends in the third.
+        let end = Moment::from_nanoseconds(3_400_000_000);
+        course.add(end, &seen(&[(2, 0, 1_040_000, 5)]));
+        let timeline = course.timeline();
+        assert_eq!(timeline.completed, [10, 0, 0]);
+        let p99 = timeline.response_p99_microseconds;
+        assert_eq!(p99[1], None);
+        assert!(p99[2].unwrap() >= 1_040_000);
+        // What the drain still brings makes no slot of its own.
+        course.add(end, &seen(&[(2, 0, 1_900_000, 0)]));
+        course.add_redis(Moment::from_seconds(5), 900);
+        assert_eq!(course.timeline().completed.len(), 3);
+        assert_eq!(course.timeline().redis_main_thread_per_mille, []);
     }
 }

@@ -82,6 +82,7 @@ impl Seconds {
             warmup,
             measured,
             peak_backlog: _,
+            slots: _,
         } = interval;
         let at = look.at;
         self.recent.push_back(Second {

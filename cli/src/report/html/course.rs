@@ -100,10 +100,8 @@ fn panels(
     told: usize,
 ) -> Vec<Panel> {
     let achieved = slots.achieved(timeline);
-    let response = slots.known(&timeline.response_p99_microseconds, |microseconds| {
-        (microseconds > 0).then(|| milliseconds(microseconds))
-    });
-    let backlog = slots.known(&timeline.peak_backlog, |backlog| Some(f64::from(backlog)));
+    let response = slots.known(&timeline.response_p99_microseconds, milliseconds);
+    let backlog = slots.known(&timeline.peak_backlog, f64::from);
     let redis = slots.redis_core_percent(timeline);
     let asked: f64 = types
         .iter()

@@ -145,6 +145,15 @@ proptest! {
         prop_assert!(count.unknown <= unfinished);
         // Each of them is one or the other, none is lost.
         prop_assert!(count.over + count.unknown >= books.failed + unfinished);
+        // What is known of those that did not complete, and what happened when, is of each of them.
+        let incomplete = &snapshot.counted.incomplete;
+        prop_assert_eq!(incomplete.failed.response.count, books.failed);
+        let ages = incomplete.ages.as_ref().map_or(0, |ages| ages.response.count());
+        prop_assert_eq!(ages, unfinished);
+        let interval = engine.take_interval(Box::new(Interval::new(0)));
+        let sum = |of: fn(&Slot) -> u64| interval.slots.iter().map(of).sum::<u64>();
+        prop_assert_eq!(sum(|slot| slot.completed), books.in_time);
+        prop_assert_eq!(sum(|slot| slot.response.count()), books.scheduled);
     }
 
     /// The limit is counted exactly: set to the k-th highest latency, k - 1 tasks or fewer are

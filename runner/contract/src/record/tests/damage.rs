@@ -48,6 +48,14 @@ proptest! {
         {
             expected.commands.clear();
         }
+        match (&mut expected.incomplete, &read.incomplete) {
+            (Some(expected), Some(read)) => {
+                prop_assert!(read.ages.is_none() || read.ages == expected.ages);
+                expected.ages.clone_from(&read.ages);
+            }
+            (expected, None) => *expected = None,
+            (None, Some(_)) => prop_assert!(false, "nothing is incomplete"),
+        }
         prop_assert_eq!(&read, &expected);
         for (read, written) in [
             (&read.histograms.response, &report.histograms.response),

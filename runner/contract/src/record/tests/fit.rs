@@ -3,13 +3,13 @@
 use super::*;
 
 #[test]
-fn a_report_keeps_response_at_two_digits_where_it_fits() {
+fn a_report_keeps_latencies_at_two_digits_where_they_fit() {
     let plan = samples::plan();
     let report = samples::held(&plan, &web_1());
     let read = read_report(&write_report(1, RecordKind::Final, &report).unwrap());
     assert_eq!(read.histograms.response.as_ref().unwrap().digits, 2);
-    assert_eq!(read.histograms.wait.as_ref().unwrap().digits, 1);
-    assert_eq!(read.histograms.service.as_ref().unwrap().digits, 1);
+    assert_eq!(read.histograms.wait.as_ref().unwrap().digits, 2);
+    assert_eq!(read.histograms.service.as_ref().unwrap().digits, 2);
     assert_eq!(
         Report {
             histograms: report.histograms.clone(),
@@ -69,8 +69,8 @@ fn a_timeline_costs_no_distribution() {
     report.timeline = Some(Timeline {
         slot_seconds: 1,
         completed: numbers().map(u64::from).collect(),
-        response_p99_microseconds: numbers().map(u64::from).collect(),
-        peak_backlog: numbers().collect(),
+        response_p99_microseconds: numbers().map(u64::from).map(Some).collect(),
+        peak_backlog: numbers().map(Some).collect(),
         redis_main_thread_per_mille: numbers().map(Some).collect(),
     });
     let (with, timeline) = kept(&report);
@@ -316,6 +316,13 @@ fn largest() -> Report {
             total: report.books.scheduled,
         };
     }
+    report.incomplete = Some(Incomplete {
+        failed_response_max_microseconds: large(TIME),
+        failed_wait_max_microseconds: large(TIME),
+        failed_service_max_microseconds: large(TIME),
+        steps: None,
+        ages: None,
+    });
     report.histograms.response = Some(wide());
     report.histograms.wait = Some(wide());
     report.histograms.service = Some(wide());
@@ -331,6 +338,7 @@ fn the_largest_report_fits_with_all_its_numbers() {
     // They are only shown.
     expected.target.as_mut().unwrap().commands.clear();
     expected.histograms = read.histograms.clone();
+    expected.incomplete.clone_from(&read.incomplete);
     assert_eq!(read.busiest.len(), 5);
     assert_eq!(read, expected);
 }

@@ -19,7 +19,8 @@ use crate::plan::{
     DynoName, Latency, LatencyLimit, Limit, Percentile, Plan, Step, TlsVerification,
 };
 use crate::report::{
-    BusyWorker, CommandWork, End, Lateness, OwnDelay, OwnVitals, Queues, TargetWork, Times,
+    BusyWorker, CommandWork, End, Incomplete, Lateness, OwnDelay, OwnVitals, Queues, TargetWork,
+    Times,
 };
 use crate::samples;
 use crate::timeline::Timeline;
