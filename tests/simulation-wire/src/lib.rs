@@ -2,3 +2,4 @@
 //! a modelled network, under faults drawn by a seed.
 
 pub mod model;
+pub mod world;
