@@ -9,6 +9,7 @@ mod configuration;
 mod dyno;
 mod exit;
 mod http;
+pub mod machine;
 mod observe;
 mod output;
 mod shard;
@@ -21,6 +22,11 @@ use std::process::ExitCode;
 pub use dyno::{Identity, Totals};
 pub use observe::control_group::Throttling;
 pub use observe::own::OwnSample;
+
+/// A dyno on a machine that is given.
+pub use dyno::{DynoSettings, Surroundings, live};
+pub use output::{LineReader, Lines, WriteAt};
+pub use termination::Termination;
 
 use arguments::RunnerArguments;
 pub(crate) use redyno_contract::random;

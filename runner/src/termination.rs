@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// Whether the process was told to go.
 #[derive(Clone, Debug)]
-pub(crate) struct Termination {
+pub struct Termination {
     told: watch::Receiver<bool>,
 }
 
@@ -36,6 +36,11 @@ impl Termination {
                 })?;
         }
         Ok(Self { told })
+    }
+
+    /// Told by whoever holds the other end.
+    pub const fn by(told: watch::Receiver<bool>) -> Self {
+        Self { told }
     }
 
     /// Waits until told.

@@ -8,6 +8,9 @@ mod sampler;
 mod startup;
 mod totals;
 
+use std::io;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +26,11 @@ use crate::command::CommandError;
 use crate::configuration::ConfigurationError;
 use crate::exit::Exit;
 use crate::http::{self, Metrics, Shown};
+use crate::machine::{Machine, SystemMachine};
 use crate::observe::control_group::ControlGroup;
 use crate::observe::own::OwnProcess;
-use crate::output::{Events, RecordFile};
-use crate::shard::{ShardSettings, load_threads};
+use crate::output::{Events, Lines, RecordFile, WriteAt, record_file};
+use crate::shard::{Load, ShardSettings, load_threads};
 use crate::termination::Termination;
 use redyno_engine::Share;
 
@@ -34,6 +38,34 @@ pub use totals::{Identity, Totals};
 
 /// For the last lines on standard output: who does not read them by then reads nothing.
 const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Which dyno it is, and what it is told beside the plan.
+#[derive(Clone, Debug)]
+pub struct DynoSettings {
+    /// Its name.
+    pub name: DynoName,
+    /// The pod's uid, or a stand-in for it.
+    pub pod: String,
+    /// Seconds between two progress lines.
+    pub progress_seconds: u32,
+    /// How many load threads.
+    pub load_threads: NonZeroU32,
+}
+
+/// What a dyno finds around itself, apart from its target.
+#[derive(Debug)]
+pub struct Surroundings<M> {
+    /// The machine that it runs on.
+    pub machine: M,
+    /// Where its events go.
+    pub events: Lines,
+    /// Where its record goes.
+    pub record: Box<dyn WriteAt>,
+    /// What errors call that.
+    pub record_path: PathBuf,
+    /// Tells it to go.
+    pub termination: Termination,
+}
 
 /// Everything that one dyno has at hand.
 struct Dyno {
@@ -43,6 +75,7 @@ struct Dyno {
     target: Target,
     seat: Seat,
     own: OwnProcess,
+    start_load: StartLoad,
     shown: Arc<Shown>,
     events: Events,
     record: RecordFile,
@@ -50,7 +83,10 @@ struct Dyno {
     termination: Termination,
 }
 
-/// Lives.
+/// How the dyno's machine starts its load threads.
+type StartLoad = Box<dyn Fn(&ShardSettings, &[Arc<ByteCounters>]) -> io::Result<Load> + Send>;
+
+/// Lives on this machine, and serves its probes and metrics.
 pub(crate) async fn run(
     arguments: DynoArguments,
     plan: Plan,
@@ -66,7 +102,7 @@ pub(crate) async fn run(
     } = arguments;
     let name = DynoName { dyno_type, index };
     let dynos = planned(&plan, &name)?.clone();
-    let record = RecordFile::open(&common.report)?;
+    let record = record_file::open(&common.report)?;
     let listener = http::bind(&common.http)
         .await
         .map_err(|error| CommandError::Http {
@@ -74,58 +110,61 @@ pub(crate) async fn run(
             error,
         })?;
     let address = listener.local_addr()?;
-    let identity = Identity {
-        dyno: name,
-        pod: common.pod_uid,
-        tls: target.is_encrypted().then_some(plan.target.tls),
-    };
     let group = ControlGroup::find();
-    let allowances = group.allowances();
-    let threads = threads
-        .unwrap_or_else(|| load_threads(group.cpu_limit_millis, &dynos))
-        .get();
-    let bytes = (0..threads).map(|_| Arc::new(ByteCounters::default()));
-    let own = OwnProcess::new(group, bytes.collect());
-    let asks_target = plan.sampler().as_ref() == Some(&identity.dyno);
-    let shown = Arc::new(Shown::new(Totals::new(
-        &plan,
-        &dynos,
-        threads,
-        own.sample(),
-        allowances,
-        asks_target,
-    )));
-    let plan = Arc::new(plan);
-    let metrics = Metrics::new(
-        Arc::clone(&plan),
-        dynos.clone(),
-        &identity,
-        own.clone(),
-        Arc::clone(&shown),
-    );
-    let server = tokio::spawn(http::serve(listener, Arc::clone(&shown), Arc::new(metrics)));
-    let events = Events::on_standard_output()?;
-    events.print(&Event::Listening {
-        address: address.to_string(),
-    });
-    let seat = Seat::new(&plan, &target, identity.dyno.clone(), &identity.pod);
-    let mut dyno = Dyno {
-        plan,
-        dynos,
-        identity,
-        target,
-        seat,
-        own,
-        shown,
-        events,
-        record,
+    let settings = DynoSettings {
+        load_threads: threads.unwrap_or_else(|| load_threads(group.cpu_limit_millis, &dynos)),
+        name,
+        pod: common.pod_uid,
         progress_seconds,
+    };
+    let surroundings = Surroundings {
+        machine: SystemMachine::new(group.clone()),
+        events: Lines::to(io::stdout(), "events")?,
+        record: Box::new(record),
+        record_path: common.report,
         termination,
     };
+    let mut dyno = Dyno::new(settings, plan, target, group, surroundings)?;
+    let metrics = Metrics::new(
+        Arc::clone(&dyno.plan),
+        dynos,
+        &dyno.identity,
+        dyno.own.clone(),
+        Arc::clone(&dyno.shown),
+    );
+    let shown = Arc::clone(&dyno.shown);
+    let server = tokio::spawn(http::serve(listener, shown, Arc::new(metrics)));
+    dyno.events.print(&Event::Listening {
+        address: address.to_string(),
+    });
     let result = dyno.live().await;
     dyno.events.printed(LAST_LINES).await;
     server.abort();
     result
+}
+
+/// Lives on a machine that is given, without probes and metrics; the code that its process ends
+/// with. Must be called where `tokio::task::spawn_local` may be, if the machine needs that.
+///
+/// # Errors
+/// Why it could not do its work, in a sentence, and the code that the process ends with then.
+pub async fn live(
+    settings: DynoSettings,
+    plan: Plan,
+    target: Target,
+    surroundings: Surroundings<impl Machine>,
+) -> Result<u8, (String, u8)> {
+    let result = async {
+        let group = ControlGroup::default();
+        let mut dyno = Dyno::new(settings, plan, target, group, surroundings)?;
+        let result = dyno.live().await;
+        dyno.events.printed(LAST_LINES).await;
+        result
+    };
+    match result.await {
+        Ok(exit) => Ok(exit.code()),
+        Err(error) => Err((error.to_string(), error.exit().code())),
+    }
 }
 
 fn planned<'a>(plan: &'a Plan, name: &DynoName) -> Result<&'a DynoTypePlan, ConfigurationError> {
@@ -143,6 +182,62 @@ fn planned<'a>(plan: &'a Plan, name: &DynoName) -> Result<&'a DynoTypePlan, Conf
 }
 
 impl Dyno {
+    fn new(
+        settings: DynoSettings,
+        plan: Plan,
+        target: Target,
+        group: ControlGroup,
+        surroundings: Surroundings<impl Machine>,
+    ) -> Result<Self, ConfigurationError> {
+        let DynoSettings {
+            name,
+            pod,
+            progress_seconds,
+            load_threads,
+        } = settings;
+        let Surroundings {
+            machine,
+            events,
+            record,
+            record_path,
+            termination,
+        } = surroundings;
+        let dynos = planned(&plan, &name)?.clone();
+        let threads = load_threads.get();
+        let allowances = group.allowances();
+        let bytes = (0..threads).map(|_| Arc::new(ByteCounters::default()));
+        let own = OwnProcess::new(Arc::new(machine.clone()), group, bytes.collect());
+        let asks_target = plan.sampler().as_ref() == Some(&name);
+        let totals = Totals::new(
+            &plan,
+            &dynos,
+            threads,
+            own.sample(),
+            allowances,
+            asks_target,
+        );
+        Ok(Self {
+            seat: Seat::new(&plan, &target, name.clone(), &pod),
+            identity: Identity {
+                dyno: name,
+                pod,
+                tls: target.is_encrypted().then_some(plan.target.tls),
+            },
+            plan: Arc::new(plan),
+            dynos,
+            target,
+            own,
+            start_load: Box::new(move |settings, counters| {
+                Load::spawn(settings, counters, &machine)
+            }),
+            shown: Arc::new(Shown::new(totals)),
+            events: Events::on(events),
+            record: RecordFile::over(record, &record_path),
+            progress_seconds,
+            termination,
+        })
+    }
+
     async fn live(&mut self) -> Result<Exit, CommandError> {
         let ending = match self.start().await {
             Ok(begun) => self.carry_load(begun).await?,

@@ -1,6 +1,6 @@
 //! From the common start to the final report.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redyno_contract::Event;
 use redyno_contract::plan::OnDynoFailure;
@@ -8,6 +8,7 @@ use redyno_contract::record::RecordKind;
 use redyno_contract::report::{End, Ending, Start};
 use redyno_target::coordination::ClockMapping;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::control::{Control, ControlEvent};
 use super::hold::Found;
@@ -300,7 +301,7 @@ impl Dyno {
 
     /// Waits a little for what the target says of the end.
     async fn last_answer(&self, run: &mut Underway) {
-        let deadline = tokio::time::Instant::now() + LAST_ANSWER;
+        let deadline = Instant::now() + LAST_ANSWER;
         while !run.target_at_end {
             match tokio::time::timeout_at(deadline, run.sampler.answer()).await {
                 Ok(answer) => self.answered(run, answer),

@@ -1,11 +1,11 @@
 //! Asks the target for INFO once a second, on a connection of its own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redyno_target::{ConnectOptions, Connection, Info, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 const PERIOD: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ async fn ask(target: Target, name: String, start: Instant, answers: UnboundedSen
 
 /// Ticks at `start` and every full second after it; ticks that were missed are left out.
 pub(super) fn seconds_from(start: Instant) -> Interval {
-    let mut ticks = tokio::time::interval_at(start.into(), PERIOD);
+    let mut ticks = tokio::time::interval_at(start, PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
 }

@@ -1,7 +1,7 @@
 //! From nothing to the common start.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::RedisError;
 use redis::aio::ConnectionLike;
@@ -11,6 +11,8 @@ use redyno_target::coordination::{
     self, Barrier, Claim, ClockMapping, Ready, Seat, Watch, map_clock,
 };
 use redyno_target::{ConnectOptions, Connection, Info, Target};
+
+use tokio::time::Instant;
 
 use super::Dyno;
 use crate::shard::Load;
@@ -64,7 +66,7 @@ impl Dyno {
         check_phase(self, &mut control, waiting_for).await?;
         let settings = self.shard_settings();
         let mut load =
-            Load::spawn(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
+            (self.start_load)(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
                 detail: format!("no load thread: {error}"),
             })?;
         workers_ready(&mut load, waiting_for).await?;

@@ -8,6 +8,7 @@ use redyno_target::ByteCounters;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::control_group::{ControlGroup, Throttling};
+use crate::machine::Process;
 
 /// Counters of one moment: differences of two tell of the time between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub struct OwnSample {
 /// Looks at the own process.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnProcess {
+    process: Arc<dyn Process>,
     group: ControlGroup,
     /// One for each load thread.
     bytes: Vec<Arc<ByteCounters>>,
@@ -34,8 +36,21 @@ pub(crate) struct OwnProcess {
 
 impl OwnProcess {
     /// Of a process in this group, whose workers count their bytes so.
-    pub(crate) const fn new(group: ControlGroup, bytes: Vec<Arc<ByteCounters>>) -> Self {
-        Self { group, bytes }
+    pub(crate) const fn new(
+        process: Arc<dyn Process>,
+        group: ControlGroup,
+        bytes: Vec<Arc<ByteCounters>>,
+    ) -> Self {
+        Self {
+            process,
+            group,
+            bytes,
+        }
+    }
+
+    /// Its memory now.
+    pub(crate) fn memory(&self) -> Memory {
+        self.process.memory()
     }
 
     /// Where the workers of each load thread count their bytes.
@@ -50,27 +65,32 @@ impl OwnProcess {
 
     /// Its counters now.
     pub(crate) fn sample(&self) -> OwnSample {
-        let cpu = clock_gettime(ClockId::ProcessCPUTime);
-        let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
-        let nanoseconds = u64::try_from(cpu.tv_nsec).unwrap_or(0);
         let sum = |of: fn(&ByteCounters) -> u64| self.bytes.iter().map(|bytes| of(bytes)).sum();
         OwnSample {
-            cpu_microseconds: seconds * 1_000_000 + nanoseconds / 1000,
-            throttling: self.group.throttling(),
+            cpu_microseconds: self.process.cpu_microseconds(),
+            throttling: self.process.throttling(),
             bytes_out: sum(|bytes| bytes.bytes_out.load(Ordering::Relaxed)),
             bytes_in: sum(|bytes| bytes.bytes_in.load(Ordering::Relaxed)),
-            memory_peak_bytes: Memory::look().peak_bytes,
+            memory_peak_bytes: self.process.memory().peak_bytes,
         }
     }
 }
 
+/// CPU time of all threads of this process so far, in microseconds.
+pub(crate) fn cpu_microseconds() -> u64 {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(cpu.tv_nsec).unwrap_or(0);
+    seconds * 1_000_000 + nanoseconds / 1000
+}
+
 /// Resident memory of the process, in bytes; 0 where the kernel does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Now.
-    pub(crate) now_bytes: u64,
+    pub now_bytes: u64,
     /// The highest so far.
-    pub(crate) peak_bytes: u64,
+    pub peak_bytes: u64,
 }
 
 impl Memory {
@@ -98,6 +118,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::SystemMachine;
 
     #[test]
     fn memory_is_read() {
@@ -118,7 +139,9 @@ mod tests {
         let bytes = vec![Arc::new(ByteCounters::default()), Arc::default()];
         bytes[0].bytes_out.store(7, Ordering::Relaxed);
         bytes[1].bytes_out.store(5, Ordering::Relaxed);
-        let process = OwnProcess::new(ControlGroup::default(), bytes);
+        let group = ControlGroup::default();
+        let machine = Arc::new(SystemMachine::new(group.clone()));
+        let process = OwnProcess::new(machine, group, bytes);
         let first = process.sample();
         assert_eq!((first.bytes_out, first.bytes_in), (12, 0));
         assert!(process.sample().cpu_microseconds >= first.cpu_microseconds);

@@ -1,13 +1,12 @@
 //! Events as JSON lines on standard output.
 
-use std::io;
 use std::time::Duration;
 
 use redyno_contract::Event;
 
 use super::Lines;
 
-/// Events as JSON lines on standard output. The record is what counts: nothing ever waits for who
+/// Events as JSON lines, on standard output. The record is what counts: nothing ever waits for who
 /// reads them, but the end of the process, and that not for long.
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -15,14 +14,9 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// On the process' standard output.
-    ///
-    /// # Errors
-    /// The system has no thread left.
-    pub(crate) fn on_standard_output() -> io::Result<Self> {
-        Ok(Self {
-            lines: Lines::to(io::stdout(), "events")?,
-        })
+    /// On whatever these lines lead to.
+    pub(crate) const fn on(lines: Lines) -> Self {
+        Self { lines }
     }
 
     /// Has one printed. Progress that nobody reads is left out: the next tells all that it told.

@@ -19,9 +19,39 @@ const KEPT_PLACES: usize = 32;
 
 /// Where lines go to be written. Clones write to the same place.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines {
+pub struct Lines {
     queue: Sender<Word>,
     left_out: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Line(_) => "Line",
+            Self::Written(_) => "Written",
+        })
+    }
+}
+
+/// The other end of [`Lines`].
+#[derive(Debug)]
+pub struct LineReader {
+    words: Receiver<Word>,
+}
+
+impl LineReader {
+    /// The next line; None once there can be no more.
+    pub async fn line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            match self.words.recv().await? {
+                Word::Line(line) => return Some(line),
+                // Who waited may have given up.
+                Word::Written(tell) => {
+                    tell();
+                }
+            }
+        }
+    }
 }
 
 enum Word {
@@ -36,14 +66,21 @@ impl Lines {
     /// # Errors
     /// The system has no thread left.
     pub(crate) fn to(output: impl Write + Send + 'static, name: &str) -> io::Result<Self> {
-        let (queue, words) = channel(MOST_LINES);
+        let (lines, LineReader { words }) = Self::queue();
         std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || write_all(output, words))?;
-        Ok(Self {
+        Ok(lines)
+    }
+
+    /// Lines that wait until they are read at the other end.
+    pub fn queue() -> (Self, LineReader) {
+        let (queue, words) = channel(MOST_LINES);
+        let lines = Self {
             queue,
             left_out: Arc::default(),
-        })
+        };
+        (lines, LineReader { words })
     }
 
     /// Has a line written, unless too many are waiting: then it is left out.

@@ -3,9 +3,9 @@
 mod events;
 mod lines;
 pub(crate) mod log;
-mod record_file;
+pub(crate) mod record_file;
 
 pub(crate) use events::Events;
+pub use lines::{LineReader, Lines};
+pub use record_file::WriteAt;
 pub(crate) use record_file::{RecordError, RecordFile};
-
-use lines::Lines;

@@ -12,9 +12,24 @@ use redyno_contract::{Message, Report};
 /// a single positioned write of one block is never torn.
 #[derive(Debug)]
 pub(crate) struct RecordFile {
-    file: File,
+    file: Box<dyn WriteAt>,
     path: PathBuf,
     sequence: u64,
+}
+
+/// What a record is written to.
+pub trait WriteAt: std::fmt::Debug + Send {
+    /// Writes at a place; how many bytes were taken.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+}
+
+impl WriteAt for File {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, offset)
+    }
 }
 
 /// Why a record could not be written.
@@ -33,23 +48,32 @@ pub(crate) enum RecordError {
     TooLong(#[from] TooLong),
 }
 
+/// Opens the file; makes it if it is not there. What is in it stays until the first record.
+pub(crate) fn open(path: &Path) -> Result<File, RecordError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| RecordError::File {
+            path: path.to_owned(),
+            error,
+        })
+}
+
 impl RecordFile {
     /// Opens it; makes it if it is not there. What is in it stays until the first record.
     pub(crate) fn open(path: &Path) -> Result<Self, RecordError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|error| RecordError::File {
-                path: path.to_owned(),
-                error,
-            })?;
-        Ok(Self {
+        Ok(Self::over(Box::new(open(path)?), path))
+    }
+
+    /// Over a file that is open already, and that errors call by this name.
+    pub(crate) fn over(file: Box<dyn WriteAt>, path: &Path) -> Self {
+        Self {
             file,
             path: path.to_owned(),
             sequence: 0,
-        })
+        }
     }
 
     /// Writes a dyno's report, as precisely as fits.

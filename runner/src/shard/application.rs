@@ -10,7 +10,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 ///
 /// It blocks the load thread, and so every worker on it, as a task of the application would block
 /// the one process that runs it.
-pub(super) fn burn(microseconds: u32) {
+pub(crate) fn burn(microseconds: u32) {
     if microseconds == 0 {
         return;
     }

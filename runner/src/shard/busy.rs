@@ -5,7 +5,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 
 /// What the calling thread, which must be the only one of a runtime, has spent so far.
-pub(super) fn of_this_thread() -> ThreadTime {
+pub(crate) fn of_this_thread() -> ThreadTime {
     let awake = Handle::current().metrics().worker_total_busy_duration(0);
     let cpu = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);

@@ -1,8 +1,9 @@
 //! The load thread's clock: monotonic, counted from the common start.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redyno_engine::Moment;
+use tokio::time::Instant;
 
 /// The load thread's clock.
 #[derive(Clone, Copy, Debug)]

@@ -8,14 +8,16 @@ use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redyno_contract::report::Ending;
 use redyno_engine::{Gather, Interval, LoadEvent, Moment, Share, ThreadEvent};
 use redyno_target::ByteCounters;
+use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::{Shard, ShardCommand, ShardSettings, engine_settings};
+use crate::machine::Machine;
 
 /// For the threads' last turn: whoever does not come to it is left to the end of the process.
 const LAST_TURN: Duration = Duration::from_secs(5);
@@ -38,6 +40,7 @@ impl Load {
     pub(crate) fn spawn(
         settings: &ShardSettings,
         counters: &[Arc<ByteCounters>],
+        machine: &impl Machine,
     ) -> io::Result<Self> {
         let threads = u32::try_from(counters.len())
             .ok()
@@ -46,11 +49,12 @@ impl Load {
         let shards = Share::of(threads)
             .zip(counters)
             .map(|(share, bytes)| {
-                Shard::spawn(ShardSettings {
+                let settings = ShardSettings {
                     share,
                     bytes: Arc::clone(bytes),
                     ..settings.clone()
-                })
+                };
+                Shard::spawn(settings, machine)
             })
             .collect::<io::Result<Vec<_>>>()?;
         let application = u64::from(settings.dynos.application_cpu_microseconds) * 1000;
@@ -138,7 +142,7 @@ impl Load {
 
     /// Ends the threads and waits for them, so that their connections are closed; but not for ever.
     pub(crate) async fn join(self) {
-        let deadline = tokio::time::Instant::now() + LAST_TURN;
+        let deadline = Instant::now() + LAST_TURN;
         // All of them are told before the first is waited for.
         let ending: Vec<_> = self.shards.into_iter().map(Shard::dismiss).collect();
         for shard in ending {
@@ -168,7 +172,7 @@ impl Load {
 /// Waits until an instant has passed; for ever, without one.
 async fn passed(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -8,8 +8,8 @@
 //!
 //! [`Engine`]: redyno_engine::Engine
 
-mod application;
-mod busy;
+pub(crate) mod application;
+pub(crate) mod busy;
 mod clock;
 mod load;
 mod pacer;
@@ -23,19 +23,20 @@ mod worker;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
-use std::time::Instant;
 
 use redyno_contract::Plan;
 use redyno_contract::plan::{DynoName, DynoTypePlan};
 use redyno_target::{ByteCounters, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::LocalSet;
+use tokio::time::Instant;
 
 use redyno_engine::{EngineSettings, Share, ThreadCommand, ThreadEvent};
 
+use crate::machine::{LoadThread, Machine};
+
 pub(crate) use load::Load;
 pub(crate) use threads::load_threads;
+pub use timer::SystemTimer;
 
 /// What a load thread has to know.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ enum ShardCommand {
 struct Shard {
     commands: UnboundedSender<ShardCommand>,
     events: UnboundedReceiver<ThreadEvent>,
-    thread: JoinHandle<()>,
+    thread: Box<dyn LoadThread>,
 }
 
 impl Shard {
@@ -84,12 +85,14 @@ impl Shard {
     ///
     /// # Errors
     /// The system has no thread left.
-    fn spawn(settings: ShardSettings) -> io::Result<Self> {
+    fn spawn(settings: ShardSettings, machine: &impl Machine) -> io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
-        let thread = std::thread::Builder::new()
-            .name("load".to_owned())
-            .spawn(move || run(&settings, received, &sender))?;
+        let (its_machine, told) = (machine.clone(), sender.clone());
+        let thread = machine.start(
+            move || live(settings, received, sender, its_machine),
+            move |error| tell(&told, ThreadEvent::Broken(error.to_string())),
+        )?;
         Ok(Self {
             commands,
             events,
@@ -128,7 +131,7 @@ impl Shard {
 /// A load thread that was told to end.
 struct Dismissed {
     events: UnboundedReceiver<ThreadEvent>,
-    thread: JoinHandle<()>,
+    thread: Box<dyn LoadThread>,
 }
 
 impl Dismissed {
@@ -136,49 +139,26 @@ impl Dismissed {
     async fn join(mut self) {
         // It holds the other end of the channel to its last moment.
         while self.events.recv().await.is_some() {}
-        if self.thread.join().is_err() {
+        if !self.thread.join() {
             tracing::error!("the load thread panicked");
         }
     }
 }
 
-fn run(
-    settings: &ShardSettings,
-    commands: UnboundedReceiver<ShardCommand>,
-    events: &UnboundedSender<ThreadEvent>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let result = match runtime {
-        Ok(runtime) => {
-            let result = LocalSet::new().block_on(&runtime, live(settings, commands, events));
-            // Without waiting for a name that does not resolve.
-            runtime.shutdown_background();
-            result
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = result {
-        tell(events, ThreadEvent::Broken(error.to_string()));
-    }
-}
-
 async fn live(
-    settings: &ShardSettings,
+    settings: ShardSettings,
     mut commands: UnboundedReceiver<ShardCommand>,
-    events: &UnboundedSender<ThreadEvent>,
+    events: UnboundedSender<ThreadEvent>,
+    machine: impl Machine,
 ) -> io::Result<()> {
     let start = {
-        let getting_ready = ready::all_workers(settings, events);
+        let getting_ready = ready::all_workers(&settings, &events);
         tokio::pin!(getting_ready);
         let mut workers = None;
         loop {
+            // Commands first: there are few of them, so they keep no worker from getting ready.
             tokio::select! {
-                ready = &mut getting_ready, if workers.is_none() => {
-                    workers = Some(ready);
-                    tell(events, ThreadEvent::Ready);
-                }
+                biased;
                 command = commands.recv() => match command {
                     Some(ShardCommand::Start { at }) => break workers.take().map(|ready| (at, ready)),
                     Some(ShardCommand::Load(ThreadCommand::Sample { .. })) => {}
@@ -187,12 +167,17 @@ async fn live(
                     ))
                     | None => break None,
                 },
+                ready = &mut getting_ready, if workers.is_none() => {
+                    workers = Some(ready);
+                    tell(&events, ThreadEvent::Ready);
+                }
             }
         }
     };
     match start {
         Some((at, workers)) => {
-            pacer::run(settings, workers, clock::Clock::from(at), commands, events).await
+            let clock = clock::Clock::from(at);
+            pacer::run(&settings, workers, clock, commands, &events, machine).await
         }
         None => Ok(()),
     }

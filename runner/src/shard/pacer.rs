@@ -2,17 +2,17 @@
 
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
 
 use redyno_engine::{Engine, Moment, Pace, ThreadEvent, Turn};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::ready::ReadyWorker;
 use super::shared::Shared;
-use super::timer::Timer;
-use super::{ShardCommand, ShardSettings, busy, engine_settings, probe, tell, worker};
+use super::{ShardCommand, ShardSettings, engine_settings, probe, tell, worker};
+use crate::machine::{Machine, Timer};
 
 /// Runs the load from S until nothing is left to wait for.
 pub(super) async fn run(
@@ -21,22 +21,29 @@ pub(super) async fn run(
     clock: Clock,
     mut commands: UnboundedReceiver<ShardCommand>,
     events: &UnboundedSender<ThreadEvent>,
+    machine: impl Machine,
 ) -> io::Result<()> {
-    let timer = Timer::new()?;
+    let timer = machine.timer()?;
     let engine = Engine::new(engine_settings(settings), settings.share);
     let mut pace = Pace::new(settings.dynos.rate.tasks_per_second() / settings.share.threads());
     let shared = Rc::new(Shared::new(engine, clock, settings.dynos.workers));
     let mut tasks = JoinSet::new();
     for ready in workers {
-        tasks.spawn_local(worker::run(settings.clone(), ready, Rc::clone(&shared)));
+        let worker = worker::run(settings.clone(), ready, Rc::clone(&shared), machine.clone());
+        tasks.spawn_local(worker);
     }
-    tasks.spawn_local(probe::run(settings.clone(), Rc::clone(&shared)));
+    match machine.timer() {
+        Ok(timer) => {
+            tasks.spawn_local(probe::run(settings.clone(), Rc::clone(&shared), timer));
+        }
+        Err(error) => tracing::warn!(%error, "no timer for the loop probe"),
+    }
     let mut told = None;
     loop {
         let at = Instant::now();
         let now = (at >= clock.instant(Moment::default())).then(|| clock.moment(at));
         if now.is_some() && !pace.has_started() {
-            shared.spent_before.set(busy::of_this_thread());
+            shared.spent_before.set(machine.spent());
         }
         let all_are_busy = pace.serves_on_a_grid() && shared.relies_on_all_being_busy();
         let Turn { events: news, next } = pace.turn(
@@ -50,7 +57,7 @@ pub(super) async fn run(
         }
         if let Some(command) = told.take() {
             let now = now.unwrap_or_default();
-            let vitals = shared.vitals();
+            let vitals = shared.vitals(machine.spent());
             let answer = pace.obey(&mut shared.engine.borrow_mut(), command, now, vitals);
             let closed = matches!(answer, Some(ThreadEvent::Closed(_)));
             if closed {
@@ -81,7 +88,7 @@ pub(super) async fn run(
     }
 }
 
-async fn wait(timer: &Timer, until: Option<Instant>) -> io::Result<()> {
+async fn wait(timer: &impl Timer, until: Option<Instant>) -> io::Result<()> {
     match until {
         Some(instant) => timer.wait_until(instant).await,
         None => std::future::pending().await,

@@ -4,14 +4,15 @@ use std::rc::Rc;
 
 use super::ShardSettings;
 use super::shared::Shared;
-use super::timer::Timer;
 use redyno_engine::Moment;
+
+use crate::machine::Timer;
 
 const PERIOD_NANOSECONDS: u64 = 10_000_000;
 
 /// Measures until it is dropped. Every tick of the measured window counts, with its own lateness:
 /// a loop that stood still for a second missed a hundred of them.
-pub(super) async fn run(settings: ShardSettings, shared: Rc<Shared>) {
+pub(super) async fn run(settings: ShardSettings, shared: Rc<Shared>, timer: impl Timer) {
     let from = Moment::from_seconds(settings.plan.warmup_seconds);
     let until = Moment::from_seconds(
         settings
@@ -19,13 +20,6 @@ pub(super) async fn run(settings: ShardSettings, shared: Rc<Shared>) {
             .warmup_seconds
             .saturating_add(settings.plan.duration_seconds),
     );
-    let timer = match Timer::new() {
-        Ok(timer) => timer,
-        Err(error) => {
-            tracing::warn!(%error, "no timer for the loop probe");
-            return;
-        }
-    };
     let mut tick = from;
     while tick < until {
         if let Err(error) = timer.wait_until(shared.clock.instant(tick)).await {

@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell};
 use redyno_contract::report::Times;
 use tokio::sync::Notify;
 
-use super::busy;
 use super::clock::Clock;
 use redyno_engine::{Engine, Moment, ThreadTime, ThreadVitals};
 
@@ -49,11 +48,11 @@ impl Shared {
         self.wakes[worker as usize].notify_one();
     }
 
-    /// What the thread has seen of itself so far.
-    pub(super) fn vitals(&self) -> ThreadVitals {
+    /// What the thread, which has spent so much, has seen of itself so far.
+    pub(super) fn vitals(&self, spent: ThreadTime) -> ThreadVitals {
         ThreadVitals {
             loop_lag: self.loop_lag.get(),
-            spent: busy::of_this_thread().since(self.spent_before.get()),
+            spent: spent.since(self.spent_before.get()),
         }
     }
 
@@ -94,12 +93,13 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use redyno_contract::plan::{Assignment, DynoName, QueueOrder};
     use redyno_contract::random::Seed;
     use redyno_contract::schedule::{Rate, Schedule};
     use redyno_engine::{Choice, EngineSettings, PlannedLimits, Share, Windows};
+    use tokio::time::Instant;
 
     use super::*;
 

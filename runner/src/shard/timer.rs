@@ -5,24 +5,27 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
+
+use crate::machine::Timer;
 
 /// An absolute one-shot timer. Must be made and used within a tokio runtime.
 #[derive(Debug)]
-pub(crate) struct Timer {
+pub struct SystemTimer {
     file: AsyncFd<OwnedFd>,
     /// The same moment by the two names of the monotonic clock.
     instant: Instant,
     monotonic: Duration,
 }
 
-impl Timer {
+impl SystemTimer {
     /// A timer that is not set.
     ///
     /// # Errors
@@ -46,26 +49,6 @@ impl Timer {
             instant,
             monotonic: Duration::new(seconds, nanoseconds),
         })
-    }
-
-    /// Waits until `instant`; one that has passed still lets other tasks have their turn. May be
-    /// dropped and called again at any time.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub(crate) async fn wait_until(&self, instant: Instant) -> io::Result<()> {
-        loop {
-            self.set(instant)?;
-            // The number of expirations is never read: setting the timer resets it, the runtime is
-            // told of each one by an edge, and the clock says which setting it belonged to.
-            self.file.readable().await?.clear_ready();
-            // It may have been an earlier setting's. This one may have come too soon, too, for the
-            // two names of a moment are not taken at the same moment; and it comes only once. So
-            // the timer is set anew, or nothing would ever end this wait.
-            if Instant::now() >= instant {
-                return Ok(());
-            }
-        }
     }
 
     fn set(&self, instant: Instant) -> io::Result<()> {
@@ -92,13 +75,30 @@ impl Timer {
     }
 }
 
+impl Timer for SystemTimer {
+    async fn wait_until(&self, instant: Instant) -> io::Result<()> {
+        loop {
+            self.set(instant)?;
+            // The number of expirations is never read: setting the timer resets it, the runtime is
+            // told of each one by an edge, and the clock says which setting it belonged to.
+            self.file.readable().await?.clear_ready();
+            // It may have been an earlier setting's. This one may have come too soon, too, for the
+            // two names of a moment are not taken at the same moment; and it comes only once. So
+            // the timer is set anew, or nothing would ever end this wait.
+            if Instant::now() >= instant {
+                return Ok(());
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn it_never_fires_early_and_can_be_set_anew() {
-        let timer = Timer::new().unwrap();
+        let timer = SystemTimer::new().unwrap();
         let far = Instant::now() + Duration::from_hours(1);
         tokio::select! {
             biased;
@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn an_expiration_that_comes_too_soon_is_not_the_last_one() {
         let early = Duration::from_millis(5);
-        let mut timer = Timer::new().unwrap();
+        let mut timer = SystemTimer::new().unwrap();
         timer.monotonic -= early;
         let at = Instant::now() + 2 * early;
         tokio::time::timeout(Duration::from_secs(10), timer.wait_until(at))

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::ShardSettings;
-use super::application;
 use super::ready::ReadyWorker;
 use super::shared::Shared;
+use crate::machine::Machine;
 use crate::random::{Purpose, Random, Seed};
 use crate::workload::exchange::{Connector, Exchange, TaskConnection};
 use crate::workload::failure::TaskFailure;
@@ -22,7 +22,12 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Serves tasks until it is dropped.
-pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<Shared>) {
+pub(super) async fn run(
+    settings: ShardSettings,
+    ready: ReadyWorker,
+    shared: Rc<Shared>,
+    machine: impl Machine,
+) {
     let ReadyWorker {
         number,
         work,
@@ -36,6 +41,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
         shared: &shared,
         worker: number,
         application_cpu_microseconds: settings.dynos.application_cpu_microseconds,
+        machine,
     };
     let mut backoff = seed.stream(Purpose::Backoff, u64::from(number));
     loop {
@@ -81,7 +87,7 @@ pub(super) async fn run(settings: ShardSettings, ready: ReadyWorker, shared: Rc<
 }
 
 async fn serve(
-    steps: &WorkerSteps<'_>,
+    steps: &WorkerSteps<'_, impl Machine>,
     work: &Work,
     connection: &mut TaskConnection,
     random: Random,
@@ -132,13 +138,14 @@ impl Deadline {
 }
 
 /// Tells the engine of the steps of a worker's tasks.
-struct WorkerSteps<'a> {
+struct WorkerSteps<'a, M> {
     shared: &'a Shared,
     worker: u32,
     application_cpu_microseconds: u32,
+    machine: M,
 }
 
-impl Steps for WorkerSteps<'_> {
+impl<M: Machine> Steps for WorkerSteps<'_, M> {
     fn begin(&self, step: usize) {
         let now = self.shared.clock.now();
         let mut engine = self.shared.engine.borrow_mut();
@@ -151,7 +158,7 @@ impl Steps for WorkerSteps<'_> {
         }
         let now = self.shared.clock.now();
         self.shared.engine.borrow_mut().end_step(self.worker, now);
-        application::burn(self.application_cpu_microseconds);
+        self.machine.work(self.application_cpu_microseconds);
     }
 
     fn replied(&self, step: usize, content: Content) {

@@ -18,7 +18,7 @@ use redyno_contract::plan::DynoTypePlan;
 
 use super::Shown;
 use crate::dyno::{Identity, Totals};
-use crate::observe::own::{Memory, OwnProcess};
+use crate::observe::own::OwnProcess;
 use families::Families;
 use latency::Latencies;
 
@@ -70,7 +70,7 @@ impl Metrics {
         let mut families = Families::new(&self.labels);
         tasks::add(&mut families, &self.plan, &self.dynos, totals);
         self.latencies.add(&mut families, totals);
-        let (sample, memory) = (self.own.sample(), Memory::look());
+        let (sample, memory) = (self.own.sample(), self.own.memory());
         dyno::add_run(&mut families, &self.plan, &self.dynos, totals);
         dyno::add_process(&mut families, self.own.group(), sample, memory);
         dyno::add_load_threads(&mut families, totals);

@@ -1,8 +1,9 @@
 //! The one clock that all dynos share: Redis' TIME, mapped to this process' monotonic clock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::RedisResult;
+use tokio::time::Instant;
 
 use crate::connect::Connection;
 

@@ -106,11 +106,11 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
 
     assert_eq!(dynos[2].ready().await, Ready::Marked);
     let clock = map_clock(&mut dynos[0].connection, 5).await.unwrap();
-    let before = clock.redis_microseconds_at(std::time::Instant::now());
+    let before = clock.redis_microseconds_at(tokio::time::Instant::now());
     let Barrier::Start { at_microseconds } = dynos[1].poll().await else {
         panic!("all are ready");
     };
-    let after = clock.redis_microseconds_at(std::time::Instant::now());
+    let after = clock.redis_microseconds_at(tokio::time::Instant::now());
     // The clock may be slewed by up to 500 us per second, and the poll takes far less than that.
     let error = clock.error_microseconds() + 500;
     assert!(at_microseconds >= before + 3_000_000 - error);
