@@ -75,6 +75,14 @@ classes! {
     Other = "other" => "The target's words say what it did not accept; try the command with redis-cli.",
 }
 
+impl FailureClass {
+    /// Whether the target may be gone, or be another one: that has to be found out before such a
+    /// failure is held against it.
+    pub const fn puts_the_target_in_question(self) -> bool {
+        matches!(self, Self::Connection | Self::Lost)
+    }
+}
+
 /// Failed tasks of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

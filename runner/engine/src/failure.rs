@@ -63,6 +63,15 @@ impl FailureCounts {
         self.0[class as usize]
     }
 
+    /// How many of those classes that put the target itself in question.
+    pub fn in_question(&self) -> u64 {
+        FailureClass::ALL
+            .iter()
+            .filter(|class| class.puts_the_target_in_question())
+            .map(|class| self.of(*class))
+            .sum()
+    }
+
     /// How many in all.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()

@@ -305,7 +305,7 @@ impl Gather {
     pub fn end(&mut self, ending: &Ending, now: Moment) {
         match ending {
             // That is what was asked: it has been gone since then.
-            Ending::TargetLost { .. } if self.hold.is_some() => {
+            Ending::TargetLost { .. } | Ending::TargetChanged { .. } if self.hold.is_some() => {
                 self.resolve(Some(ending.clone()), now);
                 return;
             }

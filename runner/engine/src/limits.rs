@@ -138,8 +138,8 @@ impl Unfinished {
 pub struct Breach {
     /// Which, as the report will tell it.
     pub ending: Ending,
-    /// Whether it would not have been broken but for connection errors: then the target may be
-    /// gone, and that has to be found out first.
+    /// Whether it would not have been broken but for lost connections or lost data: then the target
+    /// may be gone or another one, and that has to be found out first.
     pub by_lost_connections: bool,
 }
 
@@ -165,7 +165,7 @@ struct LatencyCounter {
     slow: u64,
     /// Failed tasks: over every limit.
     failed: u64,
-    /// Those of them that failed for their connection.
+    /// Those of them that failed for their connection, or for data that was not there.
     failed_by_connection: u64,
     /// Unfinished tasks whose age at the end was over it.
     aged: u64,
@@ -243,7 +243,7 @@ impl Limits {
                     if counts {
                         counter.failed += 1;
                         counter.failed_by_connection +=
-                            u64::from(class == FailureClass::Connection);
+                            u64::from(class.puts_the_target_in_question());
                         breach = breach.or_else(|| latency_breach(planned, counter));
                     }
                 }
@@ -404,7 +404,7 @@ fn error_breach(
             threshold: limit.threshold.clone(),
             cause: format!("{} {count}", class.as_str()),
         },
-        by_lost_connections: total - failures.of(FailureClass::Connection) <= allowed(limit),
+        by_lost_connections: total - failures.in_question() <= allowed(limit),
     })
 }
 

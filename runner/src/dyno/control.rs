@@ -6,20 +6,29 @@ use std::time::Duration;
 
 use redis::RedisResult;
 use redyno_target::coordination::{self, Leave, Seat, Watch};
-use redyno_target::{ConnectOptions, Connection, Target};
+use redyno_target::{ConnectOptions, Connection, Info, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::hold;
+
 const POLL: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long whoever misses the run's phase waits for an answer to what that means.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the control connection is told.
 #[derive(Debug)]
 enum Command {
     Stop(String),
+    Identify {
+        run_id: Option<String>,
+        answer: oneshot::Sender<Identity>,
+    },
     Leave(oneshot::Sender<RedisResult<Leave>>),
 }
 
@@ -28,8 +37,22 @@ enum Command {
 pub(super) enum ControlEvent {
     /// The run is to end: by whom and why.
     Stopped(String),
+    /// The run's phase is not there any more.
+    PhaseGone,
     /// A coordination write failed.
     WriteFailed,
+}
+
+/// What the control connection finds where the run's phase was missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// The run is to end anyway: by whom and why.
+    Stopped(String),
+    /// Another server answers, or none: how that was seen.
+    Lost(String),
+    /// The server is the one of the start, and what was prepared on it is not all there: what was
+    /// seen.
+    Changed(String),
 }
 
 /// The control connection, seen from the dyno.
@@ -59,6 +82,7 @@ impl Control {
                 name,
                 connect_timeout: CONNECT_TIMEOUT,
                 response_timeout: Some(RESPONSE_TIMEOUT),
+                expects_key: None,
                 counters: None,
             },
             events: sender,
@@ -82,6 +106,13 @@ impl Control {
     /// Ends the run for the other dynos, too.
     pub(super) fn stop(&self, reason: String) {
         self.tell(Command::Stop(reason));
+    }
+
+    /// Finds out, within five seconds, whether the server is the one of the start.
+    pub(super) fn identify(&self, run_id: Option<String>) -> oneshot::Receiver<Identity> {
+        let (answer, receiver) = oneshot::channel();
+        self.tell(Command::Identify { run_id, answer });
+        receiver
     }
 
     /// Leaves the run; false if that failed or took too long.
@@ -130,6 +161,12 @@ impl Line {
                 biased;
                 command = commands.recv() => match command {
                     Some(Command::Stop(reason)) => self.stop(&reason).await,
+                    Some(Command::Identify { run_id, answer }) => {
+                        let identity = self.identify(run_id.as_deref()).await;
+                        if answer.send(identity).is_err() {
+                            tracing::debug!("the run ended before its target was identified");
+                        }
+                    }
                     Some(Command::Leave(answer)) => {
                         let left = self.leave().await;
                         if answer.send(left).is_err() {
@@ -145,7 +182,7 @@ impl Line {
                     }
                     Some(Watch::PhaseGone) if !phase_noted => {
                         phase_noted = true;
-                        tracing::warn!("the run's phase is gone: evicted, flushed, or another Redis");
+                        self.tell(ControlEvent::PhaseGone);
                     }
                     Some(Watch::PhaseGone | Watch::Quiet) | None => {}
                 },
@@ -173,6 +210,55 @@ impl Line {
                 None
             }
         }
+    }
+
+    /// Which server answers, and whether the phase is there for this connection.
+    async fn identify(&mut self, run_id: Option<&str>) -> Identity {
+        let asking = async {
+            loop {
+                if let Some(identity) = self.ask_for_identity(run_id).await {
+                    return identity;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking)
+            .await
+            .unwrap_or_else(|_| {
+                Identity::Lost(format!(
+                    "the run's phase was gone, and the control connection did not come back within {} s",
+                    PATIENCE.as_secs()
+                ))
+            })
+    }
+
+    async fn ask_for_identity(&mut self, run_id: Option<&str>) -> Option<Identity> {
+        let mut connection = self.connect().await?;
+        let info = match Info::read(&mut connection).await {
+            Ok(info) => info,
+            Err(error) => {
+                tracing::debug!(%error, "the control connection failed");
+                self.connection = None;
+                return None;
+            }
+        };
+        if let Some(detail) = hold::restarted(run_id, info.run_id.as_deref()) {
+            return Some(Identity::Lost(detail));
+        }
+        Some(match self.watch().await? {
+            Watch::Stopped(reason) => Identity::Stopped(reason),
+            Watch::Quiet => Identity::Changed(
+                "a worker's new connection led to a Redis that knows nothing of this run, while the control connection's still does: something between them leads to several servers".to_owned(),
+            ),
+            Watch::PhaseGone => Identity::Changed(match info.evicted_keys {
+                Some(evicted @ 1..) => format!(
+                    "the run's phase is gone from the target, which has evicted {evicted} keys since its start"
+                ),
+                Some(0) | None => {
+                    "the run's phase is gone from the target: somebody flushed it, or removed the run's keys".to_owned()
+                }
+            }),
+        })
     }
 
     /// Writes are tried twice: the first may be what finds the connection broken.

@@ -1,4 +1,5 @@
-//! A limit was broken by connection errors alone: is the target still there?
+//! A limit was broken by lost connections or lost data alone: is the target still there, and the
+//! one that was prepared?
 
 use std::time::Duration;
 
@@ -20,21 +21,29 @@ pub(super) enum Found {
     Full,
     /// It is lost; how that was seen.
     Lost(String),
+    /// A server answers that has not what was prepared for the run; how that was seen.
+    Changed(String),
 }
 
 /// Asks on a fresh connection, for up to five seconds.
-pub(super) async fn look(target: Target, name: String, run_id: Option<String>) -> Found {
+pub(super) async fn look(
+    target: Target,
+    name: String,
+    run_id: Option<String>,
+    phase: Option<String>,
+) -> Found {
     let options = ConnectOptions {
         name,
         connect_timeout: CONNECT_TIMEOUT,
         response_timeout: Some(PATIENCE),
+        expects_key: phase,
         counters: None,
     };
     let deadline = Instant::now() + PATIENCE;
     let mut seen = "no answer".to_owned();
     let asking = async {
         loop {
-            match ask(&target, &options).await {
+            match ask(&target, &options, run_id.as_deref()).await {
                 Ok(found) => return found,
                 Err(detail) => seen = detail,
             }
@@ -43,25 +52,53 @@ pub(super) async fn look(target: Target, name: String, run_id: Option<String>) -
     };
     let answered = tokio::time::timeout_at(deadline, asking).await;
     match answered {
-        Ok(None) => Found::Full,
-        Ok(Some(info)) => {
+        Ok(Asked::Full) => Found::Full,
+        Ok(Asked::PhaseMissing(detail)) => Found::Changed(detail),
+        Ok(Asked::Info(info)) => {
             restarted(run_id.as_deref(), info.run_id.as_deref()).map_or(Found::There, Found::Lost)
         }
         Err(_) => Found::Lost(format!("connections did not come back within 5 s: {seen}")),
     }
 }
 
-/// What INFO says; None from a server that has no connection left.
-async fn ask(target: &Target, options: &ConnectOptions) -> Result<Option<Info>, String> {
+/// What a server answered.
+enum Asked {
+    Info(Box<Info>),
+    Full,
+    PhaseMissing(String),
+}
+
+async fn ask(
+    target: &Target,
+    options: &ConnectOptions,
+    run_id: Option<&str>,
+) -> Result<Asked, String> {
     let mut connection = match target.connect(options).await {
         Ok(connection) => connection,
         // It is there, and full.
-        Err(failure) if failure.refusal == Refusal::TooFewConnections => return Ok(None),
+        Err(failure) if failure.refusal == Refusal::TooFewConnections => return Ok(Asked::Full),
+        // Another server than at the start tells that by its run_id.
+        Err(failure) if failure.key_missing => {
+            let mut connection = target
+                .connect(&ConnectOptions {
+                    expects_key: None,
+                    ..options.clone()
+                })
+                .await
+                .map_err(|failure| failure.to_string())?;
+            let info = Info::read(&mut connection)
+                .await
+                .map_err(|error| error.to_string())?;
+            return Ok(match restarted(run_id, info.run_id.as_deref()) {
+                Some(_) => Asked::Info(Box::new(info)),
+                None => Asked::PhaseMissing(failure.message),
+            });
+        }
         Err(failure) => return Err(failure.to_string()),
     };
     Info::read(&mut connection)
         .await
-        .map(Some)
+        .map(|info| Asked::Info(Box::new(info)))
         .map_err(|error| error.to_string())
 }
 

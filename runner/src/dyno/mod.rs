@@ -30,7 +30,7 @@ use crate::machine::{Machine, SystemMachine};
 use crate::observe::control_group::ControlGroup;
 use crate::observe::own::OwnProcess;
 use crate::output::{Events, Lines, RecordFile, WriteAt, record_file};
-use crate::shard::{Load, ShardSettings, load_threads};
+use crate::shard::{Load, PhaseQuestion, ShardSettings, load_threads};
 use crate::termination::Termination;
 use redyno_engine::Share;
 
@@ -74,6 +74,7 @@ struct Dyno {
     identity: Identity,
     target: Target,
     seat: Seat,
+    phase: Arc<PhaseQuestion>,
     own: OwnProcess,
     start_load: StartLoad,
     shown: Arc<Shown>,
@@ -216,8 +217,10 @@ impl Dyno {
             allowances,
             asks_target,
         );
+        let seat = Seat::new(&plan, &target, name.clone(), &pod);
         Ok(Self {
-            seat: Seat::new(&plan, &target, name.clone(), &pod),
+            phase: Arc::new(PhaseQuestion::new(seat.phase_key())),
+            seat,
             identity: Identity {
                 dyno: name,
                 pod,
@@ -259,6 +262,7 @@ impl Dyno {
             dyno: self.identity.dyno.clone(),
             share: Share::WHOLE,
             target: self.target.clone(),
+            phase: Arc::clone(&self.phase),
             bytes: Arc::default(),
         }
     }

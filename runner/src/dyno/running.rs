@@ -10,7 +10,7 @@ use redyno_target::coordination::ClockMapping;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::control::{Control, ControlEvent};
+use super::control::{Control, ControlEvent, Identity};
 use super::hold::Found;
 use super::sampler::{Answer, Sampler, seconds_from};
 use super::startup::Begun;
@@ -175,6 +175,8 @@ impl Dyno {
         let (mut second, mut first) = (0_u64, true);
         // What becomes of the target since a breach by connection errors alone.
         let mut held: Option<oneshot::Receiver<Found>> = None;
+        // What it means that the run's phase is missing.
+        let mut missing: Option<oneshot::Receiver<Identity>> = None;
         loop {
             // In this order: what ends the run, what it waits for, the load, what only tells of it.
             // None of them is always ready: who asks for a sample waits for its answer.
@@ -183,16 +185,24 @@ impl Dyno {
                 () = self.termination.wait(), if !run.terminated => {
                     run.terminated = true;
                     tracing::info!("told to go");
+                    self.phase.ask_no_more();
                     run.load.end(&Ending::Terminated);
                 }
                 found = resolved(&mut held) => {
                     held = None;
                     self.resolve(run, found);
                 }
+                identity = identified(&mut missing) => {
+                    missing = None;
+                    self.take_identity(run, identity);
+                }
+                () = self.phase.missing(), if missing.is_none() => {
+                    missing = self.ask_for_identity(run);
+                }
                 event = run.control.event() => match event {
-                    ControlEvent::Stopped(reason) => {
-                        tracing::info!(%reason, "told to stop");
-                        run.load.end(&Ending::Stopped);
+                    ControlEvent::Stopped(reason) => self.stopped(run, &reason),
+                    ControlEvent::PhaseGone => {
+                        missing = missing.or_else(|| self.ask_for_identity(run));
                     }
                     ControlEvent::WriteFailed => {
                         self.shown.totals(|totals| totals.coordination_failures += 1);
@@ -219,6 +229,7 @@ impl Dyno {
                     }
                     LoadEvent::Ending(ending) => {
                         tracing::info!(?ending, "no more tasks, draining");
+                        self.phase.ask_no_more();
                         self.tell_others(run, &ending);
                     }
                     LoadEvent::Ended(sample) => {
@@ -242,6 +253,33 @@ impl Dyno {
         }
     }
 
+    fn stopped(&self, run: &mut Underway, reason: &str) {
+        tracing::info!(%reason, "told to stop");
+        self.phase.ask_no_more();
+        run.load.end(&Ending::Stopped);
+    }
+
+    /// The run's phase was missed: what that means, unless the run has ended.
+    fn ask_for_identity(&self, run: &Underway) -> Option<oneshot::Receiver<Identity>> {
+        if !self.phase.is_asked() {
+            return None;
+        }
+        tracing::warn!("the run's phase is missing: is this the target that was prepared?");
+        Some(run.control.identify(run.run_id.clone()))
+    }
+
+    fn take_identity(&self, run: &mut Underway, identity: Identity) {
+        // The end that came meanwhile removes the phase.
+        if !self.phase.is_asked() {
+            return;
+        }
+        match identity {
+            Identity::Stopped(reason) => self.stopped(run, &reason),
+            Identity::Lost(detail) => run.load.end(&Ending::TargetLost { detail }),
+            Identity::Changed(detail) => run.load.end(&Ending::TargetChanged { detail }),
+        }
+    }
+
     /// It is known what became of the target since a breach is held.
     fn resolve(&self, run: &mut Underway, found: Found) {
         let lost = match found {
@@ -251,6 +289,7 @@ impl Dyno {
                 None
             }
             Found::Lost(detail) => Some(Ending::TargetLost { detail }),
+            Found::Changed(detail) => Some(Ending::TargetChanged { detail }),
         };
         run.load.resolve(lost);
     }
@@ -311,12 +350,15 @@ impl Dyno {
     }
 
     fn ask_for_target(&self, run: &Underway) -> oneshot::Receiver<Found> {
-        tracing::warn!("a limit was broken by connection errors alone: is the target there?");
+        tracing::warn!(
+            "a limit was broken by lost connections or lost data alone: is the target there?"
+        );
         let (sender, receiver) = oneshot::channel();
         let asking = hold::look(
             self.target.clone(),
             format!("redyno {} hold", self.identity.dyno),
             run.run_id.clone(),
+            self.phase.key().map(str::to_owned),
         );
         tokio::spawn(async move {
             if sender.send(asking.await).is_err() {
@@ -339,14 +381,15 @@ impl Dyno {
             }
             Ending::ErrorLimit { threshold, cause } => format!("{threshold}: {cause}"),
             Ending::LatencyLimit { threshold } => threshold.clone(),
-            Ending::TargetLost { detail } | Ending::Internal { detail } => detail.clone(),
+            Ending::TargetLost { detail }
+            | Ending::TargetChanged { detail }
+            | Ending::Internal { detail } => detail.clone(),
             Ending::ForeignKeysEvicted { keys } => {
                 format!("the target began to evict keys, {keys} so far")
             }
             Ending::Completed
             | Ending::Stopped
             | Ending::Terminated
-            | Ending::TargetChanged { .. }
             | Ending::StartTimeout { .. }
             | Ending::DuplicateDyno { .. } => return,
         };
@@ -368,6 +411,16 @@ impl Dyno {
         if let Some(progress) = self.shown.totals(Totals::progress) {
             self.events.print(&Event::Progress(progress));
         }
+    }
+}
+
+/// What it means that the phase was missed; for ever, while it was not.
+async fn identified(missing: &mut Option<oneshot::Receiver<Identity>>) -> Identity {
+    match missing {
+        Some(answer) => answer
+            .await
+            .unwrap_or_else(|_| Identity::Lost("nobody could tell".to_owned())),
+        None => std::future::pending().await,
     }
 }
 

@@ -61,6 +61,7 @@ async fn ask(target: Target, name: String, start: Instant, answers: UnboundedSen
         name,
         connect_timeout: CONNECT_TIMEOUT,
         response_timeout: Some(RESPONSE_TIMEOUT),
+        expects_key: None,
         counters: None,
     };
     let mut connection: Option<Connection> = None;

@@ -22,6 +22,9 @@ use redyno_engine::LoadEvent;
 const POLL: Duration = Duration::from_millis(100);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
+/// How long whoever misses the run's phase waits for an answer to what that means.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Questions of the time, of which the one that was answered fastest counts.
 const CLOCK_SAMPLES: u32 = 10;
 
@@ -69,7 +72,10 @@ impl Dyno {
             (self.start_load)(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
                 detail: format!("no load thread: {error}"),
             })?;
-        workers_ready(&mut load, waiting_for).await?;
+        tokio::select! {
+            ready = workers_ready(&mut load, waiting_for) => ready?,
+            () = self.phase.missing() => return Err(self.identify(&mut control, waiting_for).await),
+        }
         loop {
             match self.coordinate(&mut control, waiting_for).await {
                 Ok(Ok(coordinated)) => {
@@ -96,6 +102,24 @@ impl Dyno {
                     control = connect(&self.target, &self.seat_name(), waiting_for).await;
                 }
             }
+        }
+    }
+
+    /// A worker's connection led to a Redis without the run's phase: what that means, if the
+    /// control connection can tell soon.
+    async fn identify(&self, control: &mut Connection, waiting_for: &RefCell<String>) -> Ending {
+        let looked = tokio::time::timeout(PATIENCE, check_phase(self, control, waiting_for)).await;
+        match looked {
+            Ok(Err(ending)) => ending,
+            Ok(Ok(())) => Ending::TargetChanged {
+                detail: "a worker's connection led to a Redis that knows nothing of this run, while the control connection's does: something between them leads to several servers".to_owned(),
+            },
+            Err(_) => Ending::TargetLost {
+                detail: format!(
+                    "the run's phase was missing for a worker, and the control connection got no answer within {} s",
+                    PATIENCE.as_secs()
+                ),
+            },
         }
     }
 

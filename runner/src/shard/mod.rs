@@ -13,6 +13,7 @@ pub(crate) mod busy;
 mod clock;
 mod load;
 mod pacer;
+mod phase;
 mod probe;
 mod ready;
 mod shared;
@@ -35,6 +36,7 @@ use redyno_engine::{EngineSettings, Share, ThreadCommand, ThreadEvent};
 use crate::machine::{LoadThread, Machine};
 
 pub(crate) use load::Load;
+pub(crate) use phase::PhaseQuestion;
 pub(crate) use threads::load_threads;
 pub use timer::SystemTimer;
 
@@ -51,6 +53,8 @@ pub(crate) struct ShardSettings {
     pub(crate) share: Share,
     /// Where the load goes.
     pub(crate) target: Target,
+    /// Whether that is still the Redis that the preflight saw.
+    pub(crate) phase: Arc<PhaseQuestion>,
     /// Counts its workers' bytes.
     pub(crate) bytes: Arc<ByteCounters>,
 }

@@ -42,9 +42,14 @@ fn connector(settings: &ShardSettings) -> Connector {
         name: format!("redyno {}", settings.dyno),
         connect_timeout: CONNECT_TIMEOUT,
         response_timeout: None,
+        expects_key: None,
         counters: Some(Arc::clone(&settings.bytes)),
     };
-    Connector::new(settings.target.clone(), options)
+    Connector::new(
+        settings.target.clone(),
+        options,
+        Arc::clone(&settings.phase),
+    )
 }
 
 /// Gets all workers ready, however often that has to be tried.

@@ -47,10 +47,15 @@ pub(super) async fn run(
     loop {
         // A server may hang up on who is idle: that is no failure of the task that comes next. One
         // that is not there is.
-        if connection.is_closed()
-            && let Ok(fresh) = connector.connect().await
-        {
-            connection = fresh;
+        if connection.is_closed() {
+            match connector.connect().await {
+                Ok(fresh) => connection = fresh,
+                // No task is given to another Redis: what becomes of the run is being found out.
+                Err(failure) if failure.key_missing => {
+                    connection = reconnect(&connector, &mut backoff).await;
+                }
+                Err(_) => {}
+            }
         }
         let begun = shared.engine.borrow_mut().begin(number, shared.clock.now());
         let Some(task) = begun else {

@@ -1,9 +1,13 @@
 //! A target that goes away, or is not the one it was.
 
+use redyno_contract::Plan;
+use redyno_contract::failure::FailureClass;
 use redyno_contract::plan::DynoName;
 use redyno_contract::report::Ending;
+use redyno_target::keys::RunKeys;
 use redyno_test_redis::RedisServer;
 
+use crate::balancer::Balancer;
 use crate::plans;
 use crate::process::{Run, connect};
 
@@ -126,6 +130,124 @@ async fn a_report_without_a_start_has_everything_that_a_reader_expects() {
             index: 0
         }
     );
+}
+
+async fn tell(server: &RedisServer, words: &[&str]) {
+    let mut command = redis::Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    let _: redis::Value = command
+        .query_async(&mut connect(server).await)
+        .await
+        .unwrap();
+}
+
+/// A minute of a load of which every task may fail.
+fn tolerant() -> Plan {
+    let mut plan = plans::small();
+    plan.duration_seconds = 60;
+    plan.thresholds = vec![plans::errors(1_000_000)];
+    plan
+}
+
+/// Somebody wipes the server in mid-run, or only the run's phase goes, as by an eviction.
+#[tokio::test]
+async fn a_target_that_loses_what_was_prepared_on_it_has_changed() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    for (flushes, words) in [
+        (true, "somebody flushed it"),
+        (false, "the run's phase is gone from the target"),
+    ] {
+        let plan = tolerant();
+        let run = Run::new(&plan, &server);
+        run.pass_preflight().await;
+        let mut dyno = run.dyno("web", 0);
+        dyno.started().await;
+        if flushes {
+            tell(&server, &["FLUSHALL"]).await;
+        } else {
+            tell(&server, &["DEL", &RunKeys::new(&plan.run.uid).phase()]).await;
+        }
+        let ended = dyno.end().await;
+        ended.check();
+        assert_eq!(ended.code, 69);
+        let Ending::TargetChanged { detail } = ended.ending() else {
+            panic!("{:?}", ended.ending())
+        };
+        assert!(detail.contains(words), "{detail}");
+        run.part("finish").await;
+    }
+}
+
+/// Without an allowance for errors the first task without its data breaks the limit: even so it is
+/// the target that has changed, and not the load that it could not carry.
+#[tokio::test]
+async fn a_flush_in_mid_run_is_no_error_limit() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plans::small();
+    plan.duration_seconds = 60;
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let mut dyno = run.dyno("web", 0);
+    dyno.started().await;
+    tell(&server, &["FLUSHALL"]).await;
+    let ended = dyno.end().await;
+    ended.check();
+    assert!(
+        matches!(ended.ending(), Ending::TargetChanged { .. }),
+        "{:?}",
+        ended.ending()
+    );
+    let failures = ended.report.failures.as_deref().unwrap();
+    assert!(failures.iter().all(|row| row.class == FailureClass::Lost));
+}
+
+/// A balancer closes connections that it takes for idle, and leads the next ones to another server.
+#[tokio::test]
+async fn workers_that_are_led_to_another_redis_give_it_no_task() {
+    let (first, second) = (
+        RedisServer::start(&[]).await.unwrap(),
+        RedisServer::start(&[]).await.unwrap(),
+    );
+    let balancer = Balancer::start(first.port(), second.port()).await;
+    let run = Run::at(&tolerant(), &balancer.url());
+    run.pass_preflight().await;
+    let mut dyno = run.dyno("web", 0);
+    dyno.started().await;
+    balancer.lead_workers_elsewhere();
+    let ended = dyno.end().await;
+    ended.check();
+    assert_eq!(ended.code, 69);
+    let Ending::TargetChanged { detail } = ended.ending() else {
+        panic!("{:?}", ended.ending())
+    };
+    assert!(detail.contains("leads to several servers"), "{detail}");
+    let keys: u64 = redis::cmd("DBSIZE")
+        .query_async(&mut connect(&second).await)
+        .await
+        .unwrap();
+    assert_eq!(keys, 0, "nothing is written to it");
+}
+
+/// The same before the start: who is led elsewhere is not waited for.
+#[tokio::test]
+async fn workers_that_never_reach_the_prepared_redis_end_the_run_before_its_start() {
+    let (first, second) = (
+        RedisServer::start(&[]).await.unwrap(),
+        RedisServer::start(&[]).await.unwrap(),
+    );
+    let balancer = Balancer::start(first.port(), second.port()).await;
+    let run = Run::at(&tolerant(), &balancer.url());
+    run.pass_preflight().await;
+    balancer.lead_workers_elsewhere();
+    let ended = run.dyno("web", 0).end().await;
+    assert_eq!(ended.code, 69);
+    let Ending::TargetChanged { detail } = ended.ending() else {
+        panic!("{:?}", ended.ending())
+    };
+    assert!(detail.contains("leads to several servers"), "{detail}");
+    assert_eq!(ended.report.start, None);
 }
 
 /// A server that hangs up on who is idle makes no task fail: the worker connects again.

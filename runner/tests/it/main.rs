@@ -6,6 +6,7 @@
     reason = "what fails in a helper of the tests fails the test"
 )]
 
+mod balancer;
 mod bottlenecks;
 mod coordination;
 mod ending;

@@ -6,6 +6,8 @@ mod library;
 mod request;
 mod scanner;
 
+use std::sync::Arc;
+
 use redyno_engine::Content;
 use redyno_target::{ConnectFailure, ConnectOptions, Connection, Stream, Target};
 
@@ -15,6 +17,7 @@ use library::Library;
 pub(crate) use request::{begin_command, push_command, push_word};
 pub(crate) use scanner::{Malformed, number};
 
+use crate::shard::PhaseQuestion;
 use crate::workload::failure::TaskFailure;
 
 /// A connection that one task at a time uses.
@@ -66,15 +69,18 @@ pub(crate) struct Heard {
 pub(crate) struct Connector {
     target: Target,
     options: ConnectOptions,
+    phase: Arc<PhaseQuestion>,
     buffers: Buffers,
 }
 
 impl Connector {
-    /// Connects to this target in this way. No response timeout: the task's own covers it.
-    pub(crate) fn new(target: Target, options: ConnectOptions) -> Self {
+    /// Connects to this target in this way, as long as the run's phase is there. No response
+    /// timeout: the task's own covers it.
+    pub(crate) fn new(target: Target, options: ConnectOptions, phase: Arc<PhaseQuestion>) -> Self {
         Self {
             target,
             options,
+            phase,
             buffers: Buffers::default(),
         }
     }
@@ -89,12 +95,27 @@ impl Connector {
     /// # Errors
     /// Why that is not possible.
     pub(crate) async fn connect(&self) -> Result<TaskConnection, ConnectFailure> {
+        let options = ConnectOptions {
+            expects_key: self.phase.key().map(str::to_owned),
+            ..self.options.clone()
+        };
+        let connected = self.connect_with(&options).await;
+        if connected.as_ref().is_err_and(|failure| failure.key_missing) {
+            self.phase.tell_missing();
+        }
+        connected
+    }
+
+    async fn connect_with(
+        &self,
+        options: &ConnectOptions,
+    ) -> Result<TaskConnection, ConnectFailure> {
         let buffers = self.buffers.clone();
         if self.target.is_encrypted() {
-            let connection = self.target.connect(&self.options).await?;
+            let connection = self.target.connect(options).await?;
             Ok(TaskConnection::library(connection, buffers))
         } else {
-            let stream = self.target.connect_stream(&self.options).await?;
+            let stream = self.target.connect_stream(options).await?;
             Ok(TaskConnection::direct(stream, buffers))
         }
     }

@@ -15,6 +15,10 @@ pub struct ConnectFailure {
     pub refusal: Refusal,
     /// What happened, where, and what may help.
     pub message: String,
+    /// Everything went well, but [`ConnectOptions::expects_key`] was not there.
+    ///
+    /// [`ConnectOptions::expects_key`]: crate::ConnectOptions::expects_key
+    pub key_missing: bool,
 }
 
 impl ConnectFailure {
@@ -22,6 +26,20 @@ impl ConnectFailure {
         Self {
             refusal,
             message: message.into(),
+            key_missing: false,
+        }
+    }
+
+    /// The connection works, and leads to a Redis that has not this key.
+    pub(crate) fn key_missing(address: &Address, key: &str) -> Self {
+        Self {
+            key_missing: true,
+            ..Self::new(
+                Refusal::Other,
+                format!(
+                    "{address} does not have the run's key {key}: it was flushed or evicted, or this is another Redis"
+                ),
+            )
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The first words on a new connection: AUTH, SELECT, CLIENT SETNAME, PING.
+//! The first words on a new connection: AUTH, SELECT, CLIENT SETNAME, PING, and GET of a key that
+//! has to be there, if there is one.
 //!
 //! Spoken by us and not by the client library, so that every way of being turned away can be told
 //! from the others: a server at its limit answers before it was asked and hangs up, one that wants
@@ -11,10 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::address::{Address, Credentials};
 use crate::connect::failure::ConnectFailure;
+use crate::connect::options::ConnectOptions;
 use crate::words::presentable;
 
 /// Every answer to these commands is one line; all of them together are much shorter than this.
 const LONGEST_ANSWER: usize = 8 * 1024;
+
+/// A text that is not there.
+const NIL: &str = "$-1";
 
 /// How the first words ended.
 #[derive(Debug)]
@@ -33,17 +38,22 @@ enum Word {
     Select,
     Name,
     Ping,
+    ExpectedKey,
 }
 
 /// Says the first words and hears the answers.
-pub(super) async fn greet<S>(stream: &mut S, address: &Address, name: &str) -> Result<(), Unwelcome>
+pub(super) async fn greet<S>(
+    stream: &mut S,
+    address: &Address,
+    options: &ConnectOptions,
+) -> Result<(), Unwelcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    match converse(stream, address, name, true).await? {
+    match converse(stream, address, options, true).await? {
         Outcome::Welcome => Ok(()),
         // Before version 6 there were no users.
-        Outcome::NoUsers => match converse(stream, address, name, false).await? {
+        Outcome::NoUsers => match converse(stream, address, options, false).await? {
             Outcome::Welcome => Ok(()),
             Outcome::NoUsers => Err(Unwelcome::Refused(ConnectFailure::new(
                 Refusal::AuthenticationFailed,
@@ -61,13 +71,13 @@ enum Outcome {
 async fn converse<S>(
     stream: &mut S,
     address: &Address,
-    name: &str,
+    options: &ConnectOptions,
     with_user: bool,
 ) -> Result<Outcome, Unwelcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (bytes, words) = said(address, name, with_user);
+    let (bytes, words) = said(address, options, with_user);
     // A server at its limit has hung up already; what it said is still to be read.
     let written = match stream.write_all(&bytes).await {
         Ok(()) => stream.flush().await,
@@ -76,7 +86,7 @@ where
     let mut heard = Vec::new();
     let mut outcome = Outcome::Welcome;
     for word in words {
-        let line = match next_line(stream, &mut heard).await {
+        let line = match next_answer(stream, &mut heard, word).await {
             Ok(line) => line,
             Err(Unwelcome::Broken(error)) => {
                 return Err(Unwelcome::Broken(written.err().unwrap_or(error)));
@@ -86,6 +96,12 @@ where
         match meaning(word, &line, address, with_user) {
             Meaning::Fine => {}
             Meaning::NoUsers => outcome = Outcome::NoUsers,
+            Meaning::KeyMissing => {
+                let key = options.expects_key.as_deref().unwrap_or_default();
+                return Err(Unwelcome::Refused(ConnectFailure::key_missing(
+                    address, key,
+                )));
+            }
             // After a failed AUTH every other answer is a consequence of it.
             Meaning::Refused(_) if matches!(outcome, Outcome::NoUsers) => {}
             Meaning::Refused(failure) => return Err(Unwelcome::Refused(failure)),
@@ -99,7 +115,7 @@ where
     }
 }
 
-fn said(address: &Address, name: &str, with_user: bool) -> (Vec<u8>, Vec<Word>) {
+fn said(address: &Address, options: &ConnectOptions, with_user: bool) -> (Vec<u8>, Vec<Word>) {
     let mut bytes = Vec::new();
     let mut words = Vec::new();
     let mut say = |word: Word, arguments: &[&str]| {
@@ -122,7 +138,8 @@ fn said(address: &Address, name: &str, with_user: bool) -> (Vec<u8>, Vec<Word>) 
         say(Word::Select, &["SELECT", &address.database.to_string()]);
     }
     // CLIENT SETNAME refuses spaces and line breaks.
-    let name: String = name
+    let name: String = options
+        .name
         .chars()
         .map(|character| {
             if character.is_ascii_graphic() {
@@ -134,20 +151,53 @@ fn said(address: &Address, name: &str, with_user: bool) -> (Vec<u8>, Vec<Word>) 
         .collect();
     say(Word::Name, &["CLIENT", "SETNAME", &name]);
     say(Word::Ping, &["PING"]);
+    if let Some(key) = &options.expects_key {
+        say(Word::ExpectedKey, &["GET", key]);
+    }
     (bytes, words)
 }
 
-async fn next_line<S>(stream: &mut S, heard: &mut Vec<u8>) -> Result<String, Unwelcome>
+/// The answer to a word: its line, and of a text only the first, which says how long it is.
+async fn next_answer<S>(
+    stream: &mut S,
+    heard: &mut Vec<u8>,
+    word: Word,
+) -> Result<String, Unwelcome>
+where
+    S: AsyncRead + Unpin,
+{
+    let kinds: &[u8] = match word {
+        Word::ExpectedKey => b"+-$",
+        Word::Auth | Word::Select | Word::Name | Word::Ping => b"+-",
+    };
+    let line = next_line(stream, heard, Some(kinds)).await?;
+    if line.starts_with('$') && line != NIL {
+        // What a run's phase says has no line end in it.
+        next_line(stream, heard, None).await?;
+    }
+    Ok(line)
+}
+
+/// A line, which begins with one of these bytes, if any are given.
+async fn next_line<S>(
+    stream: &mut S,
+    heard: &mut Vec<u8>,
+    kinds: Option<&[u8]>,
+) -> Result<String, Unwelcome>
 where
     S: AsyncRead + Unpin,
 {
     loop {
+        if let (Some(first), Some(kinds)) = (heard.first(), kinds)
+            && !kinds.contains(first)
+        {
+            return Err(Unwelcome::NotRedis);
+        }
         if let Some(end) = heard.windows(2).position(|pair| pair == b"\r\n") {
             let line: Vec<u8> = heard.drain(..end + 2).take(end).collect();
             return Ok(String::from_utf8_lossy(&line).into_owned());
         }
-        if heard.first().is_some_and(|first| !b"+-".contains(first)) || heard.len() > LONGEST_ANSWER
-        {
+        if heard.len() > LONGEST_ANSWER {
             return Err(Unwelcome::NotRedis);
         }
         let read = stream.read_buf(heard).await.map_err(Unwelcome::Broken)?;
@@ -160,6 +210,7 @@ where
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     Fine,
+    KeyMissing,
     NoUsers,
     Refused(ConnectFailure),
     NotRedis,
@@ -167,7 +218,9 @@ enum Meaning {
 
 fn meaning(word: Word, line: &str, address: &Address, with_user: bool) -> Meaning {
     let Some(error) = line.strip_prefix('-') else {
-        return if line.starts_with('+') {
+        return if line == NIL {
+            Meaning::KeyMissing
+        } else if line.starts_with(['+', '$']) {
             Meaning::Fine
         } else {
             Meaning::NotRedis
@@ -227,6 +280,10 @@ fn meaning(word: Word, line: &str, address: &Address, with_user: bool) -> Meanin
         (_, Word::Select) => refused(
             Refusal::Other,
             format!("{address} has no database {}: {shown}", address.database),
+        ),
+        (_, Word::ExpectedKey) => refused(
+            Refusal::Other,
+            format!("{address} does not say whether it is this run's: {shown}"),
         ),
         // A name is a courtesy, and not everybody may set one. Whether PING is allowed is the
         // preflight's question.
@@ -342,7 +399,12 @@ mod tests {
         let (mut ours, mut theirs) = tokio::io::duplex(16 * 1024);
         theirs.write_all(answer).await.unwrap();
         theirs.shutdown().await.unwrap();
-        greet(&mut ours, &address(), "redyno web.1").await
+        greet(
+            &mut ours,
+            &address(),
+            &ConnectOptions::patient("redyno web.1"),
+        )
+        .await
     }
 
     #[tokio::test]
@@ -360,7 +422,13 @@ mod tests {
             theirs.write_all(&answer[first..]).await.unwrap();
             String::from_utf8(said[..count].to_vec()).unwrap()
         });
-        greet(&mut ours, &address(), "redyno web.1").await.unwrap();
+        greet(
+            &mut ours,
+            &address(),
+            &ConnectOptions::patient("redyno web.1"),
+        )
+        .await
+        .unwrap();
         let second = server.await.unwrap();
         assert!(
             second.starts_with("*2\r\n$4\r\nAUTH\r\n$9\r\ntops3cret\r\n"),
@@ -382,5 +450,35 @@ mod tests {
         }
         let result = greeted_with(b"+OK\r\n").await;
         assert!(matches!(result, Err(Unwelcome::Broken(_))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_has_to_be_there_is_asked_for_in_the_same_round_trip() {
+        for (answer, found) in [
+            ("$7\r\nrunning\r\n", Ok(())),
+            ("$0\r\n\r\n", Ok(())),
+            ("$-1\r\n", Err(true)),
+            ("-WRONGTYPE Operation against a key\r\n", Err(false)),
+            ("-NOPERM this user has no permissions\r\n", Err(false)),
+        ] {
+            let (mut ours, mut theirs) = tokio::io::duplex(4096);
+            theirs
+                .write_all(format!("+OK\r\n+OK\r\n+OK\r\n+PONG\r\n{answer}").as_bytes())
+                .await
+                .unwrap();
+            let options = ConnectOptions {
+                expects_key: Some("redyno:{1}:phase".to_owned()),
+                ..ConnectOptions::patient("redyno web.1")
+            };
+            let result = greet(&mut ours, &address(), &options).await;
+            let found_there = result.map_err(|unwelcome| match unwelcome {
+                Unwelcome::Refused(failure) => failure.key_missing,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(found_there, found, "{answer}");
+            let mut said = vec![0; 4096];
+            let count = theirs.read(&mut said).await.unwrap();
+            assert!(said[..count].ends_with(b"GET\r\n$16\r\nredyno:{1}:phase\r\n"));
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Target {
         let mut stream = Stream::new(transport, options.counters.clone());
         let greeted = timeout_at(
             deadline,
-            greeting::greet(&mut stream, self.address(), &options.name),
+            greeting::greet(&mut stream, self.address(), options),
         )
         .await;
         match greeted {

@@ -15,6 +15,9 @@ pub struct ConnectOptions {
     /// How long to wait for each answer afterwards; None for ever. Never implicit: the client
     /// library's own default is half a second, which a busy Redis exceeds.
     pub response_timeout: Option<Duration>,
+    /// A key that has to be there, asked for in the round trip of the greeting: without it this is
+    /// not the Redis that is meant, and there is no connection.
+    pub expects_key: Option<String>,
     /// Counts bytes, if given.
     pub counters: Option<Arc<ByteCounters>>,
 }
@@ -26,6 +29,7 @@ impl ConnectOptions {
             name: name.to_owned(),
             connect_timeout: Duration::from_secs(10),
             response_timeout: Some(Duration::from_secs(10)),
+            expects_key: None,
             counters: None,
         }
     }

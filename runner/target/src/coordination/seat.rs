@@ -22,6 +22,11 @@ pub struct Seat {
 }
 
 impl Seat {
+    /// The key that is there as long as this is the Redis that the preflight saw.
+    pub fn phase_key(&self) -> String {
+        self.keys.phase()
+    }
+
     /// The place of `dyno` in the plan, for the pod with this uid.
     pub fn new(plan: &Plan, target: &Target, dyno: DynoName, pod: &str) -> Self {
         Self {

@@ -15,7 +15,7 @@ pub enum Watch {
     Quiet,
     /// The run is to end: by whom and why, or a number if Redis was too full to keep the words.
     Stopped(String),
-    /// The run's phase is gone. After the start that is noted, not fatal.
+    /// The run's phase is gone: flushed, evicted, or not the Redis that the preflight saw.
     PhaseGone,
 }
 

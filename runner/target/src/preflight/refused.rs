@@ -23,7 +23,12 @@ impl Refused {
 }
 
 impl From<ConnectFailure> for Refused {
-    fn from(ConnectFailure { refusal, message }: ConnectFailure) -> Self {
+    fn from(failure: ConnectFailure) -> Self {
+        let ConnectFailure {
+            refusal,
+            message,
+            key_missing: _,
+        } = failure;
         Self::new(refusal, message)
     }
 }
