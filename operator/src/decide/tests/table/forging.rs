@@ -80,7 +80,15 @@ fn forged_pods() {
                     "nothing is kept of it"
                 );
                 let (worker, backlog) = (3, 100);
-                cluster.dyno_ends("web.1", 0, Ending::BacklogLimit { worker, backlog });
+                cluster.dyno_ends(
+                    "web.1",
+                    0,
+                    Ending::BacklogLimit {
+                        worker,
+                        backlog,
+                        on_time: None,
+                    },
+                );
                 cluster.dyno_ends("web.2", 0, Ending::Stopped);
             },
             Over("Failed", "BacklogLimitReached", &["web.1"]),
@@ -160,7 +168,15 @@ fn forged_objects_and_entries() {
                 cluster.until_running().wait(5);
                 let (worker, backlog) = (3, 100);
                 let record = cluster.final_record("web.1", Ending::Completed);
-                cluster.dyno_ends("web.1", 0, Ending::BacklogLimit { worker, backlog });
+                cluster.dyno_ends(
+                    "web.1",
+                    0,
+                    Ending::BacklogLimit {
+                        worker,
+                        backlog,
+                        on_time: None,
+                    },
+                );
                 cluster.look();
                 cluster.remove_pod("web.1");
                 cluster.look();
