@@ -9,6 +9,7 @@ pub mod apply;
 pub mod arguments;
 pub mod backoff;
 pub mod build;
+pub mod clock;
 pub mod cluster;
 pub mod collected;
 pub mod controller;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Pod, Service};
 use kube::core::DeserializeGuard;
@@ -20,6 +19,7 @@ use tracing::Instrument;
 use crate::apply::{Applied, Written, carry_out, write};
 use crate::backoff::Backoff;
 use crate::build::labels;
+use crate::clock::Clock;
 use crate::cluster::Refused;
 use crate::decide::decide;
 use crate::error::{Error, chain};
@@ -48,6 +48,8 @@ const STEPS: usize = 16;
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// What time it is.
+    pub clock: Clock,
     /// What the administrator set.
     pub settings: Settings,
     /// The pods of all runs.
@@ -104,6 +106,7 @@ pub async fn run(
     }
     let context = Arc::new(Context {
         client,
+        clock: Clock::system(),
         settings,
         pods: Arc::clone(&view),
         publisher,
@@ -250,7 +253,7 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             context.pods.ended(namespace, name);
             return Ok(Action::await_change());
         }
-        let now = Timestamp::now();
+        let now = context.clock.now();
         let mut observed =
             Box::pin(observe(&context.client, &context.pods, &load_test, now)).await?;
         observed.refused = refused.take();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
@@ -129,6 +130,7 @@ impl Shell {
             context: Context {
                 publisher: Publisher::new(client.clone()),
                 client,
+                clock: Clock::system(),
                 settings: settings(),
                 pods: Arc::default(),
                 metrics: Metrics::new().unwrap(),
