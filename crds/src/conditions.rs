@@ -33,6 +33,11 @@ pub const FINISHED: &str = "Finished";
 /// Unknown: the run is not over.
 pub const SUCCEEDED: &str = "Succeeded";
 
+/// True: nothing of the run is left on the target but what the LoadTest wants kept.
+/// False: the finish failed, and some of it may still be there; the message says why.
+/// Not there: the run is not over, or had nothing to clean up.
+pub const TARGET_CLEANED: &str = "TargetCleaned";
+
 /// True: the run is not over. False: it is. For tools that wait by kstatus (Helm 4, Flux, Argo CD).
 pub const RECONCILING: &str = "Reconciling";
 
@@ -51,6 +56,12 @@ pub mod reasons {
     pub const COLLECTING: &str = "Collecting";
     /// Finished is False and the run was given up: its pods are stopped, the target is cleaned up.
     pub const STOPPING: &str = "Stopping";
+    /// TargetCleaned is True.
+    pub const CLEANED: &str = "Cleaned";
+    /// TargetCleaned is False.
+    pub const CLEANUP_FAILED: &str = "CleanupFailed";
+    /// Accepted is False: this release cannot read the LoadTest.
+    pub const UNREADABLE: &str = "Unreadable";
     /// Finished is False, Reconciling is True: the run is under way.
     pub const IN_PROGRESS: &str = "InProgress";
     /// Accepted is True.

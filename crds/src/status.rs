@@ -32,6 +32,10 @@ pub struct LoadTestStatus {
     /// Dynos that are ready, of all: "2/2".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dynos_ready: Option<String>,
+    /// Digest (SHA-256) of the plan that was accepted: the ConfigMap of the plan and of the pods'
+    /// specifications. One that differs is another plan, and ends the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_digest: Option<String>,
     /// The objects made for this run: written before each is created, its uid after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -47,8 +51,8 @@ pub struct LoadTestStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub pods: Vec<PodReference>,
-    /// Accepted, PreflightPassed, DynosReady, Started, Finished, Succeeded, and Reconciling and
-    /// Stalled for tools that read them.
+    /// Accepted, PreflightPassed, DynosReady, Started, Finished, Succeeded, after a run on an
+    /// existing target TargetCleaned, and Reconciling and Stalled for tools that read them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
@@ -362,6 +366,9 @@ pub struct TargetStatus {
     /// Connections that it rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_connections: Option<i64>,
+    /// The node that the managed Redis runs on, or ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_name: Option<String>,
     /// What the preflight saw, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight: Option<String>,

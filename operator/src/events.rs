@@ -7,7 +7,8 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use redyno_contract::Verdict;
 use redyno_crds::LoadTestStatus;
 use redyno_crds::conditions::{
-    self, ACCEPTED, DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, condition, reasons,
+    self, ACCEPTED, DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, TARGET_CLEANED, condition,
+    reasons,
 };
 
 use crate::build::labels::MANAGER;
@@ -43,7 +44,7 @@ impl Notice {
     pub fn unreadable(error: &str) -> Self {
         Self {
             warning: true,
-            reason: "Unreadable".to_owned(),
+            reason: reasons::UNREADABLE.to_owned(),
             action: "Read".to_owned(),
             note: format!("this release of the operator cannot read the LoadTest: {error}"),
         }
@@ -58,35 +59,47 @@ impl Notice {
 /// What the step from one status to the next has to tell.
 pub fn transitions(former: Option<&LoadTestStatus>, now: &LoadTestStatus) -> Vec<Notice> {
     let before = former.map_or(&[][..], |status| status.conditions.as_slice());
-    [ACCEPTED, PREFLIGHT_PASSED, DYNOS_READY, STARTED, FINISHED]
-        .into_iter()
-        .filter_map(|type_| {
-            let new = condition(&now.conditions, type_)?;
-            let old = condition(before, type_);
-            let is_new =
-                old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason));
-            if !is_new {
-                return None;
+    [
+        ACCEPTED,
+        PREFLIGHT_PASSED,
+        DYNOS_READY,
+        STARTED,
+        TARGET_CLEANED,
+        FINISHED,
+    ]
+    .into_iter()
+    .filter_map(|type_| {
+        let new = condition(&now.conditions, type_)?;
+        let old = condition(before, type_);
+        let is_new = old.is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason));
+        if !is_new {
+            return None;
+        }
+        match (type_, new.status.as_str()) {
+            (FINISHED, "True") => Some(verdict(now)),
+            // That there is nothing to do is not worth an event.
+            (TARGET_CLEANED, "True") => None,
+            // What kept a run from its end is told by the verdict.
+            (FINISHED, _) | (_, "Unknown") => None,
+            (PREFLIGHT_PASSED | DYNOS_READY | STARTED | ACCEPTED, "False")
+                if conditions::is_true(&now.conditions, FINISHED) =>
+            {
+                None
             }
-            match (type_, new.status.as_str()) {
-                (FINISHED, "True") => Some(verdict(now)),
-                // What kept a run from its end is told by the verdict.
-                (FINISHED, _) | (_, "Unknown") => None,
-                (_, "False") if conditions::is_true(&now.conditions, FINISHED) => None,
-                (_, "False") if is_quiet(&new.reason) => None,
-                (_, status) => Some(Notice {
-                    warning: status == "False",
-                    reason: if status == "False" {
-                        new.reason.clone()
-                    } else {
-                        type_.to_owned()
-                    },
-                    action: type_.to_owned(),
-                    note: new.message.clone(),
-                }),
-            }
-        })
-        .collect()
+            (_, "False") if is_quiet(&new.reason) => None,
+            (_, status) => Some(Notice {
+                warning: status == "False",
+                reason: if status == "False" {
+                    new.reason.clone()
+                } else {
+                    type_.to_owned()
+                },
+                action: type_.to_owned(),
+                note: new.message.clone(),
+            }),
+        }
+    })
+    .collect()
 }
 
 fn is_quiet(reason: &str) -> bool {

@@ -31,3 +31,4 @@ pub mod settings;
 pub mod start;
 pub mod telemetry;
 pub mod turns;
+pub mod unreadable;

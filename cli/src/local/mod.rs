@@ -23,6 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::message::{FinishReport, PreflightReport, Refusal, TargetFound};
 use redyno_contract::plan::TargetKind;
 use redyno_contract::{Judgement, Reason, judge};
+use redyno_crds::conclude::Cleanup;
 use redyno_crds::{Catalogue, Invalid, LoadTest, LoadTestStatus, Resolved, resolve};
 use tokio::time::timeout;
 
@@ -259,13 +260,20 @@ impl Run<'_> {
             }
             Err(error) => Err(error.to_string()),
         };
-        let message = match report {
-            Ok(FinishReport { message, .. }) => message,
+        let cleanup = match report {
+            Ok(FinishReport {
+                run: _,
+                complete: true,
+                removed_keys: _,
+                left_keys: _,
+                message,
+            }) => Cleanup::Done(message),
             // It changes no verdict, but somebody may want to look.
-            Err(detail) => format!("The cleanup of the target failed: {detail}"),
+            Ok(report) => Cleanup::Failed(report.message),
+            Err(detail) => Cleanup::Failed(format!("The cleanup of the target failed: {detail}")),
         };
-        self.display.say(&message);
-        self.draft.cleanup(message);
+        self.display.say(cleanup.text());
+        self.draft.cleanup(cleanup);
     }
 
     /// Runs one process to its end; gives what it reported, or why there is nothing.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
 use redyno_contract::report::server_title;
 use redyno_contract::{Judgement, Reason};
-use redyno_crds::conclude::{TargetNotes, conclude_errored, conclude_judged};
+use redyno_crds::conclude::{Cleanup, Notes, conclude_errored, conclude_judged};
 use redyno_crds::conditions::{
     ACCEPTED, ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, STARTED, initial_conditions, reasons,
     set_condition,
@@ -19,7 +19,7 @@ const GENERATION: Option<i64> = Some(1);
 #[derive(Debug)]
 pub(super) struct Draft {
     status: LoadTestStatus,
-    notes: TargetNotes,
+    notes: Notes,
 }
 
 impl Draft {
@@ -30,7 +30,7 @@ impl Draft {
                 conditions: initial_conditions(GENERATION, &Time(now)),
                 ..LoadTestStatus::default()
             },
-            notes: TargetNotes::default(),
+            notes: Notes::default(),
         };
         draft.condition(ACCEPTED, true, reasons::VALID, "", now);
         draft
@@ -117,8 +117,8 @@ impl Draft {
     }
 
     /// What became of the run's keys.
-    pub(super) fn cleanup(&mut self, message: String) {
-        self.notes.cleanup = Some(message);
+    pub(super) fn cleanup(&mut self, cleanup: Cleanup) {
+        self.notes.cleanup = Some(cleanup);
     }
 
     /// Ends with a judgement.
@@ -128,10 +128,11 @@ impl Draft {
         resolved: &Resolved,
         now: Timestamp,
     ) -> LoadTestStatus {
+        self.notes.scale = resolved.scale_note();
         conclude_judged(
             &mut self.status,
             judgement,
-            resolved,
+            &resolved.plan,
             &self.notes,
             GENERATION,
             &Time(now),

@@ -7,29 +7,53 @@ pub use evidence::status_text;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use redyno_contract::{Judgement, Reason, Verdict, text};
+use redyno_contract::judgement::DynoResult;
+use redyno_contract::{Judgement, Plan, Reason, Verdict, text};
 
-use crate::conditions::{self, FINISHED, MESSAGE_LENGTH};
-use crate::resolve::Resolved;
+use crate::conditions::{
+    self, ConditionStatus, FINISHED, MESSAGE_LENGTH, TARGET_CLEANED, reasons, set_condition,
+};
 use crate::status::LoadTestStatus;
 
 use self::settle::{Ending, settle};
 
-/// What the preflight and the finish said of the target.
+/// What there is to say beside the judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TargetNotes {
+pub struct Notes {
     /// What the preflight saw, in a sentence.
     pub preflight: Option<String>,
-    /// What was removed from it after the run, or why that failed.
-    pub cleanup: Option<String>,
+    /// What became of what the run left on the target; None if it left nothing that outlives it.
+    pub cleanup: Option<Cleanup>,
+    /// What the message has to say of scaled sizes ([`Resolved::scale_note`]).
+    ///
+    /// [`Resolved::scale_note`]: crate::Resolved::scale_note
+    pub scale: Option<String>,
+}
+
+/// What became of what a run left on its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// It is gone: what was removed, in a sentence.
+    Done(String),
+    /// Some of it may still be there: why, in a sentence.
+    Failed(String),
+}
+
+impl Cleanup {
+    /// In a sentence.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Done(text) | Self::Failed(text) => text,
+        }
+    }
 }
 
 /// Writes a judgement into the status and ends the run. A finished status is left as it is.
 pub fn conclude_judged(
     status: &mut LoadTestStatus,
     judgement: &Judgement,
-    resolved: &Resolved,
-    notes: &TargetNotes,
+    plan: &Plan,
+    notes: &Notes,
     generation: Option<i64>,
     now: &Time,
     stalled_on_failure: bool,
@@ -54,14 +78,18 @@ pub fn conclude_judged(
         // The report's readers show it; the status stays small.
         timeline: _,
     } = judgement;
-    let message = match resolved.scale_note() {
-        Some(note) => sentences(message, &note),
-        None => message.clone(),
-    };
+    let redis_node = status
+        .target
+        .as_ref()
+        .and_then(|target| target.node_name.as_deref());
+    let message = [notes.scale.clone(), shared_node(dynos, redis_node)]
+        .iter()
+        .flatten()
+        .fold(message.clone(), |message, note| sentences(&message, note));
     status.bottleneck = bottleneck.map(|bottleneck| bottleneck.as_str().to_owned());
     if let Some(start) = start_microseconds {
-        status.start_time = begin(*start, resolved.plan.warmup_seconds).map(Time);
-        let all = resolved.plan.dynos().count();
+        status.start_time = begin(*start, plan.warmup_seconds).map(Time);
+        let all = plan.dynos().count();
         status
             .dynos_ready
             .get_or_insert_with(|| format!("{all}/{all}"));
@@ -70,7 +98,7 @@ pub fn conclude_judged(
     status.summary = Some(evidence::summary(
         summary,
         *start_skew_microseconds,
-        &resolved.plan.target.title,
+        &plan.target.title,
     ));
     status.thresholds = thresholds.iter().map(evidence::threshold).collect();
     status.dynos = dynos.iter().map(evidence::dyno).collect();
@@ -80,7 +108,7 @@ pub fn conclude_judged(
     if let Some(vitals) = target {
         evidence::target(status.target.get_or_insert_default(), vitals);
     }
-    write_notes(status, notes);
+    write_notes(status, notes, generation, now);
     let suffix = if *during_warmup { "DuringWarmup" } else { "" };
     let ending = Ending {
         verdict: *verdict,
@@ -100,7 +128,7 @@ pub fn conclude_errored(
     status: &mut LoadTestStatus,
     reason: Reason,
     message: &str,
-    notes: &TargetNotes,
+    notes: &Notes,
     generation: Option<i64>,
     now: &Time,
     stalled_on_failure: bool,
@@ -108,7 +136,7 @@ pub fn conclude_errored(
     if conditions::is_true(&status.conditions, FINISHED) {
         return;
     }
-    write_notes(status, notes);
+    write_notes(status, notes, generation, now);
     let advice = reason.advice();
     let message = if message.contains(advice) {
         message.to_owned()
@@ -139,8 +167,47 @@ fn finish(status: &mut LoadTestStatus, ending: Ending, generation: Option<i64>, 
     status.message = Some(ending.message);
 }
 
-fn write_notes(status: &mut LoadTestStatus, notes: &TargetNotes) {
-    let TargetNotes { preflight, cleanup } = notes;
+/// What to say if dynos ran on the node of the managed Redis: they did not measure what they would
+/// from another one.
+fn shared_node(dynos: &[DynoResult], redis_node: Option<&str>) -> Option<String> {
+    let redis_node = redis_node?;
+    let mut shared = dynos
+        .iter()
+        .filter(|dyno| dyno.node_name.as_deref() == Some(redis_node));
+    let first = &shared.next()?.dyno;
+    let who = match shared.count() {
+        0 => first.to_string(),
+        others => format!("{first} and {others} more"),
+    };
+    let node = status_text(redis_node);
+    Some(format!(
+        "{who} ran on {node} beside the managed Redis, with no network between them."
+    ))
+}
+
+fn write_notes(status: &mut LoadTestStatus, notes: &Notes, generation: Option<i64>, now: &Time) {
+    let Notes {
+        preflight,
+        cleanup,
+        scale: _,
+    } = notes;
+    if let Some(cleanup) = cleanup {
+        let (holds, reason) = match cleanup {
+            Cleanup::Done(_) => (ConditionStatus::True, reasons::CLEANED),
+            Cleanup::Failed(_) => (ConditionStatus::False, reasons::CLEANUP_FAILED),
+        };
+        set_condition(
+            &mut status.conditions,
+            TARGET_CLEANED,
+            holds,
+            reason,
+            cleanup.text(),
+            generation,
+            now,
+        );
+    }
+    let preflight = preflight.as_deref();
+    let cleanup = cleanup.as_ref().map(Cleanup::text);
     if preflight.is_none() && cleanup.is_none() {
         return;
     }

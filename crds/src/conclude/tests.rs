@@ -168,11 +168,20 @@ fn running() -> LoadTestStatus {
 }
 
 fn conclude(status: &mut LoadTestStatus, judgement: &Judgement, resolved: &Resolved) {
-    let notes = TargetNotes {
+    let notes = Notes {
         preflight: Some("saw an empty Redis".to_owned()),
         cleanup: None,
+        scale: resolved.scale_note(),
     };
-    conclude_judged(status, judgement, resolved, &notes, Some(1), &at(99), true);
+    conclude_judged(
+        status,
+        judgement,
+        &resolved.plan,
+        &notes,
+        Some(1),
+        &at(99),
+        true,
+    );
 }
 
 fn conditions_of(status: &LoadTestStatus) -> Vec<(&str, &str, &str)> {
@@ -258,8 +267,8 @@ fn a_failure_is_stalled_unless_the_administrator_says_otherwise() {
         conclude_judged(
             &mut status,
             &during_warmup,
-            &resolved(100),
-            &TargetNotes::default(),
+            &resolved(100).plan,
+            &Notes::default(),
             None,
             &at(99),
             stalled_on_failure,
@@ -327,7 +336,7 @@ fn an_invalid_spec_is_not_accepted() {
         &mut status,
         Reason::InvalidSpec,
         "spec.formation[0].size: \"huge\" is not a size",
-        &TargetNotes::default(),
+        &Notes::default(),
         Some(1),
         &at(2),
         true,
@@ -373,7 +382,7 @@ fn terminal_is_terminal() {
         &mut status,
         Reason::Cancelled,
         "cancelled",
-        &TargetNotes::default(),
+        &Notes::default(),
         Some(2),
         &at(200),
         true,
@@ -389,7 +398,7 @@ fn every_reason_ends_a_run_in_one_piece() {
             &mut status,
             *reason,
             "it happened",
-            &TargetNotes::default(),
+            &Notes::default(),
             Some(1),
             &at(2),
             true,
@@ -419,16 +428,17 @@ fn every_text_fits_the_schema() {
     if let Some(target) = &mut long.target {
         target.version = Some(text.clone());
     }
-    let notes = TargetNotes {
+    let notes = Notes {
         preflight: Some(text.clone()),
-        cleanup: Some(text.clone()),
+        cleanup: Some(Cleanup::Failed(text.clone())),
+        scale: resolved(50).scale_note(),
     };
     let mut judged = running();
     let resolved = resolved(50);
     conclude_judged(
         &mut judged,
         &long,
-        &resolved,
+        &resolved.plan,
         &notes,
         Some(1),
         &at(99),
@@ -443,5 +453,100 @@ fn every_text_fits_the_schema() {
             structure::check("status", &value, structure::status_schema()),
             []
         );
+    }
+}
+
+#[test]
+fn a_cleanup_that_failed_is_a_condition() {
+    for (cleanup, expected) in [
+        (
+            Cleanup::Done("12 keys removed".to_owned()),
+            ("True", "Cleaned"),
+        ),
+        (
+            Cleanup::Failed("no route".to_owned()),
+            ("False", "CleanupFailed"),
+        ),
+    ] {
+        let notes = Notes {
+            cleanup: Some(cleanup.clone()),
+            ..Notes::default()
+        };
+        let mut status = running();
+        let judgement = judgement(Verdict::Passed, Reason::Passed);
+        let plan = resolved(100).plan;
+        conclude_judged(&mut status, &judgement, &plan, &notes, None, &at(99), true);
+        let condition = condition(&status.conditions, TARGET_CLEANED).unwrap();
+        assert_eq!(
+            (condition.status.as_str(), condition.reason.as_str()),
+            expected
+        );
+        assert_eq!(condition.message, cleanup.text());
+        assert_eq!(
+            status.verdict.as_deref(),
+            Some("Passed"),
+            "no verdict's business"
+        );
+    }
+    let mut status = running();
+    let judgement = judgement(Verdict::Passed, Reason::Passed);
+    let plan = resolved(100).plan;
+    conclude_judged(
+        &mut status,
+        &judgement,
+        &plan,
+        &Notes::default(),
+        None,
+        &at(99),
+        true,
+    );
+    assert!(condition(&status.conditions, TARGET_CLEANED).is_none());
+}
+
+#[test]
+fn dynos_beside_the_managed_redis_are_named() {
+    let judgement = |nodes: [&str; 2]| {
+        let mut judgement = judgement(Verdict::Passed, Reason::Passed);
+        let first = judgement.dynos[0].clone();
+        judgement.dynos = (0_u32..)
+            .zip(nodes)
+            .map(|(index, node)| DynoResult {
+                dyno: redyno_contract::plan::DynoName {
+                    index,
+                    ..first.dyno.clone()
+                },
+                node_name: Some(node.to_owned()),
+                ..first.clone()
+            })
+            .collect();
+        judgement
+    };
+    for (redis, nodes, expected) in [
+        (
+            Some("a"),
+            ["a", "a"],
+            Some("web.1 and 1 more ran on a beside"),
+        ),
+        (Some("a"), ["b", "a"], Some("web.2 ran on a beside")),
+        (Some("a"), ["b", "b"], None),
+        (None, ["a", "a"], None),
+    ] {
+        let mut status = running();
+        status.target.get_or_insert_default().node_name = redis.map(str::to_owned);
+        let plan = resolved(100).plan;
+        conclude_judged(
+            &mut status,
+            &judgement(nodes),
+            &plan,
+            &Notes::default(),
+            None,
+            &at(99),
+            true,
+        );
+        let message = status.message.unwrap();
+        match expected {
+            Some(words) => assert!(message.contains(words), "{message}"),
+            None => assert!(!message.contains("beside"), "{message}"),
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod dyno_job;
 pub mod finish_job;
 pub mod labels;
 pub mod names;
+pub mod objects;
 pub mod plan_config_map;
 pub mod pod_security;
 pub mod preflight_job;
@@ -14,6 +15,7 @@ pub mod runner_pod;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
+use redyno_contract::plan::RunIdentity;
 use redyno_crds::{LoadTest, Resolved};
 
 use crate::settings::Settings;
@@ -48,26 +50,31 @@ impl Run<'_> {
 
     /// The metadata of a child.
     pub fn metadata(&self, child: &Child) -> ObjectMeta {
-        ObjectMeta {
-            name: Some(child.name(self.name())),
-            namespace: Some(self.resolved.plan.run.namespace.clone()),
-            labels: Some(labels::of_child(&self.resolved.plan.run, child)),
-            owner_references: Some(vec![self.owner()]),
-            ..ObjectMeta::default()
-        }
+        metadata(&self.resolved.plan.run, child)
     }
+}
 
-    /// The LoadTest as controller of its children. Without `blockOwnerDeletion`, which would need
-    /// a right on the LoadTest's finalizers and which nothing here waits for.
-    fn owner(&self) -> OwnerReference {
-        OwnerReference {
-            api_version: LoadTest::api_version(&()).into_owned(),
-            kind: LoadTest::kind(&()).into_owned(),
-            name: self.resolved.plan.run.name.clone(),
-            uid: self.resolved.plan.run.uid.clone(),
-            controller: Some(true),
-            block_owner_deletion: None,
-        }
+/// The metadata of a child of this run.
+pub fn metadata(run: &RunIdentity, child: &Child) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(child.name(&run.name)),
+        namespace: Some(run.namespace.clone()),
+        labels: Some(labels::of_child(run, child)),
+        owner_references: Some(vec![owner(run)]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The LoadTest as controller of its children. Without `blockOwnerDeletion`, which would need a
+/// right on the LoadTest's finalizers and which nothing here waits for.
+fn owner(run: &RunIdentity) -> OwnerReference {
+    OwnerReference {
+        api_version: LoadTest::api_version(&()).into_owned(),
+        kind: LoadTest::kind(&()).into_owned(),
+        name: run.name.clone(),
+        uid: run.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: None,
     }
 }
 

@@ -1,14 +1,16 @@
-//! The ConfigMap that the reports are collected into; [`crate::evidence`] knows its keys.
+//! The ConfigMap that the reports are collected into; [`crate::collected`] knows its keys.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::Run;
+use redyno_contract::plan::RunIdentity;
+
+use super::metadata;
 use super::names::Child;
 
 /// The report ConfigMap, still empty.
-pub fn build(run: &Run<'_>) -> ConfigMap {
+pub fn build(run: &RunIdentity) -> ConfigMap {
     ConfigMap {
-        metadata: run.metadata(&Child::Report),
+        metadata: metadata(run, &Child::Report),
         ..ConfigMap::default()
     }
 }

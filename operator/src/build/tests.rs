@@ -23,24 +23,28 @@ fn redis_pod() -> k8s_openapi::api::core::v1::Pod {
     })
 }
 
+fn accepted(run: &Run<'_>) -> k8s_openapi::api::core::v1::ConfigMap {
+    plan_config_map::build(run, &objects::Objects::build(run))
+}
+
 #[test]
 fn plan_of_a_managed_target() {
-    insta::assert_snapshot!(yaml(&with_run(MANAGED, plan_config_map::build)));
+    insta::assert_snapshot!(yaml(&with_run(MANAGED, accepted)));
 }
 
 #[test]
 fn plan_of_an_existing_target_has_no_url() {
-    let plan = with_run(EXISTING, plan_config_map::build);
+    let plan = with_run(EXISTING, accepted);
     assert_eq!(
         plan.data.unwrap().keys().collect::<Vec<_>>(),
-        [plan_config_map::PLAN_KEY]
+        [plan_config_map::OBJECTS_KEY, plan_config_map::PLAN_KEY]
     );
 }
 
 #[test]
 fn a_plan_that_was_written_is_read_again() {
     with_run(EXISTING, |run| {
-        let config_map = plan_config_map::build(run);
+        let config_map = accepted(run);
         assert_eq!(
             plan_config_map::read(&config_map),
             Some(run.resolved.plan.clone())
@@ -50,7 +54,9 @@ fn a_plan_that_was_written_is_read_again() {
 
 #[test]
 fn report() {
-    insta::assert_snapshot!(yaml(&with_run(MANAGED, report_config_map::build)));
+    insta::assert_snapshot!(yaml(&with_run(MANAGED, |run| {
+        report_config_map::build(&run.resolved.plan.run)
+    })));
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
+use redyno_contract::Verdict;
 use redyno_crds::LoadTest;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -30,6 +32,7 @@ use crate::pods::{self, PodView, Touched};
 use crate::readiness::Readiness;
 use crate::settings::Settings;
 use crate::turns::Turns;
+use crate::unreadable;
 
 /// LoadTests of one namespace that are looked at at the same time. Of every namespace so many: what
 /// is slow or refused in one takes no turn from another.
@@ -232,20 +235,8 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             }
             Some(DeserializeGuard(Ok(load_test))) => load_test,
             Some(DeserializeGuard(Err(invalid))) => {
-                // Of a newer or older release. Only a change of it can help.
                 tracing::warn!(error = %invalid.error, "The LoadTest cannot be read.");
-                let unreadable = ObjectReference {
-                    api_version: Some(LoadTest::api_version(&()).into_owned()),
-                    kind: Some(LoadTest::kind(&()).into_owned()),
-                    namespace: invalid.metadata.namespace,
-                    name: invalid.metadata.name,
-                    uid: invalid.metadata.uid,
-                    ..ObjectReference::default()
-                };
-                context
-                    .publisher
-                    .publish(&unreadable, &[Notice::unreadable(&invalid.error)])
-                    .await;
+                unreadable(context, namespace, name, &invalid.error).await?;
                 return Ok(Action::await_change());
             }
         };
@@ -285,6 +276,33 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
         }
     }
     Ok(Action::requeue(Duration::from_secs(1)))
+}
+
+/// Ends a LoadTest of another release that this one cannot read: whoever waits for it gets an end.
+async fn unreadable(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    error: &str,
+) -> Result<(), Error> {
+    let now = Time(Timestamp::now());
+    for _ in 0..STEPS {
+        let Some(object) = unreadable::read(&context.client, namespace, name).await? else {
+            return Ok(());
+        };
+        let stalled = context.settings.failed_verdict_is_stalled;
+        let Some(ended) = unreadable::ended(&object, error, &now, stalled) else {
+            return Ok(());
+        };
+        if unreadable::write(&context.client, namespace, name, &ended).await? {
+            let reference = unreadable::reference(&object);
+            let notice = Notice::unreadable(error);
+            context.metrics.verdict(Verdict::Errored.as_str());
+            context.publisher.publish(&reference, &[notice]).await;
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 async fn tell(context: &Context, load_test: &LoadTest, notices: &[Notice]) {

@@ -69,7 +69,9 @@ impl Server {
                     }
                     let next = version.as_str().unwrap().parse::<u32>().unwrap() + 1;
                     object["metadata"]["resourceVersion"] = json!(next.to_string());
-                    object["status"] = body["status"].clone();
+                    for (field, value) in body["status"].as_object().unwrap() {
+                        object["status"][field] = value.clone();
+                    }
                 } else {
                     for (key, value) in body["data"].as_object().unwrap() {
                         object["data"][key] = value.clone();
@@ -360,12 +362,99 @@ async fn a_loadtest_that_is_being_deleted_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_loadtest_of_another_release_is_reported_and_waited_on() {
-    let shell = Shell::new(MANAGED, plainly());
+async fn a_loadtest_of_another_release_ends_errored_and_only_once() {
+    let mut conflicts = 0;
+    let shell = Shell::new(
+        MANAGED,
+        Box::new(move |method, path, _| {
+            let first = *method == Method::PATCH && path.ends_with("/status") && conflicts == 0;
+            first.then(|| {
+                conflicts += 1;
+                status(409, "Conflict", "the object has been modified")
+            })
+        }),
+    );
     shell.change(|load_test| load_test["spec"]["onDynoFailure"] = json!("Retry"));
     assert_eq!(shell.look().await.unwrap(), Action::await_change());
-    assert_eq!(shell.written(), Vec::<String>::new());
+    assert_eq!(
+        shell.written(),
+        [
+            "PATCH /loadtests/friday/status",
+            "PATCH /loadtests/friday/status"
+        ]
+    );
     assert_eq!(shell.told(), ["Unreadable"]);
+    let object = shell.server.lock().unwrap().objects[LOAD_TEST].clone();
+    assert_eq!(object["status"]["verdict"], "Errored");
+    assert_eq!(shell.look().await.unwrap(), Action::await_change());
+    assert_eq!(shell.written(), Vec::<String>::new(), "it is over");
+    assert_eq!(shell.told(), ["Unreadable"]);
+}
+
+/// A pod that is gone stays in view, and its words are stored at last, however often that fails;
+/// then it goes.
+#[tokio::test]
+async fn what_a_pod_left_is_stored_until_it_is() {
+    let refused = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let refuses = Arc::clone(&refused);
+    let shell = Shell::new(
+        EXISTING,
+        Box::new(move |method, path, _| {
+            let stores = *method == Method::PATCH && path.ends_with("/configmaps/friday-report");
+            (stores && refuses.load(std::sync::atomic::Ordering::SeqCst))
+                .then(|| status(403, "Forbidden", "denied by policy"))
+        }),
+    );
+    shell.look().await.unwrap();
+    let job = shell.server.lock().unwrap().objects
+        ["/apis/batch/v1/namespaces/shop/jobs/friday-preflight"]
+        .clone();
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {
+            "name": "friday-preflight-x", "namespace": "shop", "uid": "uid-of-the-pod",
+            "labels": job["metadata"]["labels"],
+            "ownerReferences": [{
+                "apiVersion": "batch/v1", "kind": "Job", "name": "friday-preflight",
+                "uid": job["metadata"]["uid"], "controller": true,
+            }],
+        },
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [{
+                "name": "runner", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 70, "message": "its last words"}},
+            }],
+        },
+    }))
+    .unwrap();
+    let deleted = futures::stream::iter([Ok(watcher::Event::Delete(pod))]);
+    let touched: Vec<Touched> = pods::follow(Arc::clone(&shell.context.pods), deleted)
+        .collect()
+        .await;
+    assert_eq!(touched.len(), 1);
+    let in_view = || {
+        shell
+            .context
+            .pods
+            .of_run("shop", "friday", crate::fixtures::UID)
+            .len()
+    };
+    for _ in 0..3 {
+        let error = shell.look().await.unwrap_err();
+        assert_eq!(
+            chain(&error).split(':').next(),
+            Some("failed to store reports")
+        );
+        assert_eq!(in_view(), 1);
+    }
+    refused.store(false, std::sync::atomic::Ordering::SeqCst);
+    shell.look().await.unwrap();
+    let report =
+        shell.server.lock().unwrap().objects["/api/v1/namespaces/shop/configmaps/friday-report"]
+            .clone();
+    let kept = report["data"]["preflight"].as_str().unwrap();
+    assert!(kept.ends_with("its last words"), "{kept}");
+    assert_eq!(in_view(), 0);
 }
 
 #[tokio::test]

@@ -4,13 +4,17 @@ use std::ops::ControlFlow;
 
 use redyno_crds::spec::DesiredState;
 
+use super::accept::Accepted;
 use super::draft::Draft;
 use super::{stop, survey};
-use crate::build::Run;
 use crate::collected::{Cause, Collected};
 
 /// Gives the run up if that is wanted, unless it has ended by itself.
-pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: &Accepted,
+    collected: &Collected,
+) -> ControlFlow<()> {
     match draft.load_test.spec.desired_state {
         DesiredState::Running => ControlFlow::Continue(()),
         DesiredState::Cancelled => {

@@ -179,20 +179,33 @@ fn of_job(what: &str, job: &Job, observed: &Observed) -> Option<Cause> {
 
 /// What the API server means by a refusal, and whether it will say the same again.
 pub(super) fn of_refusal(message: &str) -> (Reason, bool) {
-    if message.contains("exceeded quota") {
+    let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    if has(&["exceeded quota"]) {
         return (Reason::QuotaExceeded, false);
     }
-    // Kubernetes adds the namespace's service account a moment after the namespace.
-    let may_heal = message.contains("serviceaccount")
-        || message.contains("service account")
-        // Admission itself stumbled: it is asked again.
-        || message.contains("failed calling webhook")
-        || message.contains("the object has been modified")
-        || message.contains("Internal error occurred")
-        || message.contains("timed out")
-        || message.contains("connection refused");
-    (Reason::PodRejected, !may_heal)
+    (Reason::PodRejected, has(&HOPELESS) && !has(&HEALS))
 }
+
+/// What the API server says when it has looked at an object and does not want it: it will say the
+/// same again. Whatever else it says, of its own troubles above all, may be over in a moment.
+const HOPELESS: [&str; 4] = [
+    "is forbidden:",
+    "is invalid:",
+    "denied the request",
+    "no PriorityClass",
+];
+
+/// Refusals of these words that heal all the same.
+const HEALS: [&str; 6] = [
+    // Kubernetes adds the namespace's service account a moment after the namespace.
+    "serviceaccount",
+    "service account",
+    // Admission has not looked at it: its own caches were not ready, its quota not computed.
+    "not yet ready to handle request",
+    "status unknown for quota",
+    "failed calling webhook",
+    "because it is being terminated",
+];
 
 fn last_event<'a>(observed: &'a Observed, uid: &str, reason: &str) -> Option<&'a EventSeen> {
     observed
@@ -235,4 +248,37 @@ fn quoted(text: &str) -> String {
     }
     let start: String = trimmed.chars().take(LONGEST_QUOTE).collect();
     format!("{start}...")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hopeless_is_listed_and_everything_else_is_waited_out() {
+        let pod = |words: &str| format!("Error creating: pods \"a-web-0-\" is forbidden: {words}");
+        for (message, expected) in [
+            (pod("violates PodSecurity \"restricted:latest\": ..."), (Reason::PodRejected, true)),
+            (pod("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"), (Reason::PodRejected, true)),
+            (pod("[maximum cpu usage per Container is 1, but limit is 2]"), (Reason::PodRejected, true)),
+            (pod("no PriorityClass with name high was found"), (Reason::PodRejected, true)),
+            (pod("exceeded quota: small, requested: cpu=1"), (Reason::QuotaExceeded, false)),
+            (pod("status unknown for quota: small, resources: cpu"), (Reason::PodRejected, false)),
+            (pod("not yet ready to handle request"), (Reason::PodRejected, false)),
+            (pod("error looking up service account a/default: serviceaccount \"default\" not found"), (Reason::PodRejected, false)),
+            ("Job.batch \"a-web\" is invalid: spec.template.spec.tolerations[0].operator: Unsupported value".to_owned(), (Reason::PodRejected, true)),
+            ("admission webhook \"policy.example\" denied the request: no".to_owned(), (Reason::PodRejected, true)),
+            ("Internal error occurred: failed calling webhook \"x\": no endpoints available".to_owned(), (Reason::PodRejected, false)),
+            ("etcdserver: leader changed".to_owned(), (Reason::PodRejected, false)),
+            ("Timeout: request did not complete within requested timeout - context deadline exceeded".to_owned(), (Reason::PodRejected, false)),
+            ("the server is currently unable to handle the request".to_owned(), (Reason::PodRejected, false)),
+            ("Post \"https://10.0.0.1:443/api/v1/pods\": EOF".to_owned(), (Reason::PodRejected, false)),
+            ("dial tcp 10.0.0.1:443: i/o timeout".to_owned(), (Reason::PodRejected, false)),
+            ("Too many requests, please try again later".to_owned(), (Reason::PodRejected, false)),
+            ("Operation cannot be fulfilled on resourcequotas \"q\": the object has been modified".to_owned(), (Reason::PodRejected, false)),
+            ("something that nobody has seen yet".to_owned(), (Reason::PodRejected, false)),
+        ] {
+            assert_eq!(of_refusal(&message), expected, "{message}");
+        }
+    }
 }

@@ -7,11 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use redyno_contract::Reason;
 use redyno_crds::LoadTest;
 
+use super::accept::Accepted;
 use super::draft::{Draft, Latch, later};
 use super::{Effect, stop};
 use crate::build::labels::SEAL;
 use crate::build::names::Child;
-use crate::build::{Run, plan_config_map, report_config_map};
+use crate::build::report_config_map;
 use crate::cluster::{Observed, RefusedKind, created};
 use crate::collected::{Cause, Collected};
 
@@ -74,17 +75,17 @@ pub(super) fn standing(draft: &mut Draft<'_>, child: &Child) -> Standing {
 /// Sees to it that a child is there. Ends the decision if it was lost or its name is taken.
 pub(super) fn ensure(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     child: &Child,
-    create: impl FnOnce(&Run<'_>) -> Effect,
+    create: impl FnOnce() -> Effect,
 ) -> ControlFlow<()> {
     match standing(draft, child) {
         Standing::Present => ControlFlow::Continue(()),
         Standing::ToCreate => {
             refused(draft, run, collected, child)?;
             draft.latch_intended(child);
-            draft.effect(create(&run));
+            draft.effect(create());
             ControlFlow::Continue(())
         }
         Standing::Lost | Standing::Deleting => stop::give_up(
@@ -117,14 +118,16 @@ pub(super) fn ensure(
 /// Both ConfigMaps of every run.
 pub(super) fn config_maps(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
 ) -> ControlFlow<()> {
-    ensure(draft, run, collected, &Child::Plan, |run| {
-        Effect::CreateConfigMap(Child::Plan, Box::new(plan_config_map::build(run)))
+    ensure(draft, run, collected, &Child::Plan, || {
+        let accepted = run.config_map.clone().unwrap_or_default();
+        Effect::CreateConfigMap(Child::Plan, Box::new(accepted))
     })?;
-    ensure(draft, run, collected, &Child::Report, |run| {
-        Effect::CreateConfigMap(Child::Report, Box::new(report_config_map::build(run)))
+    ensure(draft, run, collected, &Child::Report, || {
+        let report = report_config_map::build(&run.plan.run);
+        Effect::CreateConfigMap(Child::Report, Box::new(report))
     })
 }
 
@@ -165,7 +168,7 @@ pub(super) fn last_created(load_test: &LoadTest, observed: &Observed) -> Option<
 /// Deals with a creation that the API server refused a moment ago.
 fn refused(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     child: &Child,
 ) -> ControlFlow<()> {
@@ -187,7 +190,7 @@ fn refused(
         child.title(draft.name()),
         refused.message
     );
-    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     let until = last_created(draft.load_test, draft.observed)
         .map_or(draft.now, |since| later(since, timeout));
     if hopeless || draft.now >= until {

@@ -7,16 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::Reason;
-use redyno_crds::conclude::{TargetNotes, conclude_errored};
+use redyno_crds::conclude::{Cleanup, Notes, conclude_errored};
 use redyno_crds::conditions::{
     self, ConditionStatus, FINISHED, RECONCILING, initial_conditions, set_condition,
 };
 use redyno_crds::status::{ChildReference, TargetStatus};
-use redyno_crds::{LoadTest, LoadTestStatus, Resolved};
+use redyno_crds::{LoadTest, LoadTestStatus};
 
 use super::children::is_controlled_by;
 use super::{Decision, Effect};
-use crate::build::Run;
 use crate::build::labels::SEAL;
 use crate::build::names::Child;
 use crate::cluster::Observed;
@@ -101,18 +100,6 @@ impl<'a> Draft<'a> {
         Collected::read(self.report(), seal, self.uid(), &self.status.pods)
     }
 
-    /// The run, for builders.
-    pub(super) const fn run<'b>(&self, resolved: &'b Resolved) -> Run<'b>
-    where
-        'a: 'b,
-    {
-        Run {
-            load_test: self.load_test,
-            resolved,
-            settings: self.settings,
-        }
-    }
-
     pub(super) fn name(&self) -> &'a str {
         self.load_test.metadata.name.as_deref().unwrap_or_default()
     }
@@ -158,7 +145,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Ends the run without a judgement.
-    pub(super) fn conclude(&mut self, reason: Reason, message: &str, cleanup: Option<String>) {
+    pub(super) fn conclude(&mut self, reason: Reason, message: &str, cleanup: Option<Cleanup>) {
         let notes = self.notes(cleanup);
         conclude_errored(
             &mut self.status,
@@ -173,14 +160,15 @@ impl<'a> Draft<'a> {
     }
 
     /// What is known of the target, for the conclusion.
-    pub(super) fn notes(&self, cleanup: Option<String>) -> TargetNotes {
-        TargetNotes {
+    pub(super) fn notes(&self, cleanup: Option<Cleanup>) -> Notes {
+        Notes {
             preflight: self
                 .status
                 .target
                 .as_ref()
                 .and_then(|target| target.preflight.clone()),
             cleanup,
+            scale: None,
         }
     }
 

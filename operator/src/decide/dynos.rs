@@ -7,13 +7,14 @@ use redyno_contract::Reason;
 use redyno_contract::outcome::Fate;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
+use super::accept::Accepted;
 use super::children::{self, Standing};
 use super::draft::{Draft, later};
 use super::survey::{self, Dyno, Stage};
 use super::waiting::{self, NODE_LOST_AFTER, Waited};
 use super::{Effect, reservation, stop};
+use crate::build::dyno_job;
 use crate::build::names::Child;
-use crate::build::{Run, dyno_job};
 use crate::cluster::{created, job_end};
 use crate::collected::{Cause, Collected};
 
@@ -37,12 +38,20 @@ const TARGET_LOST: i32 = 69;
 const DUPLICATE: i32 = 76;
 
 /// Releases the dynos and waits until all of them have ended.
-pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
-    for dynos in &run.resolved.formation {
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: &Accepted,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    // In the order of the plan.
+    for dynos in &run.plan.formation {
+        let Some(job) = run.objects.dynos.get(&dynos.dyno_type) else {
+            continue;
+        };
         let child = Child::Dynos(dynos.dyno_type.clone());
         still_in_time(draft, run, collected, &child)?;
-        children::ensure(draft, run, collected, &child, |run| {
-            Effect::CreateJob(child.clone(), Box::new(dyno_job::build(run, dynos)))
+        children::ensure(draft, run, collected, &child, || {
+            Effect::CreateJob(child.clone(), Box::new(job.clone()))
         })?;
     }
     let dynos = survey::dynos(draft, run, collected);
@@ -73,7 +82,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
 /// Gives up if these dynos are still to be made and the preflight is too long ago.
 fn still_in_time(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     child: &Child,
 ) -> ControlFlow<()> {
@@ -202,9 +211,8 @@ fn keep(
 }
 
 /// Pods of a Job that has ended may not have been seen yet.
-fn sight(draft: &mut Draft<'_>, run: Run<'_>, dynos: &[Dyno]) -> ControlFlow<()> {
+fn sight(draft: &mut Draft<'_>, run: &Accepted, dynos: &[Dyno]) -> ControlFlow<()> {
     let until = run
-        .resolved
         .plan
         .formation
         .iter()
@@ -231,7 +239,7 @@ fn sight(draft: &mut Draft<'_>, run: Run<'_>, dynos: &[Dyno]) -> ControlFlow<()>
 /// Waits for dynos that are not ready.
 fn wait(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     dynos: &[Dyno],
 ) -> ControlFlow<()> {
@@ -244,7 +252,7 @@ fn wait(
     else {
         return ControlFlow::Break(());
     };
-    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     let all_run = dynos
         .iter()
         .all(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
@@ -283,14 +291,14 @@ fn wait(
             .filter_map(|dyno| Some((dyno.name.to_string(), dyno.pod.as_deref()?)))
             .collect(),
         timeout_reason: Reason::StartTimeout,
-        is_partial: observed.dynos.len() < run.resolved.formation.len(),
+        is_partial: observed.dynos.len() < run.plan.formation.len(),
     };
     waiting::step(draft, run, collected, &waited)
 }
 
 /// Watches dynos that are on their way.
-fn watch(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
-    let deadline = SignedDuration::from_secs(dyno_job::deadline_seconds(&run.resolved.plan));
+fn watch(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> ControlFlow<()> {
+    let deadline = SignedDuration::from_secs(dyno_job::deadline_seconds(&run.plan));
     let until = draft
         .observed
         .dynos

@@ -5,13 +5,15 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 use redyno_contract::message::PreflightResult;
+use redyno_crds::conclude::Cleanup;
 
 use super::Effect;
+use super::accept::Accepted;
 use super::children::{self, Standing};
 use super::draft::{Draft, Latch, later};
 use super::survey::pods_of;
+use crate::build::finish_job;
 use crate::build::names::Child;
-use crate::build::{Run, finish_job};
 use crate::cluster::created;
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::evidence;
@@ -23,23 +25,35 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 /// What was removed from the target, or why that failed; None if there was nothing to do.
 pub(super) fn step(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
-) -> ControlFlow<(), Option<String>> {
-    if !is_needed(draft, run, collected) {
+) -> ControlFlow<(), Option<Cleanup>> {
+    let Some(job) = &run.objects.finish else {
+        return ControlFlow::Continue(None);
+    };
+    if !is_needed(draft, collected) {
         return ControlFlow::Continue(None);
     }
-    let failed =
-        |why: &str| ControlFlow::Continue(Some(format!("the target was not cleaned up: {why}")));
+    let failed = |why: &str| {
+        let text = format!("the target was not cleaned up: {why}");
+        ControlFlow::Continue(Some(Cleanup::Failed(text)))
+    };
     let entry = collected.entry(Child::Finish.token());
     if entry.facts.is_some() {
         return match evidence::of_finish(&entry, draft.uid()) {
-            Ok(report) => ControlFlow::Continue(Some(report.message)),
+            Ok(report) if report.complete => {
+                ControlFlow::Continue(Some(Cleanup::Done(report.message)))
+            }
+            Ok(report) => failed(&report.message),
             Err(why) => failed(&why),
         };
     }
     if draft.observed.plan.is_none() {
         return failed("the plan was deleted");
+    }
+    // A finish does what the plan says, with the target's own credentials.
+    if matches!(run.broken, Some(Cause::EvidenceChanged { .. })) {
+        return failed("the plan was changed by somebody else");
     }
     match children::standing(draft, &Child::Finish) {
         Standing::Present => {}
@@ -53,10 +67,7 @@ pub(super) fn step(
                 return failed(&refused.message);
             }
             draft.latch_intended(&Child::Finish);
-            draft.effect(Effect::CreateJob(
-                Child::Finish,
-                Box::new(finish_job::build(&run)),
-            ));
+            draft.effect(Effect::CreateJob(Child::Finish, Box::new(job.clone())));
             return ControlFlow::Break(());
         }
         Standing::Lost | Standing::Deleting => return failed("its Job was deleted"),
@@ -78,8 +89,8 @@ pub(super) fn step(
 
 /// Whether a preflight may have left anything on a target that is not the run's own. One that
 /// refused has not: lock, phase and flush are its very last step.
-fn is_needed(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
-    if run.secret().is_none() || draft.latch(&Child::Preflight) == Latch::None {
+fn is_needed(draft: &Draft<'_>, collected: &Collected) -> bool {
+    if draft.latch(&Child::Preflight) == Latch::None {
         return false;
     }
     let entry = collected.entry(Child::Preflight.token());

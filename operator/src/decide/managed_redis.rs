@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
-use redyno_crds::ResolvedRedis;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
 
+use super::accept::Accepted;
 use super::children::{self, Standing};
 use super::draft::{Draft, later};
 use super::survey::{self, Dyno, is_condition_true};
 use super::waiting::{self, NODE_LOST_AFTER, Waited};
 use super::{Effect, stop};
 use crate::build::names::Child;
-use crate::build::{Run, redis_pod, redis_service};
+use crate::build::objects::ManagedRedis;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected};
 use crate::fate::{Circumstances, PodFacts, fate};
@@ -33,12 +33,16 @@ pub(super) enum Redis {
 
 /// Waits for the managed Redis. Once the run has started its end is the dynos' to notice: they
 /// report it, and what they measured until then.
-pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
-    let Some(redis) = &run.resolved.managed else {
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: &Accepted,
+    collected: &Collected,
+) -> ControlFlow<()> {
+    let Some(redis) = &run.objects.redis else {
         return ControlFlow::Continue(());
     };
-    children::ensure(draft, run, collected, &Child::RedisService, |run| {
-        Effect::CreateService(Child::RedisService, Box::new(redis_service::build(run)))
+    children::ensure(draft, run, collected, &Child::RedisService, || {
+        Effect::CreateService(Child::RedisService, Box::new(redis.service.clone()))
     })?;
     match state(draft) {
         Redis::Taken(detail) | Redis::Ended(detail) if !has_started(draft, run, collected) => {
@@ -59,11 +63,14 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
     let Some(pod) = &draft.observed.redis_pod else {
         return ControlFlow::Break(());
     };
+    if let Some(node) = facts_of(pod).node {
+        draft.target().node_name = Some(node);
+    }
     if draft.is_true(PREFLIGHT_PASSED) || is_condition_true(pod, "Ready") {
         return ControlFlow::Continue(());
     }
     let since = created(&pod.metadata).unwrap_or(draft.now);
-    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     waiting::step(
         draft,
         run,
@@ -81,7 +88,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
 }
 
 /// Whether the common start has passed; a dyno that ended while nobody looked may tell.
-fn has_started(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
+fn has_started(draft: &Draft<'_>, run: &Accepted, collected: &Collected) -> bool {
     draft.is_true(STARTED)
         || survey::dynos(draft, run, collected)
             .iter()
@@ -90,12 +97,12 @@ fn has_started(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> bool {
 
 fn ensure_pod(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
-    redis: &ResolvedRedis,
+    redis: &ManagedRedis,
 ) -> ControlFlow<()> {
-    children::ensure(draft, run, collected, &Child::RedisPod, |run| {
-        Effect::CreatePod(Child::RedisPod, Box::new(redis_pod::build(run, redis)))
+    children::ensure(draft, run, collected, &Child::RedisPod, || {
+        Effect::CreatePod(Child::RedisPod, Box::new(redis.pod.clone()))
     })
 }
 

@@ -29,16 +29,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use redyno_contract::Reason;
 use redyno_crds::conditions::{self, FINISHED};
 use redyno_crds::{LoadTest, LoadTestStatus};
 
 use crate::build::names::Child;
 use crate::cluster::Observed;
-use crate::collected::Cause;
 use crate::events::Notice;
 use crate::settings::Settings;
-use accept::Accepted;
 use draft::Draft;
 
 /// What to do, in this order.
@@ -106,16 +103,13 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
     if is_finished(draft.load_test) {
         return retention::step(draft);
     }
-    let Accepted { resolved, lost } = accept::step(draft)?;
-    let run = draft.run(&resolved);
+    let run = &accept::step(draft)?;
     let collected = collect::step(draft);
     if let Some(given_up) = &collected.given_up {
         return stop::step(draft, run, &collected, given_up);
     }
-    if let Some(message) = lost {
-        let reason = Reason::InvalidSpec;
-        let cause = Cause::NotStarted { reason, message };
-        return stop::give_up(draft, run, &collected, cause);
+    if let Some(cause) = &run.broken {
+        return stop::give_up(draft, run, &collected, cause.clone());
     }
     stop::forgotten(draft, run, &collected)?;
     cancel::step(draft, run, &collected)?;

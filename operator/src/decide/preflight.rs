@@ -10,13 +10,13 @@ use redyno_contract::report::server_title;
 use redyno_crds::conclude::status_text;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
+use super::accept::Accepted;
 use super::children::{self, Standing};
 use super::draft::{Draft, later};
 use super::survey::pods_of;
 use super::waiting::{self, Waited};
 use super::{Effect, finish, stop};
 use crate::build::names::Child;
-use crate::build::{Run, preflight_job};
 use crate::cluster::{created, job_end, past_deadline};
 use crate::collected::{Cause, Collected};
 use crate::evidence;
@@ -26,7 +26,11 @@ use crate::fate::{Circumstances, JobFate, PodFacts, fate};
 const SIGHT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Waits until the preflight has passed.
-pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    run: &Accepted,
+    collected: &Collected,
+) -> ControlFlow<()> {
     if draft.pods.has_twin(Child::Preflight.token()) {
         let cause = Cause::NotStarted {
             reason: Reason::PreflightFailed,
@@ -51,7 +55,7 @@ pub(super) fn step(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -
 /// A preflight that ended without a report.
 fn failed(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     facts: &PodFacts,
     detail: String,
@@ -81,7 +85,7 @@ fn failed(
 
 fn report_read(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     report: PreflightReport,
 ) -> ControlFlow<()> {
@@ -131,7 +135,7 @@ fn report_read(
 /// Ends the run; a preflight that was ended by others may have left something on the target.
 fn refuse(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     refusal: Refusal,
     message: &str,
@@ -168,7 +172,7 @@ fn refuse(
     ControlFlow::Break(())
 }
 
-fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFlow<()> {
+fn wait(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> ControlFlow<()> {
     // Its report is what is needed of it, and that is not there.
     if children::standing(draft, &Child::Preflight) == Standing::ToCreate {
         waiting::begin(
@@ -177,8 +181,9 @@ fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFl
             "waiting for the check of the target",
         );
     }
-    children::ensure(draft, run, collected, &Child::Preflight, |run| {
-        Effect::CreateJob(Child::Preflight, Box::new(preflight_job::build(run)))
+    children::ensure(draft, run, collected, &Child::Preflight, || {
+        let job = run.objects.preflight.clone();
+        Effect::CreateJob(Child::Preflight, Box::new(job))
     })?;
     let Some(job) = draft.observed.job(&Child::Preflight) else {
         return ControlFlow::Break(());
@@ -201,7 +206,7 @@ fn wait(draft: &mut Draft<'_>, run: Run<'_>, collected: &Collected) -> ControlFl
         );
     }
     let since = created(&job.metadata).unwrap_or(draft.now);
-    let timeout = SignedDuration::from_secs(i64::from(run.resolved.plan.start_timeout_seconds));
+    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     let waited = Waited {
         what: "the preflight",
         since,

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use redyno_contract::plan::RESERVED_BEYOND_START_TIMEOUT_SECONDS;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, condition};
 
+use super::accept::Accepted;
 use super::draft::{Draft, later};
-use crate::build::Run;
 use crate::build::names::Child;
 use crate::cluster::{created, job_end};
 use crate::collected::Collected;
@@ -27,7 +27,7 @@ pub(super) struct Reservation {
 /// The preflight's reservation; None while nobody knows when the preflight ended.
 pub(super) fn of_preflight(
     draft: &Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
 ) -> Option<Reservation> {
     let by_its_pod = || {
@@ -35,7 +35,7 @@ pub(super) fn of_preflight(
         facts.exit?.finished_at
     };
     let by_its_job = || job_end(draft.observed.job(&Child::Preflight)?)?.at;
-    let timeout = i64::from(run.resolved.plan.start_timeout_seconds);
+    let timeout = i64::from(run.plan.start_timeout_seconds);
     Some(Reservation {
         since: by_its_pod().or_else(by_its_job)?,
         lifetime: SignedDuration::from_secs(timeout) + BEYOND_START_TIMEOUT,

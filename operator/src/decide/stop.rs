@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use redyno_contract::Reason;
 use redyno_crds::conditions::{ConditionStatus, FINISHED, condition, reasons};
 
+use super::accept::Accepted;
 use super::draft::{Draft, Latch, later};
 use super::survey::pods_of;
 use super::{Effect, children, finish, verdict, waiting};
-use crate::build::Run;
 use crate::build::names::Child;
 use crate::build::runner_pod::GRACE_SECONDS;
 use crate::cluster::job_end;
@@ -30,7 +30,7 @@ const COLLECTION: SignedDuration = SignedDuration::from_secs(30);
 /// Gives the run up.
 pub(super) fn give_up(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     cause: Cause,
 ) -> ControlFlow<()> {
@@ -51,7 +51,7 @@ pub(super) fn give_up(
 /// Gives a run up once more that has lost why it was: nothing that it did since counts.
 pub(super) fn forgotten(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
 ) -> ControlFlow<()> {
     let was_given_up = condition(&draft.status.conditions, FINISHED)
@@ -70,7 +70,7 @@ pub(super) fn forgotten(
 /// Brings a run that was given up to its end.
 pub(super) fn step(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     given_up: &GivenUp,
 ) -> ControlFlow<()> {
@@ -110,7 +110,7 @@ pub(super) fn step(
 }
 
 /// The Jobs whose pods must not go on. One that has ended is left alone, for its pods' logs.
-fn jobs_to_delete<'a>(draft: &'a Draft<'_>, run: Run<'a>) -> impl Iterator<Item = Child> + 'a {
+fn jobs_to_delete<'a>(draft: &'a Draft<'_>, run: &'a Accepted) -> impl Iterator<Item = Child> + 'a {
     let observed = draft.observed;
     working_jobs(run).filter(move |child| {
         let was_created = draft.latch(child) != Latch::None;
@@ -122,10 +122,9 @@ fn jobs_to_delete<'a>(draft: &'a Draft<'_>, run: Run<'a>) -> impl Iterator<Item 
 }
 
 /// The Jobs that use the target; the finish is not one of them.
-fn working_jobs(run: Run<'_>) -> impl Iterator<Item = Child> + '_ {
+fn working_jobs(run: &Accepted) -> impl Iterator<Item = Child> + '_ {
     std::iter::once(Child::Preflight).chain(
-        run.resolved
-            .plan
+        run.plan
             .formation
             .iter()
             .map(|dynos| Child::Dynos(dynos.dyno_type.clone())),
@@ -133,7 +132,7 @@ fn working_jobs(run: Run<'_>) -> impl Iterator<Item = Child> + '_ {
 }
 
 /// Waits until every pod that used the target has ended, or will not any more.
-fn last_words(draft: &mut Draft<'_>, run: Run<'_>, given_up: &GivenUp) -> ControlFlow<()> {
+fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> ControlFlow<()> {
     let grace = SignedDuration::from_secs(GRACE_SECONDS);
     let latest = later(given_up.at, COLLECTION + grace + AFTER_GRACE);
     let mut until = None;

@@ -7,8 +7,8 @@ use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_contract::plan::DynoName;
 use redyno_contract::report::Ending;
 
+use super::accept::Accepted;
 use super::draft::{Draft, Latch};
-use crate::build::Run;
 use crate::build::names::Child;
 use crate::cluster::{job_end, past_deadline};
 use crate::collected::Collected;
@@ -47,9 +47,8 @@ pub(super) enum Stage {
 }
 
 /// Every planned dyno, in the order of the plan.
-pub(super) fn dynos(draft: &Draft<'_>, run: Run<'_>, collected: &Collected) -> Vec<Dyno> {
-    run.resolved
-        .plan
+pub(super) fn dynos(draft: &Draft<'_>, run: &Accepted, collected: &Collected) -> Vec<Dyno> {
+    run.plan
         .dynos()
         .map(|name| dyno(draft, collected, name))
         .collect()

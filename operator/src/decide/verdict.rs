@@ -4,21 +4,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_contract::report::Ending;
 use redyno_contract::{Reason, RunFacts, judge};
-use redyno_crds::conclude::conclude_judged;
+use redyno_crds::conclude::{Cleanup, Notes, conclude_judged};
 
+use super::accept::Accepted;
 use super::draft::Draft;
 use super::managed_redis::{self, Redis};
 use super::survey::{self, Dyno};
 use super::{reservation, stop};
-use crate::build::Run;
 use crate::collected::{Cause, Collected};
 
 /// Judges a run whose dynos have all ended.
 pub(super) fn judged(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
-    cleanup: Option<String>,
+    cleanup: Option<Cleanup>,
 ) {
     conclude(draft, run, collected, None, cleanup);
 }
@@ -26,10 +26,10 @@ pub(super) fn judged(
 /// Judges a run that was given up. If none of its dynos ever ran there is nothing to judge.
 pub(super) fn given_up(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     cause: &Cause,
-    cleanup: Option<String>,
+    cleanup: Option<Cleanup>,
 ) {
     let any_ran = survey::dynos(draft, run, collected)
         .iter()
@@ -52,16 +52,20 @@ pub(super) fn given_up(
 
 fn conclude(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     cause: Option<&Cause>,
-    cleanup: Option<String>,
+    cleanup: Option<Cleanup>,
 ) {
     let outcomes: Vec<DynoOutcome> = survey::dynos(draft, run, collected)
         .into_iter()
         .map(|dyno| outcome(dyno, cause))
         .collect();
-    let mut facts = RunFacts::default();
+    let redis_node = draft.status.target.as_ref();
+    let mut facts = RunFacts {
+        managed_redis_node: redis_node.and_then(|target| target.node_name.clone()),
+        ..RunFacts::default()
+    };
     match cause {
         Some(Cause::Cancelled) => facts.cancelled = true,
         Some(Cause::ChildLost { child }) => facts.child_lost = Some(child.clone()),
@@ -83,18 +87,21 @@ fn conclude(
             Redis::Ended(detail) => facts.managed_redis_ended = Some(detail),
         }
     }
-    let mut judgement = judge(&run.resolved.plan, &facts, &outcomes);
+    let mut judgement = judge(&run.plan, &facts, &outcomes);
     if judgement.reason == Reason::TargetChanged
         && let Some(note) = reservation::of_preflight(draft, run, collected)
             .and_then(|reservation| reservation.late_release(draft))
     {
         judgement.message = format!("{} {note}", judgement.message);
     }
-    let notes = draft.notes(cleanup);
+    let notes = Notes {
+        scale: run.objects.scale_note.clone(),
+        ..draft.notes(cleanup)
+    };
     conclude_judged(
         &mut draft.status,
         &judgement,
-        run.resolved,
+        &run.plan,
         &notes,
         draft.load_test.metadata.generation,
         &Time(draft.now),

@@ -12,11 +12,11 @@ use redyno_contract::Reason;
 use redyno_crds::LoadTest;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons};
 
+use super::accept::Accepted;
 use super::cause::{cause, is_unschedulable};
 use super::draft::{Draft, later};
 use super::stop;
 use super::survey::pod_condition;
-use crate::build::Run;
 use crate::cluster::{Observed, created};
 use crate::collected::{Cause as Lost, Collected};
 use crate::run_pods::{RunPod, RunPods};
@@ -54,7 +54,7 @@ pub(super) struct Waited<'a> {
 /// Waits: names the cause after a while, gives up in the end.
 pub(super) fn step(
     draft: &mut Draft<'_>,
-    run: Run<'_>,
+    run: &Accepted,
     collected: &Collected,
     waited: &Waited<'_>,
 ) -> ControlFlow<()> {

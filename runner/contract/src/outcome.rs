@@ -83,6 +83,8 @@ pub struct RunFacts {
     pub managed_redis_taken: Option<String>,
     /// The managed Redis ended by itself (exited, out of memory): what was seen.
     pub managed_redis_ended: Option<String>,
+    /// The node that the managed Redis ran on, if there was one and that was seen.
+    pub managed_redis_node: Option<String>,
     /// Two pods ran the same dyno: which.
     pub duplicate: Option<DynoName>,
 }

@@ -2,7 +2,9 @@
 
 use redyno_contract::message::PreflightResult;
 use redyno_contract::report::Ending;
-use redyno_crds::conditions::{DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, SUCCEEDED};
+use redyno_crds::conditions::{
+    DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, SUCCEEDED, TARGET_CLEANED,
+};
 
 use crate::build::names::Child;
 use crate::fixtures::{Cluster, EXISTING, MANAGED};
@@ -37,6 +39,8 @@ fn a_managed_run_from_creation_to_retention() {
         Some("7.0.15")
     );
 
+    let redis = cluster.status().target.clone().unwrap().node_name;
+    assert_eq!(redis.as_deref(), Some("node-2"));
     cluster.ready_pod("web.1");
     cluster.look();
     assert_eq!(cluster.status().dynos_ready.as_deref(), Some("1/2"));
@@ -127,6 +131,12 @@ fn an_existing_target_is_cleaned_up_before_the_verdict() {
         cluster.status().target.as_ref().unwrap().cleanup.as_deref(),
         Some("12 keys removed")
     );
+    assert_eq!(cluster.condition(TARGET_CLEANED), "True Cleaned");
+    let told = cluster
+        .notices
+        .iter()
+        .any(|notice| notice.action == TARGET_CLEANED);
+    assert!(!told, "nothing to worry about");
 }
 
 #[test]

@@ -161,6 +161,7 @@ fn first(run: &Run<'_>) -> Option<Interruption> {
             child_lost,
             managed_redis_taken,
             managed_redis_ended,
+            managed_redis_node: _,
             duplicate: _,
         } = facts;
         if *cancelled {

@@ -12,6 +12,14 @@ use crate::build::names::Child;
 use crate::build::plan_config_map;
 use crate::fixtures::{Cluster, EXISTING, MANAGED};
 
+/// As if the first release had begun the run.
+fn begun_by_the_first_release(cluster: &mut Cluster) {
+    let plan = cluster.observed.plan.as_mut().unwrap();
+    let data = plan.data.as_mut().unwrap();
+    assert!(data.remove(plan_config_map::OBJECTS_KEY).is_some());
+    cluster.load_test.status.as_mut().unwrap().plan_digest = None;
+}
+
 /// What the API server says of a quota that is used up.
 const QUOTA: &str = "pods \"x\" is forbidden: exceeded quota: small";
 
@@ -34,10 +42,21 @@ fn accepting() {
             Over("Errored", "InvalidSpec", &["premium-99", "premium-14"]),
         ),
         row(
-            "a size that the catalogue loses before the dynos are made: the target is given back",
+            "a size that the catalogue loses once the LoadTest is accepted, before anything is made of it",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight();
+                cluster.load_test.spec.formation[0].size = Some("withdrawn".to_owned());
+                cluster.until_ended().finish_ends();
+            },
+            Over("Passed", "Passed", &[]),
+        ),
+        row(
+            "begun by the first release, which kept no objects: the target is given back",
             EXISTING,
             |cluster| {
                 cluster.until_preflight().start_pod("preflight");
+                begun_by_the_first_release(cluster);
                 cluster.look();
                 cluster.load_test.spec.formation[0].size = Some("withdrawn".to_owned());
                 cluster.look();
@@ -53,9 +72,11 @@ fn accepting() {
             ),
         ),
         row(
-            "between one type's dynos and the other's: those that are there are stopped first",
+            "as before, between one type's dynos and the other's: those that are there are stopped first",
             EXISTING,
             |cluster| {
+                cluster.look();
+                begun_by_the_first_release(cluster);
                 cluster
                     .refuses
                     .push((Child::Dynos("worker".to_owned()), QUOTA.to_owned()));
@@ -221,4 +242,46 @@ fn the_plan_says_which_hosts_may_be_flushed() {
         cluster.look();
         assert_eq!(hosts(&cluster), expected);
     }
+}
+
+/// Images, sizes and everything else of a run are those that it was accepted with, whatever the
+/// operator is replaced by in mid-run.
+#[test]
+fn a_run_is_one_release() {
+    let mut cluster = Cluster::new(EXISTING);
+    cluster.look();
+    let upgraded = || "registry.example/runner:2".to_owned();
+    cluster.settings.runner_image = upgraded();
+    cluster.settings.image_pull_policy = "Always".to_owned();
+    cluster.settings.scrape_annotations = true;
+    cluster.settings.linger_seconds = 30;
+    cluster.until_ended();
+    let observed = &cluster.observed;
+    let jobs = [&observed.preflight, &observed.finish]
+        .into_iter()
+        .flatten()
+        .chain(observed.dynos.values());
+    let mut count = 0;
+    for job in jobs {
+        let template = &job.spec.as_ref().unwrap().template;
+        let container = &template.spec.as_ref().unwrap().containers[0];
+        assert_eq!(
+            container.image.as_deref(),
+            Some("registry.example/runner:1")
+        );
+        assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
+        count += 1;
+    }
+    assert_eq!(count, 4);
+    assert_eq!(cluster.plan().linger_seconds, 0);
+    cluster.finish_ends();
+    assert_eq!(cluster.status().verdict.as_deref(), Some("Passed"));
+    // The next one is of the new release.
+    let mut next = Cluster::new(EXISTING);
+    next.settings.runner_image = upgraded();
+    next.look();
+    let job = next.observed.preflight.as_ref().unwrap();
+    let template = &job.spec.as_ref().unwrap().template;
+    let image = &template.spec.as_ref().unwrap().containers[0].image;
+    assert_eq!(image.as_deref(), Some("registry.example/runner:2"));
 }

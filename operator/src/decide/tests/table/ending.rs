@@ -1,6 +1,7 @@
 //! Runs whose dynos have all ended.
 
 use redyno_contract::report::Ending;
+use redyno_crds::conditions::TARGET_CLEANED;
 
 use super::{Expect::Over, check, row};
 use crate::build::names::Child;
@@ -74,6 +75,12 @@ fn ends() {
                 cluster.look();
                 let cleanup = cluster.status().target.clone().unwrap().cleanup.unwrap();
                 assert!(cleanup.contains("not cleaned up"), "{cleanup}");
+                assert_eq!(cluster.condition(TARGET_CLEANED), "False CleanupFailed");
+                let told = cluster.notices.iter().rev().nth(1).unwrap();
+                assert_eq!(
+                    (told.reason.as_str(), told.warning),
+                    ("CleanupFailed", true)
+                );
             },
             Over("Passed", "Passed", &[]),
         ),

@@ -79,14 +79,14 @@ fn forged_pods() {
                     !cluster.kept().contains_key("web.1"),
                     "nothing is kept of it"
                 );
-                let (worker, backlog) = (3, 100);
+                let (worker, backlog, on_time) = (3, 100, None);
                 cluster.dyno_ends(
                     "web.1",
                     0,
                     Ending::BacklogLimit {
                         worker,
                         backlog,
-                        on_time: None,
+                        on_time,
                     },
                 );
                 cluster.dyno_ends("web.2", 0, Ending::Stopped);
@@ -166,7 +166,7 @@ fn forged_objects_and_entries() {
             MANAGED,
             |cluster| {
                 cluster.until_running().wait(5);
-                let (worker, backlog) = (3, 100);
+                let (worker, backlog, on_time) = (3, 100, None);
                 let record = cluster.final_record("web.1", Ending::Completed);
                 cluster.dyno_ends(
                     "web.1",
@@ -174,7 +174,7 @@ fn forged_objects_and_entries() {
                     Ending::BacklogLimit {
                         worker,
                         backlog,
-                        on_time: None,
+                        on_time,
                     },
                 );
                 cluster.look();
@@ -202,6 +202,45 @@ fn forged_objects_and_entries() {
                 cluster.remove_pod("web.1");
             },
             Over("Inconclusive", "ReportMissing", &["web.1"]),
+        ),
+        row(
+            "a plan with other limits, put in the place of the one that was accepted",
+            MANAGED,
+            |cluster| {
+                cluster.until_running().wait(5);
+                cluster.change_plan("250000", "999999999");
+                cluster.look();
+                assert!(cluster.done.contains(&"-web".to_owned()));
+            },
+            Over("Errored", "EvidenceChanged", &["ConfigMap friday-plan"]),
+        ),
+        row(
+            "even when everything has ended",
+            MANAGED,
+            |cluster| {
+                cluster.until_running().wait(25);
+                cluster.dynos_end(0, &Ending::Completed);
+                cluster.change_plan("250000", "999999999");
+            },
+            Over("Errored", "EvidenceChanged", &["ConfigMap friday-plan"]),
+        ),
+        row(
+            "another image in what is still to be made; the target is left alone by it",
+            EXISTING,
+            |cluster| {
+                cluster.until_preflight().start_pod("preflight");
+                cluster.change_plan("registry.example/runner:1", "evil.example/runner:1");
+                cluster.look();
+                assert!(
+                    !cluster.done.contains(&"+web".to_owned()),
+                    "{:?}",
+                    cluster.done
+                );
+                assert!(!cluster.done.contains(&"+finish".to_owned()));
+                let cleaned = cluster.condition(redyno_crds::conditions::TARGET_CLEANED);
+                assert_eq!(cleaned, "False CleanupFailed");
+            },
+            Over("Errored", "EvidenceChanged", &["ConfigMap friday-plan"]),
         ),
         row(
             "a give-up that somebody else wrote",

@@ -126,6 +126,7 @@ fn anything(seed: u64, plan: &Plan) -> (RunFacts, Vec<DynoOutcome>) {
         child_lost: next().is_multiple_of(4).then(|| "Job".to_owned()),
         managed_redis_taken: next().is_multiple_of(8).then(String::new),
         managed_redis_ended: next().is_multiple_of(8).then(String::new),
+        managed_redis_node: None,
         duplicate: next().is_multiple_of(8).then(|| DynoName {
             dyno_type: "web".to_owned(),
             index: u32::MAX - 1,
