@@ -15,6 +15,7 @@ use crate::conditions::{
     ACCEPTED, ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, RECONCILING, STALLED, STARTED,
     SUCCEEDED, condition, initial_conditions, reasons, set_condition,
 };
+use crate::resolve::Resolved;
 use crate::validate::structure;
 
 fn at(second: i64) -> Time {
