@@ -27,7 +27,6 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         resolved,
         found,
         judgement,
-        steps,
         curves,
     } = finished;
     let sizes = sizes(resolved);
@@ -37,7 +36,6 @@ pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> 
         enforcement: Enforcement::NotEnforced,
         found: found.as_ref(),
         judgement: judgement.as_ref(),
-        steps,
         curves,
         cleanup: cleanup(load_test),
     };

@@ -1,16 +1,16 @@
-//! Full precision: the same judgement from the reports as the dynos printed them, not as they fitted
-//! into their records. For showing only; the verdict always rests on the records.
+//! Full precision: what the reports say that the dynos printed, and that their records had no room
+//! for. Whatever a record says is shown as it is there, since it is what was judged: a number never
+//! stands beside a more precise one of itself.
 
 use std::collections::BTreeMap;
 
-use redyno_contract::figures;
-use redyno_contract::judgement::{Distribution, DynoResult, Quantile, Totals};
+use redyno_contract::judgement::{DynoNumbers, DynoResult, Totals, TypeResult};
 use redyno_contract::outcome::{DynoOutcome, Evidence, RunFacts};
-use redyno_contract::plan::{DynoName, Latency, Percentile, Plan};
+use redyno_contract::plan::{DynoName, Latency, Plan};
 use redyno_contract::{Histogram, Judgement, Report, judge};
 
 use crate::progress::merge;
-use crate::report::{Curve, StepDistribution};
+use crate::report::Curve;
 
 /// Full reports by dyno.
 pub(crate) type FullReports = BTreeMap<DynoName, Report>;
@@ -19,13 +19,11 @@ pub(crate) type FullReports = BTreeMap<DynoName, Report>;
 pub(crate) struct Shown {
     /// With the verdict of the records.
     pub(crate) judgement: Judgement,
-    /// Distributions of the steps; empty unless every dyno's are there.
-    pub(crate) steps: Vec<StepDistribution>,
     /// Whole distributions of the latencies of which the judgement has percentiles.
     pub(crate) curves: Vec<Curve>,
 }
 
-/// The judgement with full precision wherever it is at hand.
+/// The judgement with what its records had no room for, wherever it is at hand.
 pub(crate) fn shown(
     plan: &Plan,
     facts: &RunFacts,
@@ -38,26 +36,46 @@ pub(crate) fn shown(
         .map(|outcome| replaced(outcome, full))
         .collect();
     let precise = judge(plan, facts, &replaced);
-    // Percentiles may say more; whatever decides may not say anything else.
+    let formation = judgement.formation.iter().zip(precise.formation);
     let dynos = judgement.dynos.iter().zip(precise.dynos);
-    let dynos = dynos
-        .map(|(row, precise)| DynoResult {
-            numbers: precise.numbers,
-            ..row.clone()
-        })
-        .collect();
     let judgement = Judgement {
-        formation: precise.formation,
-        summary: precise.summary,
-        dynos,
-        // A record may have had no room for it.
-        timeline: precise.timeline,
+        formation: formation
+            .map(|(row, precise)| TypeResult {
+                dyno_type: row.dyno_type.clone(),
+                totals: filled(&row.totals, precise.totals),
+                timeline: row.timeline.clone().or(precise.timeline),
+            })
+            .collect(),
+        summary: filled(&judgement.summary, precise.summary),
+        dynos: dynos
+            .map(|(row, precise)| DynoResult {
+                numbers: precise.numbers.map(|numbers| {
+                    let response_p99 = row.numbers.as_ref().and_then(|row| row.response_p99);
+                    DynoNumbers {
+                        response_p99: response_p99.or(numbers.response_p99),
+                        ..numbers
+                    }
+                }),
+                ..row.clone()
+            })
+            .collect(),
+        timeline: judgement.timeline.clone().or(precise.timeline),
         ..judgement.clone()
     };
     Shown {
-        steps: steps(&judgement, outcomes, full),
         curves: curves(&judgement, &replaced),
         judgement,
+    }
+}
+
+/// Totals with what was left out of them.
+fn filled(totals: &Totals, precise: Totals) -> Totals {
+    Totals {
+        response: totals.response.or(precise.response),
+        wait: totals.wait.or(precise.wait),
+        service: totals.service.or(precise.service),
+        step_distributions: precise.step_distributions,
+        ..totals.clone()
     }
 }
 
@@ -66,9 +84,9 @@ fn curves(judgement: &Judgement, outcomes: &[DynoOutcome]) -> Vec<Curve> {
     let of = |dyno_type: Option<&str>, totals: &Totals| {
         [Latency::Response, Latency::Wait, Latency::Service]
             .into_iter()
-            .filter(|latency| totals.distribution(*latency).is_some())
             .filter_map(|latency| {
                 Some(Curve {
+                    distribution: *totals.distribution(latency)?,
                     dyno_type: dyno_type.map(str::to_owned),
                     latency,
                     histogram: merged(outcomes, dyno_type, latency)?,
@@ -133,88 +151,4 @@ fn same(record: &Report, full: &Report) -> bool {
         && record.books == full.books
         && record.over == full.over
         && record.end == full.end
-}
-
-fn steps(
-    judgement: &Judgement,
-    outcomes: &[DynoOutcome],
-    full: &FullReports,
-) -> Vec<StepDistribution> {
-    judgement
-        .summary
-        .steps
-        .iter()
-        .map(|times| times.step.clone())
-        .enumerate()
-        .filter_map(|(position, step)| {
-            let mut merged: Option<Histogram> = None;
-            for outcome in outcomes {
-                let report = full.get(&outcome.dyno)?;
-                let histogram = report
-                    .histograms
-                    .steps
-                    .as_ref()?
-                    .get(position)?
-                    .decode()
-                    .ok()?;
-                match &mut merged {
-                    Some(merged) => merged.add(&histogram),
-                    None => merged = Some(histogram),
-                }
-            }
-            let times = judgement
-                .summary
-                .steps
-                .iter()
-                .find(|times| times.step == step)?
-                .service;
-            let histogram = merged.filter(|histogram| histogram.count() == times.count)?;
-            Some(StepDistribution {
-                step,
-                service: Distribution {
-                    p50: quantile(&histogram, Percentile::P50, times.max_microseconds),
-                    p90: quantile(&histogram, Percentile::P90, times.max_microseconds),
-                    p99: quantile(&histogram, Percentile::P99, times.max_microseconds),
-                    p999: quantile(&histogram, Percentile::P999, times.max_microseconds),
-                    times,
-                    digits: histogram.digits(),
-                },
-            })
-        })
-        .collect()
-}
-
-fn quantile(histogram: &Histogram, percentile: Percentile, max_microseconds: u64) -> Quantile {
-    let beyond = u128::from(100_000 - percentile.thousandths());
-    // Fewer samples than one in its tail: the percentile is the maximum, and says so.
-    if u128::from(histogram.count()) * beyond < 100_000 {
-        Quantile::Maximum(max_microseconds)
-    } else {
-        // A bucket's upper end can lie beyond the true maximum.
-        let known = histogram.percentile(percentile).min(max_microseconds);
-        Quantile::At(figures::beside(known, max_microseconds, histogram.digits()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use redyno_contract::histogram::Digits;
-
-    use super::*;
-
-    #[test]
-    fn a_percentile_of_too_few_samples_is_the_maximum() {
-        let mut histogram = Histogram::new(Digits::Three);
-        for microseconds in 1..=100 {
-            histogram.record(microseconds * 10);
-        }
-        assert_eq!(
-            quantile(&histogram, Percentile::P99, 1_000),
-            Quantile::At(990)
-        );
-        assert_eq!(
-            quantile(&histogram, Percentile::P999, 1_000),
-            Quantile::Maximum(1_000)
-        );
-    }
 }

@@ -147,22 +147,52 @@ pub struct TaskTotals {
     pub achieved_tasks_per_second: i64,
 }
 
-/// A latency, in microseconds.
+/// A latency, in microseconds, over all tasks that were due. Percentiles are rounded to
+/// `significantDigits`.
+///
+/// A percentile that lies among tasks that did not complete is not known: it is at least the number
+/// that stands there, and the field beside it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LatencyStatus {
     /// 50th percentile.
     pub p50_microseconds: i64,
+    /// It is at least this: it lies among tasks that did not complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p50_is_lower_bound: bool,
     /// 90th percentile.
     pub p90_microseconds: i64,
+    /// It is at least this: it lies among tasks that did not complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p90_is_lower_bound: bool,
     /// 99th percentile.
     pub p99_microseconds: i64,
+    /// It is at least this: it lies among tasks that did not complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p99_is_lower_bound: bool,
     /// 99.9th percentile.
     pub p999_microseconds: i64,
+    /// It is at least this: it lies among tasks that did not complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p999_is_lower_bound: bool,
     /// The highest.
     pub max_microseconds: i64,
-    /// The mean.
+    /// It is at least this: tasks did not complete that might have taken longer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub max_is_lower_bound: bool,
+    /// The mean of the tasks that completed.
     pub mean_microseconds: i64,
+    /// Significant decimal digits of the percentiles, 1 to 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub significant_digits: Option<i64>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Results of one dyno type.
@@ -317,6 +347,9 @@ pub struct DynoStatus {
     /// Its response time's 99th percentile, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_p99_microseconds: Option<i64>,
+    /// It is at least this: it lies among tasks that did not complete.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub response_p99_is_lower_bound: bool,
     /// Its schedule lag's 99th percentile, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_lag_p99_microseconds: Option<i64>,

@@ -74,7 +74,6 @@ pub(super) async fn print(
         found: found.as_ref(),
         // The rows of the dynos are the operator's; the numbers in them are as precise as can be.
         judgement: shown.as_ref().map(|shown| &shown.judgement),
-        steps: shown.as_ref().map_or(&[], |shown| &shown.steps),
         curves: shown.as_ref().map_or(&[], |shown| &shown.curves),
         cleanup: output::cleanup(&load_test),
     };

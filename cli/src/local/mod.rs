@@ -36,7 +36,7 @@ use self::target::LocalTarget;
 use crate::evidence;
 use crate::precision::{self, Shown};
 use crate::progress::Display;
-use crate::report::{Curve, StepDistribution};
+use crate::report::Curve;
 
 pub(crate) use self::guard::{GuardArguments, guard};
 pub(crate) use self::interrupt::Interrupts;
@@ -66,8 +66,6 @@ pub(crate) struct Finished {
     pub(crate) found: Option<TargetFound>,
     /// The evidence at full precision, if dynos were ever asked for.
     pub(crate) judgement: Option<Judgement>,
-    /// Distributions of the steps.
-    pub(crate) steps: Vec<StepDistribution>,
     /// Whole distributions of the latencies.
     pub(crate) curves: Vec<Curve>,
 }
@@ -348,13 +346,9 @@ impl Run<'_> {
                 (status, Some(shown))
             }
         };
-        let (judgement, steps, curves) = match shown {
-            Some(Shown {
-                judgement,
-                steps,
-                curves,
-            }) => (Some(judgement), steps, curves),
-            None => (None, Vec::new(), Vec::new()),
+        let (judgement, curves) = match shown {
+            Some(Shown { judgement, curves }) => (Some(judgement), curves),
+            None => (None, Vec::new()),
         };
         load_test.status = Some(status);
         Finished {
@@ -362,7 +356,6 @@ impl Run<'_> {
             resolved,
             found,
             judgement,
-            steps,
             curves,
         }
     }

@@ -4,14 +4,14 @@ use redyno_contract::figures;
 use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Encryption, Judgement, Quantile,
-    ReportState, ThresholdResult, Totals, TypeResult,
+    ReportState, StepDistribution, ThresholdResult, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{
     self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Expectation, Fetch, Keyspace,
     Latency, LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION,
-    Percentile, Prefill, QueueOrder, RunIdentity, TargetKind, TargetPlan, ThresholdPlan,
+    Percentile, Prefill, QueueOrder, RunIdentity, Step, TargetKind, TargetPlan, ThresholdPlan,
     TlsVerification, Workload,
 };
 use redyno_contract::report::{
@@ -158,6 +158,7 @@ pub(crate) fn distribution(quantiles: [u64; 4], times: Times, digits: u8) -> Dis
         p90,
         p99,
         p999,
+        max: Quantile::Maximum(times.max_microseconds),
         times,
         digits,
     }
@@ -288,6 +289,7 @@ fn totals(dynos: &[DynoResult], planned: u64) -> Totals {
             replies: None,
         })
         .collect(),
+        step_distributions: Vec::new(),
         failures: Vec::new(),
     }
 }
@@ -463,6 +465,26 @@ pub(crate) fn curves(scheduled: u64, completed: u64) -> Vec<Curve> {
         dyno_type: None,
         latency,
         histogram: through(values, scheduled, completed),
+        distribution: {
+            let [_, p50, p90, p99, p999, max] = values;
+            let times = times(completed, p50, max);
+            let bound = |rank: u64, quantile: Quantile| {
+                if rank * scheduled > completed * 1000 {
+                    Quantile::AtLeast(quantile.microseconds())
+                } else {
+                    quantile
+                }
+            };
+            let all = distribution([p50, p90, p99, p999], times, 2);
+            Distribution {
+                p50: bound(500, all.p50),
+                p90: bound(900, all.p90),
+                p99: bound(990, all.p99),
+                p999: bound(999, all.p999),
+                max: bound(1000, all.max),
+                ..all
+            }
+        },
         scheduled,
     })
     .collect()
@@ -515,7 +537,6 @@ pub(crate) fn report_of<'a>(
             enforcement: Enforcement::Enforced,
             found: None,
             judgement: Some(judgement),
-            steps: &[],
             curves: &[],
             cleanup: None,
         }),

@@ -7,31 +7,32 @@ use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
 use redyno_contract::plan::Step;
 use redyno_contract::report::Times;
 
-use super::StepDistribution;
 use super::table::{Align, Cell, Colours, Table};
 
 /// Marks a quantile of too few samples.
 const MAXIMUM: char = '*';
 
 /// What the mark means.
-pub(super) const TOO_FEW: &str = "* too few tasks for this percentile: the maximum";
+const TOO_FEW: &str = "* too few tasks for this percentile: the maximum";
+
+/// What `>=` means.
+const LOWER_BOUND: &str = ">= at least this: it lies among tasks that did not complete";
 
 pub(super) fn print(
     judgement: &Judgement,
-    steps: &[StepDistribution],
     colours: Colours,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    for latencies in tables(judgement, steps) {
+    for latencies in tables(judgement) {
         let LatencyTable {
             dyno_type: _,
             table,
-            marked,
+            notes,
         } = latencies;
         writeln!(out)?;
         table.print(out, colours)?;
-        if marked {
-            writeln!(out, "{TOO_FEW}")?;
+        for note in notes {
+            writeln!(out, "{note}")?;
         }
     }
     Ok(())
@@ -43,23 +44,20 @@ pub(super) struct LatencyTable<'a> {
     pub(super) dyno_type: Option<&'a str>,
     /// A row per latency and step.
     pub(super) table: Table,
-    /// Whether [`TOO_FEW`] is to be said of it.
-    pub(super) marked: bool,
+    /// What its marks mean.
+    pub(super) notes: Vec<&'static str>,
 }
 
-pub(super) fn tables<'a>(
-    judgement: &'a Judgement,
-    steps: &[StepDistribution],
-) -> Vec<LatencyTable<'a>> {
+pub(super) fn tables(judgement: &Judgement) -> Vec<LatencyTable<'_>> {
     if has_latencies(&judgement.summary) {
-        return vec![one(None, &judgement.summary, steps)];
+        return vec![one(None, &judgement.summary)];
     }
     // Types with different workloads have no common distribution: one table each.
     judgement
         .formation
         .iter()
         .filter(|row| has_latencies(&row.totals))
-        .map(|row| one(Some(&row.dyno_type), &row.totals, &[]))
+        .map(|row| one(Some(&row.dyno_type), &row.totals))
         .collect()
 }
 
@@ -67,11 +65,7 @@ fn has_latencies(totals: &Totals) -> bool {
     totals.response.is_some() || totals.wait.is_some() || totals.service.is_some()
 }
 
-fn one<'a>(
-    dyno_type: Option<&'a str>,
-    totals: &Totals,
-    steps: &[StepDistribution],
-) -> LatencyTable<'a> {
+fn one<'a>(dyno_type: Option<&'a str>, totals: &Totals) -> LatencyTable<'a> {
     let title = match dyno_type {
         Some(dyno_type) => format!("LATENCY ms, {dyno_type}"),
         None => "LATENCY ms".to_owned(),
@@ -79,33 +73,43 @@ fn one<'a>(
     let mut table = Table::new(std::iter::once((title, Align::Left)).chain(
         ["p50", "p90", "p99", "p99.9", "max", "mean"].map(|name| (name.to_owned(), Align::Point)),
     ));
-    let mut marked = false;
+    let (mut too_few, mut bounded) = (false, false);
     let mut row = |name: &str, times: Times, distribution: Option<&Distribution>, note: &str| {
         let mut cells: Vec<Cell> = vec![name.into()];
-        match distribution {
+        let max = match distribution {
             Some(Distribution {
                 p50,
                 p90,
                 p99,
                 p999,
+                max,
                 times: _,
                 digits: _,
             }) => {
                 for quantile in [p50, p90, p99, p999] {
-                    marked |= matches!(quantile, Quantile::Maximum(_));
+                    too_few |= matches!(quantile, Quantile::Maximum(_));
+                    bounded |= quantile.is_lower_bound();
                     cells.push(cell(*quantile).into());
                 }
+                *max
             }
-            None => cells.extend(std::iter::repeat_n(Cell::from(""), 4)),
-        }
-        let brief = |value: Option<u64>| {
-            value.map_or_else(
-                || "-".to_owned(),
-                |value| figures::bare_milliseconds(figures::brief(value)),
-            )
+            None => {
+                cells.extend(std::iter::repeat_n(Cell::from(""), 4));
+                known_maximum(totals, times)
+            }
         };
-        cells.push(brief((times.count > 0).then_some(times.max_microseconds)).into());
-        cells.push(brief(times.mean_microseconds()).into());
+        bounded |= max.is_lower_bound();
+        cells.push(match max {
+            Quantile::Maximum(_) if times.count == 0 => "-".into(),
+            // The column says that it is the maximum.
+            Quantile::Maximum(max) => cell(Quantile::At(figures::brief(max))).into(),
+            Quantile::At(_) | Quantile::AtLeast(_) => cell(max).into(),
+        });
+        let mean = times.mean_microseconds().map_or_else(
+            || "-".to_owned(),
+            |mean| figures::bare_milliseconds(figures::brief(mean)),
+        );
+        cells.push(mean.into());
         cells.push(note.into());
         table.row(cells);
     };
@@ -127,19 +131,34 @@ fn one<'a>(
         }
     }
     for step in &totals.steps {
-        let full = steps.iter().find(|full| full.step == step.step);
+        let mut full = totals.step_distributions.iter();
+        let full = full.find(|full| full.step == step.step);
         let name = format!("    {}", step.step.as_str().to_lowercase());
         // Every task has all steps of its workload, but only one command of a mix.
         let note = match &step.step {
-            Step::Command(_) => format!("{} tasks", figures::count(step.service.count)),
+            Step::Command(_) => figures::counted(step.service.count, "task", "tasks"),
             Step::Task | Step::Fetch | Step::Save | Step::Ping => String::new(),
         };
         row(&name, step.service, full.map(|full| &full.service), &note);
     }
+    let notes = [(too_few, TOO_FEW), (bounded, LOWER_BOUND)];
     LatencyTable {
         dyno_type,
         table,
-        marked,
+        notes: notes
+            .into_iter()
+            .filter_map(|(is_marked, note)| is_marked.then_some(note))
+            .collect(),
+    }
+}
+
+/// The longest that a step took of which there is no distribution: tasks that did not complete may
+/// have been in it for longer.
+fn known_maximum(totals: &Totals, times: Times) -> Quantile {
+    if totals.books.completed < totals.books.scheduled {
+        Quantile::AtLeast(figures::rounded_down(times.max_microseconds, 3))
+    } else {
+        Quantile::Maximum(times.max_microseconds)
     }
 }
 

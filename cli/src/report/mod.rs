@@ -24,7 +24,7 @@ use redyno_contract::Histogram;
 use redyno_contract::Verdict;
 use redyno_contract::judgement::{Distribution, Judgement};
 use redyno_contract::message::TargetFound;
-use redyno_contract::plan::{Latency, Plan, Step};
+use redyno_contract::plan::{Latency, Plan};
 
 pub use self::table::Colours;
 use self::table::Tone;
@@ -61,8 +61,6 @@ pub struct PlannedRun<'a> {
     pub found: Option<&'a TargetFound>,
     /// The evidence; None if no dyno was ever asked for.
     pub judgement: Option<&'a Judgement>,
-    /// Distributions of the steps, where full precision is at hand.
-    pub steps: &'a [StepDistribution],
     /// Whole distributions of the latencies that the evidence has percentiles of.
     pub curves: &'a [Curve],
     /// What was removed from the target afterwards.
@@ -78,15 +76,6 @@ pub enum Enforcement {
     NotEnforced,
 }
 
-/// The distribution of one step's service time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepDistribution {
-    /// Which step.
-    pub step: Step,
-    /// Its service time.
-    pub service: Distribution,
-}
-
 /// The whole distribution of a latency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
@@ -96,6 +85,8 @@ pub struct Curve {
     pub latency: Latency,
     /// Of the tasks that have it.
     pub histogram: Histogram,
+    /// Its percentiles, as the tables show them.
+    pub distribution: Distribution,
     /// All tasks: those that never ended are behind those that did.
     pub scheduled: u64,
 }
@@ -150,7 +141,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         limits::print(run.plan, judgement, colours, out)?;
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
-        latency::print(judgement, run.steps, colours, out)?;
+        latency::print(judgement, colours, out)?;
         timeline::print(judgement, run.plan, colours, out)?;
     }
     dynos::print(run, judgement, colours, out)

@@ -20,12 +20,9 @@ fn printed(report: &TerminalReport<'_>) -> String {
 
 #[test]
 fn passed_with_full_precision_and_a_timeline() {
-    let (judgement, plan, sizes) = (passed(2), plan(2), sizes());
-    let steps = step_distributions();
-    let mut report = report_of(&judgement, &plan, &sizes);
-    if let Some(run) = &mut report.run {
-        run.steps = &steps;
-    }
+    let (mut judgement, plan, sizes) = (passed(2), plan(2), sizes());
+    judgement.summary.step_distributions = step_distributions();
+    let report = report_of(&judgement, &plan, &sizes);
     insta::assert_snapshot!(printed(&report));
 }
 

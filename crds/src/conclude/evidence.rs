@@ -60,17 +60,24 @@ fn latency(distribution: &Distribution) -> LatencyStatus {
         p90,
         p99,
         p999,
+        max,
         times,
-        digits: _,
+        digits,
     } = distribution;
     let number = |quantile: &Quantile| signed(quantile.microseconds());
     LatencyStatus {
         p50_microseconds: number(p50),
+        p50_is_lower_bound: p50.is_lower_bound(),
         p90_microseconds: number(p90),
+        p90_is_lower_bound: p90.is_lower_bound(),
         p99_microseconds: number(p99),
+        p99_is_lower_bound: p99.is_lower_bound(),
         p999_microseconds: number(p999),
-        max_microseconds: signed(times.max_microseconds),
+        p999_is_lower_bound: p999.is_lower_bound(),
+        max_microseconds: number(max),
+        max_is_lower_bound: max.is_lower_bound(),
         mean_microseconds: signed(times.mean_microseconds().unwrap_or(0)),
+        significant_digits: Some(i64::from(*digits)),
     }
 }
 
@@ -134,6 +141,7 @@ pub(super) fn summary(
         wait,
         service,
         steps: _,
+        step_distributions: _,
         // They stand with the types.
         failures: _,
     } = totals;
@@ -249,6 +257,7 @@ fn with_numbers(row: DynoStatus, numbers: &DynoNumbers) -> DynoStatus {
         tasks: tasks(books, *achieved_tasks_per_second),
         max_worker_backlog: Some(i64::from(*max_worker_backlog)),
         response_p99_microseconds: response_p99.map(|quantile| signed(quantile.microseconds())),
+        response_p99_is_lower_bound: response_p99.is_some_and(Quantile::is_lower_bound),
         schedule_lag_p99_microseconds: Some(signed(own.schedule_lag_p99_microseconds)),
         start_offset_microseconds: *start_offset_microseconds,
         cpu_throttled_per_mille: Some(i64::from(own.throttled_per_mille)),

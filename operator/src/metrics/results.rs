@@ -236,6 +236,13 @@ impl One<'_> {
             p999_microseconds,
             max_microseconds,
             mean_microseconds,
+            // A sample has a number; what is only a bound of it says the status.
+            p50_is_lower_bound: _,
+            p90_is_lower_bound: _,
+            p99_is_lower_bound: _,
+            p999_is_lower_bound: _,
+            max_is_lower_bound: _,
+            significant_digits: _,
         } = latency;
         let quantiles = [
             (0.5, p50_microseconds),

@@ -76,6 +76,17 @@ impl fmt::Debug for Histogram {
     }
 }
 
+/// Values that a histogram does not tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The lowest of them, in microseconds.
+    pub lowest: u64,
+    /// The highest of them, in microseconds.
+    pub highest: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// A histogram on its way: HdrHistogram V2, deflated, in base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -162,13 +173,15 @@ impl Histogram {
         }
     }
 
-    /// Values in microseconds with their counts, rising; each value is the highest of its bucket.
-    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    /// Values that are not told apart, with their counts, rising.
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.inner.iter_recorded().map(|bucket| {
-            (
-                self.inner.highest_equivalent(bucket.value_iterated_to()),
-                bucket.count_at_value(),
-            )
+            let value = bucket.value_iterated_to();
+            Bucket {
+                lowest: self.inner.lowest_equivalent(value),
+                highest: self.inner.highest_equivalent(value),
+                count: bucket.count_at_value(),
+            }
         })
     }
 

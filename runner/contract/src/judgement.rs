@@ -4,7 +4,7 @@ use crate::failure::ClassFailures;
 use crate::figures;
 use crate::limit::Holding;
 use crate::outcome::Fate;
-use crate::plan::{DynoName, Latency, TlsVerification};
+use crate::plan::{DynoName, Latency, Step, TlsVerification};
 use crate::report::{Books, BusyWorker, End, OwnVitals, StepTimes, TargetVitals, Times};
 use crate::timeline::Timeline;
 use crate::verdict::{Bottleneck, Reason, Verdict};
@@ -107,6 +107,8 @@ pub struct Totals {
     pub service: Option<Distribution>,
     /// Means and maxima of the steps, and what was in their replies.
     pub steps: Vec<StepTimes>,
+    /// Distributions of the steps, of those that are known at full precision.
+    pub step_distributions: Vec<StepDistribution>,
     /// Failed tasks by class, the commonest class first.
     pub failures: Vec<ClassFailures>,
 }
@@ -122,10 +124,21 @@ pub struct Distribution {
     pub p99: Quantile,
     /// 99.9th percentile.
     pub p999: Quantile,
-    /// Samples, mean and true maximum.
+    /// The highest: the true maximum, or a bound if any task did not complete.
+    pub max: Quantile,
+    /// Samples, mean and true maximum of the tasks that completed.
     pub times: Times,
     /// Significant digits of the quantiles: those of the coarsest histogram merged.
     pub digits: u8,
+}
+
+/// The distribution of one step's service time, over all tasks in which it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepDistribution {
+    /// Which step.
+    pub step: Step,
+    /// Its service time.
+    pub service: Distribution,
 }
 
 /// A quantile over all scheduled tasks, those that never ended included.
@@ -145,6 +158,11 @@ impl Quantile {
         match self {
             Self::At(value) | Self::AtLeast(value) | Self::Maximum(value) => value,
         }
+    }
+
+    /// Whether it is only known to be at least so long.
+    pub const fn is_lower_bound(self) -> bool {
+        matches!(self, Self::AtLeast(_))
     }
 
     /// The number as people are shown it: a maximum is known to the microsecond, which is more

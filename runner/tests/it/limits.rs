@@ -136,8 +136,8 @@ async fn a_ladder_of_limits_agrees_with_the_histogram() {
         let above = |edge: u64| -> u64 {
             histogram
                 .buckets()
-                .filter(|(value, _)| *value > edge)
-                .map(|(_, count)| count)
+                .filter(|bucket| bucket.highest > edge)
+                .map(|bucket| bucket.count)
                 .sum()
         };
         // The histogram tells values apart to a thousandth.

@@ -4,6 +4,8 @@
 use maud::{Markup, html};
 use redyno_contract::Histogram;
 use redyno_contract::figures;
+use redyno_contract::histogram::Bucket;
+use redyno_contract::judgement::{Distribution, Quantile};
 use redyno_contract::plan::{Latency, LatencyLimit, Limit, Plan, Step};
 
 use super::plot::{self, Point, left, percent, time, x, y};
@@ -95,8 +97,7 @@ fn chart(
         .into_iter()
         .filter_map(|(class, curve)| {
             let value = quantile(curve, 0.99)?;
-            let text = format!("{} ms", shown(curve, value));
-            Some((class, text, times.position(milliseconds(value))))
+            Some((class, at(curve, 0.99), times.position(milliseconds(value))))
         })
         .collect();
     let end = upper.last().map_or(0.0, |(right, _)| *right);
@@ -194,7 +195,12 @@ fn points(curve: &Curve, tail: Scale, times: Scale) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
     let mut seen = 0_u64;
     let mut last = None;
-    for (value, count) in curve.histogram.buckets() {
+    for Bucket {
+        lowest: _,
+        highest: value,
+        count,
+    } in curve.histogram.buckets()
+    {
         let up = times.position(milliseconds(value));
         if points.is_empty() {
             points.push((0.0, up));
@@ -242,17 +248,34 @@ fn bands(response: &Curve, service: &Curve, tail: Scale) -> Markup {
     }
 }
 
-/// The time of a percentile over all tasks.
+/// The time of a percentile over all tasks, as the tables have it, too.
 fn at(curve: &Curve, fraction: f64) -> String {
-    match quantile(curve, fraction) {
-        Some(value) => format!("{} ms", shown(curve, value)),
-        None => "of tasks that never completed".to_owned(),
-    }
-}
-
-/// Milliseconds with as many digits as the curve has.
-fn shown(curve: &Curve, microseconds: u64) -> String {
-    figures::bare_milliseconds(figures::rounded(microseconds, curve.histogram.digits()))
+    let Distribution {
+        p50,
+        p90,
+        p99,
+        p999,
+        max,
+        times: _,
+        digits,
+    } = curve.distribution;
+    let known = [(0.5, p50), (0.9, p90), (0.99, p99), (0.999, p999)];
+    let of_table = known
+        .into_iter()
+        .find(|(tick, _)| (tick - fraction).abs() < 1e-9);
+    let quantile = of_table.map_or_else(
+        || match quantile(curve, fraction) {
+            // Beyond the last of the table: between it and the maximum.
+            Some(value) => Quantile::At(
+                figures::rounded(value, digits)
+                    .max(p999.shown_microseconds())
+                    .min(max.shown_microseconds()),
+            ),
+            None => max,
+        },
+        |(_, quantile)| quantile,
+    );
+    figures::quantile(quantile)
 }
 
 /// A percentile over all tasks, in microseconds; None if it lies among those that never completed.

@@ -89,7 +89,7 @@ fn evidence(run: &PlannedRun<'_>) -> Markup {
 
 fn latencies(run: &PlannedRun<'_>, judgement: &Judgement) -> Markup {
     html! {
-        @for (position, latencies) in latency::tables(judgement, run.steps).into_iter().enumerate() {
+        @for (position, latencies) in latency::tables(judgement).into_iter().enumerate() {
             @let title = match latencies.dyno_type {
                 Some(name) => format!("Latency of {name}"),
                 None => "Latency".to_owned(),
@@ -101,8 +101,8 @@ fn latencies(run: &PlannedRun<'_>, judgement: &Judgement) -> Markup {
                     lead: None,
                     first: "ms",
                 }, &latencies.table))
-                @if latencies.marked {
-                    p.after { (latency::TOO_FEW) }
+                @for note in &latencies.notes {
+                    p.after { (note.replace(">=", "\u{2265}")) }
                 }
             }
         }

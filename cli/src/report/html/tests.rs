@@ -7,18 +7,17 @@ use redyno_contract::judgement::TypeResult;
 use redyno_contract::plan::{DynoName, DynoTypePlan};
 
 use super::*;
+use crate::report::Curve;
 use crate::report::fixtures::{
     UID, curves, failed_by_backlog, passed, plan, plan_of_commands, report_of, sizes,
     step_distributions, with_a_lost_dyno,
 };
-use crate::report::{Curve, StepDistribution};
 
 /// All that a page is made from.
 struct Run {
     judgement: Judgement,
     plan: redyno_contract::Plan,
     sizes: Vec<String>,
-    steps: Vec<StepDistribution>,
     curves: Vec<Curve>,
 }
 
@@ -28,7 +27,6 @@ impl Run {
             judgement,
             plan: plan(2),
             sizes: sizes(),
-            steps: Vec::new(),
             curves: Vec::new(),
         }
     }
@@ -37,7 +35,6 @@ impl Run {
         let mut report = report_of(&self.judgement, &self.plan, &self.sizes);
         report.name = &self.plan.run.name;
         if let Some(run) = &mut report.run {
-            run.steps = &self.steps;
             run.curves = &self.curves;
         }
         page(&report)
@@ -52,7 +49,7 @@ fn apart(page: &str) -> String {
 #[test]
 fn passed_with_all_charts() {
     let mut run = Run::of(passed(2));
-    run.steps = step_distributions();
+    run.judgement.summary.step_distributions = step_distributions();
     run.curves = curves(480_000, 480_000);
     insta::assert_snapshot!(apart(&run.page()));
 }

@@ -135,7 +135,7 @@ pub(super) fn over_window<'b, 'a: 'b>(
         evidence.throttled_per_mille = evidence
             .throttled_per_mille
             .max(report.own.throttled_per_mille);
-        let (lag, limit) = trust::lag_over_window(dyno, report);
+        let (lag, limit) = trust::lag_over_window(run, dyno, report);
         if lag > limit {
             evidence.late = evidence.late.max(Some((lag, limit)));
         }

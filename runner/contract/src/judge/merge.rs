@@ -1,13 +1,11 @@
 //! Merging what the dynos counted: totals by addition, distributions from merged histograms.
 
+use super::percentiles::{self, OfTasks};
 use super::run::{Dyno, Run};
 use crate::failure::ClassFailures;
-use crate::figures;
-use crate::histogram::{Digits, Histogram};
-use crate::judgement::{Distribution, Quantile, Totals, TypeResult};
-use crate::limit::allowed_over;
-use crate::plan::{Latency, Percentile, Step};
-use crate::report::{Books, Latencies, Replies, StepTimes, Times};
+use crate::judgement::{StepDistribution, Totals, TypeResult};
+use crate::plan::{Latency, Step};
+use crate::report::{Books, Replies, StepTimes, Times};
 use crate::timeline::Timeline;
 
 /// One row per type, in the order of the plan.
@@ -37,11 +35,8 @@ pub(super) fn summary(run: &Run<'_>) -> Totals {
 fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Totals {
     let dynos = || run.of_type(dyno_type);
     let books = books(dynos());
-    let distribution = |latency| {
-        with_latencies
-            .then(|| distribution(dynos(), latency))
-            .flatten()
-    };
+    let of_tasks = with_latencies.then(|| OfTasks::of(run, dynos()));
+    let distribution = |latency| of_tasks.as_ref()?.distribution(latency);
     Totals {
         planned: run.plan.scheduled(dyno_type),
         books,
@@ -52,6 +47,11 @@ fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Total
         service: distribution(Latency::Service),
         steps: if with_latencies {
             steps(dynos())
+        } else {
+            Vec::new()
+        },
+        step_distributions: if with_latencies {
+            step_distributions(run, dynos())
         } else {
             Vec::new()
         },
@@ -148,6 +148,20 @@ fn steps<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone) -> Vec<S
         .collect()
 }
 
+/// Of each step that is known at full precision.
+fn step_distributions<'b, 'a: 'b>(
+    run: &Run<'_>,
+    dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
+) -> Vec<StepDistribution> {
+    let Some(first) = dynos.clone().next() else {
+        return Vec::new();
+    };
+    let steps = first.plan.workload.steps().into_iter();
+    steps
+        .filter_map(|step| Some(percentiles::of_step(run, dynos.clone(), &step)?.0))
+        .collect()
+}
+
 /// What a step took in some dynos.
 pub(super) fn step_times<'b, 'a: 'b>(
     dynos: impl Iterator<Item = &'b Dyno<'a>>,
@@ -168,154 +182,4 @@ fn replies<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>>, step: &Step) -
         .filter(|times| times.step == *step)
         .filter_map(|times| times.replies)
         .reduce(Replies::plus)
-}
-
-/// A latency over all scheduled tasks of some dynos; None unless every histogram is there.
-pub(super) fn distribution<'b, 'a: 'b>(
-    dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
-    latency: Latency,
-) -> Option<Distribution> {
-    let merged = Merged::new(dynos, latency)?;
-    Some(Distribution {
-        p50: merged.quantile(Percentile::P50),
-        p90: merged.quantile(Percentile::P90),
-        p99: merged.quantile(Percentile::P99),
-        p999: merged.quantile(Percentile::P999),
-        times: merged.times,
-        digits: merged.histogram.digits(),
-    })
-}
-
-/// A latency merged over some dynos, with the tasks that have none because they never ended.
-pub(super) struct Merged {
-    histogram: Histogram,
-    times: Times,
-    /// N: all scheduled tasks.
-    scheduled: u64,
-    /// Those that are over every limit: failed and timed-out ones.
-    failed: u64,
-}
-
-impl Merged {
-    /// None unless every dyno's histogram is there and anything was scheduled.
-    pub(super) fn new<'b, 'a: 'b>(
-        dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
-        latency: Latency,
-    ) -> Option<Self> {
-        let histogram_of = |dyno: &'b Dyno<'a>| match latency {
-            Latency::Response => dyno.histograms.response.as_ref(),
-            Latency::Wait => dyno.histograms.wait.as_ref(),
-            Latency::Service => dyno.histograms.service.as_ref(),
-        };
-        let books = books(dynos.clone());
-        let times = dynos
-            .clone()
-            .filter_map(Dyno::report)
-            .fold(Times::default(), |sum, report| {
-                let Latencies {
-                    response,
-                    wait,
-                    service,
-                } = report.latencies;
-                sum.plus(match latency {
-                    Latency::Response => response,
-                    Latency::Wait => wait,
-                    Latency::Service => service,
-                })
-            });
-        Self::of(
-            dynos.map(histogram_of),
-            times,
-            books.scheduled,
-            books.failed,
-        )
-    }
-
-    /// Of one step, over the tasks in which it began.
-    pub(super) fn of<'b>(
-        histograms: impl Iterator<Item = Option<&'b Histogram>>,
-        times: Times,
-        scheduled: u64,
-        failed: u64,
-    ) -> Option<Self> {
-        let histograms: Option<Vec<&Histogram>> = histograms.collect();
-        let histograms = histograms?;
-        if scheduled == 0 {
-            return None;
-        }
-        let digits = match histograms
-            .iter()
-            .map(|histogram| histogram.digits())
-            .min()?
-        {
-            1 => Digits::One,
-            2 => Digits::Two,
-            _ => Digits::Three,
-        };
-        let mut histogram = Histogram::new(digits);
-        for other in histograms {
-            histogram.add(other);
-        }
-        Some(Self {
-            histogram,
-            times,
-            scheduled,
-            failed,
-        })
-    }
-
-    fn digits(&self) -> u8 {
-        self.histogram.digits()
-    }
-
-    /// The quantile over all scheduled tasks: those that did not complete come after those that did.
-    pub(super) fn quantile(&self, percentile: Percentile) -> Quantile {
-        let rank = self.rank(percentile);
-        if rank > self.histogram.count() {
-            // How long the others would have taken is not known. At the least they were all quick,
-            // but for the failed ones, which are over every limit.
-            Quantile::AtLeast(self.at_least(rank, self.undecided()))
-        } else if allowed_over(percentile, self.scheduled) == 0 {
-            Quantile::Maximum(self.no_more_than_the_maximum(self.histogram.max_microseconds()))
-        } else {
-            Quantile::At(self.shown(self.histogram.at_rank(rank)))
-        }
-    }
-
-    /// The least that the quantile can be if `unknown` tasks may have been quick.
-    pub(super) fn quantile_at_least(&self, percentile: Percentile, unknown: u64) -> u64 {
-        self.at_least(self.rank(percentile), unknown)
-    }
-
-    fn rank(&self, percentile: Percentile) -> u64 {
-        let rank =
-            (u128::from(self.scheduled) * u128::from(percentile.thousandths())).div_ceil(100_000);
-        u64::try_from(rank).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// Tasks of which nobody knows how long they would have taken.
-    fn undecided(&self) -> u64 {
-        self.scheduled
-            .saturating_sub(self.histogram.count())
-            .saturating_sub(self.failed)
-    }
-
-    fn at_least(&self, rank: u64, unknown: u64) -> u64 {
-        let rank = rank.saturating_sub(unknown);
-        if rank == 0 {
-            return 0;
-        }
-        self.shown(self.histogram.at_rank(rank))
-    }
-
-    /// A value of the histogram as precisely as it is known, and no higher than the true maximum.
-    fn shown(&self, microseconds: u64) -> u64 {
-        let most = self.times.max_microseconds.max(1);
-        figures::beside(microseconds.min(most), most, self.digits())
-    }
-
-    /// A bucket's upper end may lie above the true maximum, which is known exactly.
-    fn no_more_than_the_maximum(&self, microseconds: u64) -> u64 {
-        microseconds.min(self.times.max_microseconds.max(1))
-    }
 }

@@ -5,6 +5,7 @@ mod breach;
 mod dynos;
 mod interruption;
 mod merge;
+mod percentiles;
 mod run;
 mod sentence;
 #[cfg(test)]

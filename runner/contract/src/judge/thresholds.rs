@@ -1,6 +1,7 @@
 //! Thresholds: latencies and errors by what the dynos counted, rates by what they achieved.
 
-use super::merge::{self, Merged};
+use super::merge;
+use super::percentiles::{self, OfTasks};
 use super::run::{Dyno, Run};
 use crate::figures;
 use crate::judgement::{Quantile, ThresholdResult};
@@ -98,7 +99,7 @@ fn planned_warmup(run: &Run<'_>, of: Option<&str>) -> u64 {
 }
 
 /// What some dynos counted of the latency limit at this position of the plan.
-fn count<'b, 'a: 'b>(
+pub(super) fn count<'b, 'a: 'b>(
     run: &Run<'_>,
     dynos: impl Iterator<Item = &'b Dyno<'a>>,
     position: usize,
@@ -125,35 +126,19 @@ fn latency(run: &Run<'_>, position: usize, limit: &LatencyLimit, broken: bool) -
     } else {
         Holding::Unknown
     };
-    let merged = match &limit.step {
-        Step::Task => Merged::new(run.of_type(of), limit.of),
-        step => merged_step(run, of, step, count),
+    let seen = match &limit.step {
+        Step::Task => OfTasks::of(run, run.of_type(of)).quantile(limit.of, limit.percentile),
+        step => percentiles::of_step(run, run.of_type(of), step)
+            .and_then(|(_, quantile)| quantile(limit.percentile)),
     };
     ThresholdResult {
         name: String::new(),
         holding,
-        observed: observed_latency(limit, merged.as_ref(), holding, count),
+        observed: observed_latency(limit, seen, holding),
         limit: shown_limit(limit),
         over_count: Some(count.over),
         allowed_count: Some(allowed),
     }
-}
-
-/// A step's latency, where full precision is at hand.
-fn merged_step(run: &Run<'_>, of: Option<&str>, step: &Step, count: LimitCount) -> Option<Merged> {
-    let times = merge::step_times(run.of_type(of), step);
-    let histograms = run.of_type(of).filter_map(|dyno| {
-        // Dynos of another workload have no such step.
-        let place = dyno.plan.workload.position(step)?;
-        Some(
-            dyno.histograms
-                .steps
-                .as_ref()
-                .and_then(|steps| steps.get(place)),
-        )
-    });
-    let failed = merge::books(run.of_type(of)).failed;
-    Merged::of(histograms, times, count.total, failed)
 }
 
 /// `response p99 250 ms`, `fetch service p99.9 5 ms`.
@@ -174,27 +159,18 @@ pub(super) fn shown_limit(limit: &LatencyLimit) -> String {
     )
 }
 
-/// The percentile as the histograms have it; where that would contradict the count, the count.
-fn observed_latency(
-    limit: &LatencyLimit,
-    merged: Option<&Merged>,
-    holding: Holding,
-    count: LimitCount,
-) -> String {
+/// The percentile as it is shown everywhere; where that does not say on which side of its limit it
+/// is, what the count says.
+fn observed_latency(limit: &LatencyLimit, seen: Option<Quantile>, holding: Holding) -> String {
     let max = figures::milliseconds(limit.max_microseconds);
     let within = |quantile: &Quantile| quantile.shown_microseconds() <= limit.max_microseconds;
-    let seen = merged.map(|merged| merged.quantile(limit.percentile));
     match (holding, seen) {
         (Holding::Held, Some(quantile)) if within(&quantile) => figures::quantile(quantile),
         (Holding::Held, _) => format!("<= {max} (counted)"),
         (Holding::Breached, Some(quantile)) if !within(&quantile) => figures::quantile(quantile),
         (Holding::Breached, _) => format!("> {max} (counted)"),
-        (Holding::Unknown, _) => merged
-            .map(|merged| {
-                Quantile::AtLeast(merged.quantile_at_least(limit.percentile, count.unknown))
-            })
-            .filter(within)
-            .map_or_else(|| "unknown".to_owned(), figures::quantile),
+        (Holding::Unknown, Some(quantile)) => figures::quantile(quantile),
+        (Holding::Unknown, None) => "unknown".to_owned(),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Whether the numbers of a run that came to its end can be trusted.
 
-use super::merge;
+use super::percentiles;
 use super::run::{Dyno, Known, Run};
 use crate::judgement::{Quantile, ThresholdResult};
 use crate::limit::Holding;
 use crate::outcome::Fate;
-use crate::plan::Latency;
 use crate::report::Report;
 
 /// Fewer delivered tasks than this, in percent of those that were due, were not the asked load.
@@ -68,7 +67,7 @@ pub(super) fn doubt<'a>(run: &Run<'_>, thresholds: &'a [ThresholdResult]) -> Opt
         })
         .or_else(|| {
             reports().find_map(|(dyno, report)| {
-                let (lag, limit) = lag_over_window(dyno, report);
+                let (lag, limit) = lag_over_window(run, dyno, report);
                 (lag > limit).then(|| Doubt::Late {
                     dyno: dyno.name.to_string(),
                     lag,
@@ -118,16 +117,10 @@ pub(super) fn most_lag(response_p99: Option<u64>) -> u64 {
 }
 
 /// A dyno's schedule lag p99 over its window, and what it may be.
-pub(super) fn lag_over_window(dyno: &Dyno<'_>, report: &Report) -> (u64, u64) {
-    let response_p99 = response_p99(dyno).map(Quantile::microseconds);
+pub(super) fn lag_over_window(run: &Run<'_>, dyno: &Dyno<'_>, report: &Report) -> (u64, u64) {
+    let response_p99 = percentiles::response_p99(run, dyno).map(Quantile::microseconds);
     (
         report.own.schedule_lag_p99_microseconds,
         most_lag(response_p99),
     )
-}
-
-/// A dyno's own response p99.
-pub(super) fn response_p99(dyno: &Dyno<'_>) -> Option<Quantile> {
-    merge::distribution(std::iter::once(dyno), Latency::Response)
-        .map(|distribution| distribution.p99)
 }

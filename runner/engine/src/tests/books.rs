@@ -229,7 +229,7 @@ proptest! {
             let recorded: Vec<u64> = [&measured.response, &measured.wait, &measured.service]
                 .into_iter()
                 .chain(&measured.steps)
-                .flat_map(|histogram| histogram.buckets().flat_map(|(value, count)| [value, count]))
+                .flat_map(|histogram| histogram.buckets().flat_map(|bucket| [bucket.highest, bucket.count]))
                 .collect();
             (snapshot, recorded, interval.peak_backlog, end)
         };

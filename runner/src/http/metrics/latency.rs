@@ -1,6 +1,7 @@
 //! Histograms of latencies, and the limits on them.
 
 use redyno_contract::Histogram;
+use redyno_contract::histogram::Bucket;
 use redyno_contract::plan::{DynoTypePlan, Latency, LatencyLimit, Plan, Step};
 use redyno_contract::report::Times;
 
@@ -211,7 +212,12 @@ fn filled(
         .map(|counters| counters.slow().collect())
         .unwrap_or_default();
     let mut recorded = vec![0; bounds.len()];
-    for (microseconds, count) in histogram.buckets() {
+    for Bucket {
+        lowest: _,
+        highest: microseconds,
+        count,
+    } in histogram.buckets()
+    {
         let first = bounds.partition_point(|bound| bound.microseconds < microseconds);
         if let Some(slot) = recorded.get_mut(first) {
             *slot += count;

@@ -115,6 +115,12 @@ impl<'a> Seen<'a> {
                 p999_microseconds: _,
                 max_microseconds: _,
                 mean_microseconds: _,
+                p50_is_lower_bound: _,
+                p90_is_lower_bound: _,
+                p99_is_lower_bound: _,
+                p999_is_lower_bound: _,
+                max_is_lower_bound: _,
+                significant_digits: _,
             } = latency.as_ref().expect("a latency of a common workload");
             let buckets = format!(
                 "sum by (le) (last_over_time({metric}_bucket{{{}}}[10m]))",

@@ -6,6 +6,7 @@ mod causes;
 mod counts;
 mod interruptions;
 mod lateness;
+mod percentiles;
 mod precedence;
 mod properties;
 mod results;

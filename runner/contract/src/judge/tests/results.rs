@@ -185,6 +185,8 @@ fn unfinished_tasks_are_among_the_percentiles() {
             }
             report.latencies.response.max_microseconds = report.books.completed;
             report.histograms.response = Some(histogram.encode());
+            report.histograms.wait = None;
+            report.histograms.service = None;
         }
         case.judge().summary.response.unwrap()
     };
@@ -196,8 +198,9 @@ fn unfinished_tasks_are_among_the_percentiles() {
     assert_eq!(failed.p999, Quantile::AtLeast(3980));
     // 40 tasks never ended. At best they were all quick: then the 7992nd of 8000 is the 7952nd.
     let abandoned = with(0, 20);
-    assert!(matches!(abandoned.p99, Quantile::At(_)));
-    assert!(matches!(abandoned.p999, Quantile::AtLeast(3976..=3980)));
+    assert!(matches!(abandoned.p90, Quantile::AtLeast(3500..=3600)));
+    assert!(matches!(abandoned.p99, Quantile::AtLeast(3900)));
+    assert!(matches!(abandoned.p999, Quantile::AtLeast(3900)));
     assert_eq!(with(4000, 0).p50, Quantile::AtLeast(0));
     assert_eq!(with(0, 4000).p50, Quantile::AtLeast(0));
 }
