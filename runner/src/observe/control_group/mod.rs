@@ -55,11 +55,11 @@ pub(crate) struct ControlGroup {
 
 /// What a dyno may really use: None is what the kernel does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Allowances {
+pub struct Allowances {
     /// CPU, in thousandths of a core.
-    pub(crate) cpu_millis: Option<Allowance>,
+    pub cpu_millis: Option<Allowance>,
     /// Memory, in bytes.
-    pub(crate) memory_bytes: Option<Allowance>,
+    pub memory_bytes: Option<Allowance>,
 }
 
 impl ControlGroup {
