@@ -209,7 +209,11 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             redis_evicted_keys: sampler.then_some(0),
             redis_rejected_connections: sampler.then_some(0),
             redis_memory_bytes: sampler.then_some(4 << 30),
-            redis_work: TargetWork::default(),
+            redis_work: if sampler {
+                one_thread()
+            } else {
+                TargetWork::default()
+            },
         },
         target: sampler.then(|| TargetVitals {
             samples: plan.duration_seconds,
@@ -227,7 +231,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             rejected_connections: Some(0),
             append_only_file: Some(false),
             replicas: Some(0),
-            work: TargetWork::default(),
+            work: one_thread(),
             commands: Vec::new(),
         }),
         timeline: None,
@@ -238,6 +242,14 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             steps: None,
             schedule_lag: None,
         },
+    }
+}
+
+/// Of a target that has no I/O threads.
+fn one_thread() -> TargetWork {
+    TargetWork {
+        io_threads: Some(false),
+        ..TargetWork::default()
     }
 }
 

@@ -31,7 +31,8 @@ impl Verdict {
 /// What held the run back, or would next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Bottleneck {
-    /// Redis' main thread: at 90 % of its core or more.
+    /// Redis' CPU: a thread of it was at work for 90 % of the time or more, it used the CPU that it
+    /// may use, or it did not get the CPU that it had work for.
     RedisCpu,
     /// Redis' memory: it refused writes or evicted keys.
     RedisMemory,
@@ -39,7 +40,7 @@ pub enum Bottleneck {
     RedisConnections,
     /// The dyno's own CPU quota.
     DynoCpu,
-    /// What lies between: neither end was busy.
+    /// The way between: both ends are known to have been idle, and it takes most of a task's time.
     Network,
     /// The machine that the generator ran on, not the size that was asked for.
     Generator,

@@ -35,6 +35,16 @@ impl Workload {
         }
     }
 
+    /// How often a task waits for the target: requests that are sent one after the other, each
+    /// when the reply to the last one is there.
+    pub const fn round_trips(&self) -> u32 {
+        match self {
+            // The building, its flats, the save, the ping.
+            Self::ObjectGraph(_) => 4,
+            Self::Commands(_) => 1,
+        }
+    }
+
     /// What the types cannot state: the first field that cannot be, what was found there and what
     /// is allowed.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String, &'static str)> {

@@ -228,6 +228,7 @@ fn commands(from: &Info, to: &Info) -> Vec<CommandWork> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use redyno_target::CommandSpent;
 
     use super::*;
@@ -392,5 +393,118 @@ mod tests {
                 microseconds: 2880,
             }
         );
+    }
+
+    /// Everything that an INFO of a busy server says of one moment.
+    fn said(second: u64) -> Vec<String> {
+        [
+            ("redis_version", "7.2.4".to_owned()),
+            ("server_name", "valkey".to_owned()),
+            ("valkey_version", "9.1.2".to_owned()),
+            ("role", "master".to_owned()),
+            ("used_memory", (1000 * second).to_string()),
+            ("maxmemory", "5000".to_owned()),
+            ("maxmemory_policy", "noeviction".to_owned()),
+            ("maxclients", "50".to_owned()),
+            ("connected_clients", "7".to_owned()),
+            ("evicted_keys", second.to_string()),
+            ("rejected_connections", (2 * second).to_string()),
+            ("used_cpu_sys", format!("{second}.2")),
+            ("used_cpu_user", format!("{second}.4")),
+            ("used_cpu_sys_main_thread", format!("{second}.1")),
+            ("used_cpu_user_main_thread", format!("{second}.3")),
+            ("eventloop_duration_sum", (900_000 * second).to_string()),
+            ("eventloop_duration_cmd_sum", (500_000 * second).to_string()),
+            ("used_active_time_main_thread", format!("0.{second}")),
+            ("used_active_time_io_thread_1", format!("0.{second}")),
+            ("io_threads_active", "1".to_owned()),
+            ("io_threaded_reads_processed", second.to_string()),
+            ("io_threaded_writes_processed", second.to_string()),
+            ("aof_enabled", "0".to_owned()),
+            ("connected_slaves", "0".to_owned()),
+            (
+                "cmdstat_get",
+                format!("calls={},usec={}", 9 * second, 70 * second),
+            ),
+        ]
+        .map(|(name, value)| format!("{name}:{value}"))
+        .to_vec()
+    }
+
+    fn vitals_without(missing: u32) -> TargetVitals {
+        let mut samples = TargetSamples::default();
+        for second in 1..=3 {
+            let told: Vec<String> = (0..)
+                .zip(said(second))
+                .filter(|(position, _)| missing & (1 << position) == 0)
+                .map(|(_, line)| line)
+                .collect();
+            samples.add(
+                Moment::from_seconds(u32::try_from(second).unwrap()),
+                true,
+                Info::parse(told.join("\r\n").as_bytes()),
+            );
+        }
+        samples.vitals().unwrap()
+    }
+
+    proptest! {
+        /// Whatever INFO leaves out: a figure is what it would be with everything told, or not
+        /// known; or it comes from the next best field that does tell, which is here another
+        /// number. It is never 0.
+        #[test]
+        fn what_info_leaves_out_is_never_a_number(missing in 0_u32..1 << 25) {
+            let TargetVitals {
+                samples: _,
+                server: _,
+                version: _,
+                role: _,
+                maxmemory_bytes,
+                maxmemory_policy: _,
+                maxclients,
+                main_thread_per_mille,
+                memory_at_start_bytes,
+                memory_at_end_bytes,
+                connections_max,
+                evicted_keys,
+                rejected_connections,
+                append_only_file,
+                replicas,
+                work,
+                commands,
+            } = vitals_without(missing);
+            let TargetWork {
+                process_per_mille,
+                event_loop_per_mille,
+                executing_per_mille,
+                io_thread_per_mille,
+                io_threads,
+            } = work;
+            let numbers: [(&str, Option<u64>, &[u64]); 13] = [
+                ("maxmemory", maxmemory_bytes, &[5000]),
+                ("maxclients", maxclients, &[50]),
+                ("main thread", main_thread_per_mille.map(u64::from), &[2000]),
+                ("memory at start", memory_at_start_bytes, &[1000]),
+                ("memory at end", memory_at_end_bytes, &[3000]),
+                ("connections", connections_max, &[7]),
+                ("evicted", evicted_keys, &[2]),
+                ("rejected", rejected_connections, &[4]),
+                ("replicas", replicas, &[0]),
+                ("process", process_per_mille.map(u64::from), &[2000]),
+                ("event loop", event_loop_per_mille.map(u64::from), &[100, 900]),
+                ("executing", executing_per_mille.map(u64::from), &[500]),
+                ("I/O thread", io_thread_per_mille.map(u64::from), &[100]),
+            ];
+            for (name, found, possible) in numbers {
+                if let Some(found) = found {
+                    // The times of the commands tell of 70 us in a second.
+                    let possible = possible.contains(&found) || (name == "executing" && found == 0);
+                    prop_assert!(possible, "{}: {}", name, found);
+                }
+            }
+            prop_assert_ne!(append_only_file, Some(true));
+            prop_assert_ne!(io_threads, Some(false));
+            prop_assert!(commands.iter().all(|command| command.calls == 18));
+        }
     }
 }

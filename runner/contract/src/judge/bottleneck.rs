@@ -1,13 +1,12 @@
 //! What held a run back, by the evidence of both ends; nothing is named without evidence.
 
 use super::merge;
+use super::redis::Redis;
 use super::run::{Dyno, Run};
 use super::trust;
+use super::way::Way;
 use crate::report::{LastSeconds, TargetVitals};
 use crate::verdict::Bottleneck;
-
-/// Redis executes commands on one thread: from here on that thread is the limit.
-const REDIS_BUSY_PER_MILLE: u32 = 900;
 
 /// A dyno that uses this much of its CPU has none left for a burst.
 const DYNO_BUSY_PER_MILLE: u32 = 900;
@@ -15,15 +14,11 @@ const DYNO_BUSY_PER_MILLE: u32 = 900;
 /// A load thread that is awake for so much of the time does nothing at the time it is due.
 const THREAD_BUSY_PER_MILLE: u32 = 900;
 
-/// An end that is at work for less than this has nothing to do with how long tasks take.
+/// A dyno that is at work for less than this has nothing to do with how long tasks take.
 const IDLE_PER_MILLE: u32 = 500;
 
 /// A load thread that is awake for less than this is never kept waiting for long.
 const STARVED_PER_MILLE: u32 = 100;
-
-/// Tasks that are in workers' hands so many times longer than both ends work on them spend their
-/// time in between.
-const TIMES_LONGER: u64 = 10;
 
 /// Throttled in this share of all periods, the quota shows in every latency.
 const THROTTLED_PER_MILLE: u32 = 100;
@@ -46,12 +41,12 @@ pub(super) struct Evidence {
     pub(super) dyno_per_mille: Option<u32>,
     /// The busiest load thread.
     pub(super) thread_per_mille: u32,
-    /// Tasks that were in workers' hands, in thousandths: their mean number.
-    pub(super) in_hands_per_mille: u64,
-    /// CPU that was used for them, in thousandths of one core.
-    pub(super) cpu_per_mille: u64,
-    /// Redis' main thread, of its core; None if nobody sampled it then.
-    pub(super) redis_per_mille: Option<u32>,
+    /// CPU that the dyno of this load thread used, in thousandths of one core.
+    pub(super) cpu_per_mille: u32,
+    /// What Redis said of its threads; nothing if nobody sampled it then.
+    pub(super) redis: Redis,
+    /// The way to Redis and back; None where it was not measured.
+    pub(super) way: Option<Way>,
     /// Keys that Redis evicted; None where it does not say.
     pub(super) evicted_keys: Option<u64>,
     /// Redis' memory was full; None where it does not say how much it uses or may use.
@@ -76,8 +71,8 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         response_p99_microseconds,
         cpu_per_mille,
         load_thread_busy_per_mille,
-        workers_busy_per_mille,
-        redis_main_thread_per_mille,
+        workers_busy_per_mille: _,
+        redis_main_thread_per_mille: _,
         redis_evicted_keys,
         redis_rejected_connections,
         redis_memory_bytes,
@@ -97,9 +92,11 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         .unwrap_or_default();
     // Without a sample of that time, the whole window can still convict.
     let whole = target(run);
-    let redis_per_mille = redis_main_thread_per_mille
-        .or(sampler.redis_main_thread_per_mille)
-        .or_else(|| mean_of_redis(run).filter(|mean| *mean >= REDIS_BUSY_PER_MILLE));
+    let redis = [redis_of(run, &last), redis_of(run, &sampler)]
+        .into_iter()
+        .find(Redis::is_known)
+        .or_else(|| whole.redis.busy().map(|_| whole.redis))
+        .unwrap_or_default();
     let memory_bytes = redis_memory_bytes.or(sampler.redis_memory_bytes);
     Evidence {
         throttled_per_mille,
@@ -109,9 +106,9 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
             .cpu_millis
             .and_then(|limit| merge::per_mille(cpu_per_mille.into(), limit.into())),
         thread_per_mille: load_thread_busy_per_mille,
-        in_hands_per_mille: u64::from(workers_busy_per_mille) * u64::from(dyno.plan.workers),
-        cpu_per_mille: cpu_per_mille.into(),
-        redis_per_mille,
+        cpu_per_mille,
+        redis,
+        way: Way::of(dyno),
         evicted_keys: redis_evicted_keys
             .or(sampler.redis_evicted_keys)
             .or(whole.evicted_keys),
@@ -140,16 +137,14 @@ pub(super) fn over_window<'b, 'a: 'b>(
             evidence.late = evidence.late.max(Some((lag, limit)));
         }
         evidence.dyno_per_mille = evidence.dyno_per_mille.max(cpu_over_window(run, dyno));
-        evidence.thread_per_mille = evidence
-            .thread_per_mille
-            .max(report.own.load_thread_busy_per_mille);
-        let window = merge::window_seconds(run, dyno) * 1000.0;
-        evidence.in_hands_per_mille = evidence
-            .in_hands_per_mille
-            .saturating_add(part_of(report.latencies.service.sum_microseconds, window));
-        evidence.cpu_per_mille = evidence
-            .cpu_per_mille
-            .saturating_add(part_of(report.own.cpu_microseconds, window));
+        let busiest = report.own.load_thread_busy_per_mille;
+        if busiest >= evidence.thread_per_mille {
+            let window = merge::window_seconds(run, dyno) * 1000.0;
+            let cpu = part_of(report.own.cpu_microseconds, window);
+            evidence.thread_per_mille = busiest;
+            evidence.cpu_per_mille = u32::try_from(cpu).unwrap_or(u32::MAX);
+        }
+        evidence.way = evidence.way.max(Way::of(dyno));
     }
     evidence
 }
@@ -174,13 +169,26 @@ pub(super) fn cpu_over_window(run: &Run<'_>, dyno: &Dyno<'_>) -> Option<u32> {
     (available > 0.0).then(|| u32::try_from(used).unwrap_or(u32::MAX))
 }
 
-fn vitals<'a>(run: &Run<'a>) -> Option<&'a TargetVitals> {
+pub(super) fn vitals<'a>(run: &Run<'a>) -> Option<&'a TargetVitals> {
     run.sampler()?.report()?.target.as_ref()
 }
 
-/// Redis' main thread over the window, if anybody sampled it and it says so.
-fn mean_of_redis(run: &Run<'_>) -> Option<u32> {
-    vitals(run)?.main_thread_per_mille
+/// What Redis said of its threads in a dyno's last seconds.
+fn redis_of(run: &Run<'_>, last: &LastSeconds) -> Redis {
+    Redis {
+        main_thread_per_mille: last.redis_main_thread_per_mille,
+        work: last.redis_work,
+        cpu_limit_millis: run.plan.target.cpu_millis,
+    }
+}
+
+/// What Redis said of its threads over the window; nothing if nobody sampled it.
+pub(super) fn redis_over_window(run: &Run<'_>) -> Redis {
+    vitals(run).map_or_else(Redis::default, |vitals| Redis {
+        main_thread_per_mille: vitals.main_thread_per_mille,
+        work: vitals.work,
+        cpu_limit_millis: run.plan.target.cpu_millis,
+    })
 }
 
 /// None where either is not known; what has no limit is never full.
@@ -199,7 +207,7 @@ fn target(run: &Run<'_>) -> Evidence {
         return Evidence::default();
     };
     Evidence {
-        redis_per_mille: mean_of_redis(run),
+        redis: redis_over_window(run),
         evicted_keys: vitals.evicted_keys,
         memory_full: is_full(vitals.memory_at_end_bytes, vitals.maxmemory_bytes),
         rejected_connections: vitals.rejected_connections,
@@ -224,13 +232,19 @@ impl Evidence {
             && !refused
             && !self.throttled()
             && !self.dyno_busy()
-            && !self.redis_busy()
+            && self.redis.busy().is_none()
     }
 
-    /// The dyno used what CPU it has: one that cannot use more is not even throttled.
+    /// The dyno used what CPU it has: one that cannot use more is not even throttled. Where nobody
+    /// said how much that is, it has one load thread, and that thread has a core.
     fn dyno_busy(&self) -> bool {
-        self.dyno_per_mille
-            .is_some_and(|busy| busy >= DYNO_BUSY_PER_MILLE)
+        self.dyno_per_mille.map_or_else(
+            || {
+                self.thread_per_mille >= THREAD_BUSY_PER_MILLE
+                    && self.cpu_per_mille >= DYNO_BUSY_PER_MILLE
+            },
+            |busy| busy >= DYNO_BUSY_PER_MILLE,
+        )
     }
 
     /// Redis says that it is full, or that it threw away keys.
@@ -238,31 +252,21 @@ impl Evidence {
         self.memory_full == Some(true) || self.evicted_keys.is_some_and(|count| count > 0)
     }
 
-    fn redis_busy(&self) -> bool {
-        self.redis_per_mille
-            .is_some_and(|busy| busy >= REDIS_BUSY_PER_MILLE)
-    }
-
     /// A load thread was awake much longer than it was on a CPU: others used the machine, and maybe
     /// Redis' as well. Then an idle end may be one that was kept from working.
     const fn starved(&self) -> bool {
         self.thread_per_mille >= STARVED_PER_MILLE
-            && self.thread_per_mille as u64 >= self.cpu_per_mille.saturating_mul(2)
+            && self.thread_per_mille >= self.cpu_per_mille.saturating_mul(2)
     }
 
-    /// Tasks spent their time neither here nor there: both ends were idle, and by Little's law a
-    /// task was in its worker's hands many times longer than both of them worked on it.
-    fn in_between(&self) -> bool {
-        let Some(redis) = self.redis_per_mille else {
-            return false;
-        };
+    /// Tasks spent their time on the way: both ends are known to have been idle, and the way alone
+    /// takes most of a task's time. That both were idle is not enough: a Redis that waits for its
+    /// CPU before it begins to work is idle by its own account.
+    pub(super) fn on_the_way(&self) -> Option<Way> {
         let dyno = self.dyno_per_mille.unwrap_or(self.thread_per_mille);
-        let worked_on = self.cpu_per_mille.saturating_add(redis.into());
-        redis < IDLE_PER_MILLE
-            && dyno < IDLE_PER_MILLE
-            && !self.starved()
-            && self.in_hands_per_mille > 0
-            && self.in_hands_per_mille >= worked_on.saturating_mul(TIMES_LONGER)
+        self.way
+            .filter(Way::takes_most)
+            .filter(|_| self.redis.is_idle() && dyno < IDLE_PER_MILLE && !self.starved())
     }
 
     /// What held the run back.
@@ -277,7 +281,7 @@ impl Evidence {
             // Refusals of another kind come from neither a busy nor a full Redis.
             Some(_) => return Bottleneck::Unknown,
         }
-        if self.redis_busy() {
+        if self.redis.busy().is_some() {
             Bottleneck::RedisCpu
         } else if self.out_of_memory() {
             Bottleneck::RedisMemory
@@ -287,8 +291,10 @@ impl Evidence {
             Bottleneck::DynoCpu
         } else if self.late.is_some() || self.thread_per_mille >= THREAD_BUSY_PER_MILLE {
             Bottleneck::Generator
-        } else if self.in_between() {
+        } else if self.on_the_way().is_some() {
             Bottleneck::Network
+        } else if self.redis.busy_if_nothing_else().is_some() {
+            Bottleneck::RedisCpu
         } else {
             Bottleneck::Unknown
         }
@@ -298,68 +304,10 @@ impl Evidence {
     pub(super) fn bottleneck_of_a_lost_target(&self) -> Bottleneck {
         if self.out_of_memory() {
             Bottleneck::RedisMemory
-        } else if self.redis_busy() {
+        } else if self.redis.busy().is_some() {
             Bottleneck::RedisCpu
         } else {
             Bottleneck::Unknown
-        }
-    }
-}
-
-/// What would be the limit next, of a run that held: the name of a dyno, and thousandths of what
-/// there is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Redis' main thread.
-    Redis(u32),
-    /// A dyno's CPU.
-    Dyno(String, u32),
-    /// A load thread of a dyno of which it is not known how much CPU it has.
-    Thread(String, u32),
-    /// Nothing is known.
-    Unknown,
-}
-
-impl Next {
-    pub(super) fn of(run: &Run<'_>) -> Self {
-        let of_dynos = run.dynos.iter().filter_map(|dyno| {
-            let report = dyno.report()?;
-            Some(if dyno.plan.cpu_millis.is_some() {
-                Self::Dyno(dyno.name.to_string(), cpu_over_window(run, dyno)?)
-            } else {
-                let busy = report.own.load_thread_busy_per_mille;
-                Self::Thread(dyno.name.to_string(), busy)
-            })
-        });
-        mean_of_redis(run)
-            .map(Self::Redis)
-            .into_iter()
-            .chain(of_dynos)
-            // Of several the first.
-            .reduce(|most, next| {
-                if next.busy() > most.busy() {
-                    next
-                } else {
-                    most
-                }
-            })
-            .filter(|most| most.busy() > 0)
-            .unwrap_or(Self::Unknown)
-    }
-
-    const fn busy(&self) -> u32 {
-        match self {
-            Self::Redis(busy) | Self::Dyno(_, busy) | Self::Thread(_, busy) => *busy,
-            Self::Unknown => 0,
-        }
-    }
-
-    pub(super) const fn bottleneck(&self) -> Bottleneck {
-        match self {
-            Self::Redis(_) => Bottleneck::RedisCpu,
-            Self::Dyno(..) => Bottleneck::DynoCpu,
-            Self::Thread(..) => Bottleneck::Generator,
-            Self::Unknown => Bottleneck::Unknown,
         }
     }
 }

@@ -5,17 +5,20 @@ mod breach;
 mod dynos;
 mod interruption;
 mod merge;
+mod next;
 mod percentiles;
+mod redis;
 mod run;
 mod sentence;
 #[cfg(test)]
 mod tests;
 mod thresholds;
 mod trust;
+mod way;
 
-use bottleneck::Next;
 use breach::Breach;
 use interruption::Interruption;
+use next::Next;
 use run::{Dyno, Run};
 use trust::Doubt;
 

@@ -1,7 +1,8 @@
 //! The one or two sentences that a verdict comes with: what happened, and what to try.
 
-use super::bottleneck::{Evidence, Next};
+use super::bottleneck::Evidence;
 use super::breach::Breach;
+use super::next::Next;
 use super::run::{Dyno, Run};
 use super::thresholds::shown_limit;
 use super::trust::Doubt;
@@ -118,7 +119,6 @@ fn over_threshold(run: &Run<'_>, name: &str) -> String {
 /// The evidence behind a bottleneck, as a clause.
 pub(super) fn cause(evidence: &Evidence) -> String {
     let share = |per_mille: Option<u32>| figures::percent(per_mille.unwrap_or(0));
-    let redis = share(evidence.redis_per_mille);
     if let Some((lag, limit)) = evidence.late
         && evidence.generator()
     {
@@ -128,7 +128,11 @@ pub(super) fn cause(evidence: &Evidence) -> String {
         );
     }
     match evidence.bottleneck() {
-        Bottleneck::RedisCpu => format!("; Redis was at {redis} of its core"),
+        Bottleneck::RedisCpu => {
+            let busy = evidence.redis.busy();
+            busy.or_else(|| evidence.redis.busy_if_nothing_else())
+                .map_or_else(String::new, |busy| format!("; Redis {}", busy.clause()))
+        }
         Bottleneck::RedisMemory => match evidence.evicted_keys {
             Some(evicted) if evicted > 0 => format!(
                 "; Redis ran out of memory and evicted {}",
@@ -147,17 +151,27 @@ pub(super) fn cause(evidence: &Evidence) -> String {
             "; the dyno's CPU quota throttled it in {} of all periods",
             figures::percent(evidence.throttled_per_mille)
         ),
-        Bottleneck::DynoCpu => format!(
-            "; the dyno used {} of its CPU",
-            share(evidence.dyno_per_mille)
-        ),
+        Bottleneck::DynoCpu => match evidence.dyno_per_mille {
+            Some(busy) => format!("; the dyno used {} of its CPU", figures::percent(busy)),
+            None => format!(
+                "; the dyno's load thread used {} of a core",
+                figures::percent(evidence.cpu_per_mille)
+            ),
+        },
         Bottleneck::Network => format!(
-            "; neither Redis ({redis} of its core) nor the dyno ({}) was busy, tasks waited in \
-             between",
+            "; neither Redis ({}) nor the dyno ({}) was busy, tasks waited in between{}",
+            evidence.redis.shown().unwrap_or_default().1,
             match evidence.dyno_per_mille {
                 Some(busy) => format!("{} of its CPU", share(Some(busy))),
                 None => format!("its load thread {}", share(Some(evidence.thread_per_mille))),
-            }
+            },
+            evidence
+                .on_the_way()
+                .map_or_else(String::new, |way| format!(
+                    ": {} of the {} that each took were on the way",
+                    figures::milliseconds(way.task_microseconds),
+                    figures::milliseconds(way.service_microseconds)
+                ))
         ),
         Bottleneck::Generator => match evidence.late {
             Some((lag, limit)) => format!(
@@ -169,10 +183,12 @@ pub(super) fn cause(evidence: &Evidence) -> String {
                 share(Some(evidence.thread_per_mille))
             ),
         },
-        Bottleneck::Unknown => match evidence.redis_per_mille {
-            Some(_) => format!("; Redis was at {redis} of its core"),
-            None => String::new(),
-        },
+        Bottleneck::Unknown => evidence
+            .redis
+            .shown()
+            .map_or_else(String::new, |(how, busy)| {
+                format!("; Redis was {how} {busy}")
+            }),
     }
 }
 
@@ -283,21 +299,7 @@ pub(super) fn passed(
     let response = response(run, summary, thresholds)
         .map(|response| format!("; {response}"))
         .unwrap_or_default();
-    let next = match next {
-        Next::Redis(per_mille) => format!(
-            " Next limit: Redis, at {} of its core.",
-            figures::percent(*per_mille)
-        ),
-        Next::Dyno(name, per_mille) => format!(
-            " Next limit: the dynos' CPU, {name} at {} of it.",
-            figures::percent(*per_mille)
-        ),
-        Next::Thread(name, per_mille) => format!(
-            " Next limit: the generator, whose load thread of {name} was busy for {} of the time.",
-            figures::percent(*per_mille)
-        ),
-        Next::Unknown => String::new(),
-    };
+    let next = next.sentence();
     format!("{held}{response}.{next}")
 }
 

@@ -77,6 +77,7 @@ fn row_6_the_bottleneck_of_a_breach() {
         Bottleneck::Network,
         "neither Redis",
         &|case| {
+            case.distant(1);
             let target = case.report(0).target.as_mut().unwrap();
             target.evicted_keys = Some(3);
             target.rejected_connections = Some(7);
@@ -118,33 +119,128 @@ fn row_6_the_bottleneck_of_a_breach() {
         "neither end",
         Bottleneck::Network,
         "neither Redis (41 % of its core) nor the dyno (1 % of its CPU) was busy, tasks waited in \
-         between. Look at the network",
+         between: 400 ms of the 405 ms that each took were on the way. Look at the network",
+        &|case| case.distant(1),
+    );
+    failed(
+        "neither end, and the way is not long: a Redis that waits for its CPU looks like this",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core. Try a lower rate, more workers",
         &|_| {},
+    );
+    failed(
+        "a long way that takes less than half of the time",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core",
+        &|case| {
+            case.distant(1);
+            let service = &mut case.report(1).latencies.service;
+            service.sum_microseconds = service.count * 801_000;
+        },
+    );
+    failed(
+        "a long way, but nobody knows whether Redis was idle",
+        Bottleneck::Unknown,
+        "worker 17 had 100 waiting. Try",
+        &|case| {
+            case.distant(1);
+            case.report(0).last.redis_main_thread_per_mille = None;
+            case.report(0)
+                .target
+                .as_mut()
+                .unwrap()
+                .main_thread_per_mille = None;
+        },
+    );
+    failed(
+        "Redis without CPU",
+        Bottleneck::RedisCpu,
+        "; Redis had work for 97 % of the time and got 20 % of a core for it. Try a lower rate",
+        &|case| {
+            let last = &mut case.report(0).last;
+            last.redis_main_thread_per_mille = Some(200);
+            last.redis_work.event_loop_per_mille = Some(970);
+        },
+    );
+    failed(
+        "a main thread that spins beside I/O threads convicts nobody",
+        Bottleneck::Unknown,
+        "; Redis was at 99 % of its core, which says little beside its I/O threads. Try",
+        &|case| {
+            let last = &mut case.report(0).last;
+            last.redis_main_thread_per_mille = Some(990);
+            last.redis_work.io_threads = Some(true);
+        },
+    );
+    failed(
+        "nor does an event loop that waits for I/O threads, where a dyno was busy",
+        Bottleneck::DynoCpu,
+        "; the dyno used 90 % of its CPU",
+        &|case| {
+            case.report(1).last.cpu_per_mille = 14_400;
+            let last = &mut case.report(0).last;
+            last.redis_work.io_threads = Some(true);
+            last.redis_work.event_loop_per_mille = Some(960);
+        },
+    );
+    failed(
+        "it is the only explanation, where nothing else was busy",
+        Bottleneck::RedisCpu,
+        "; Redis was busy for 96 % of the time",
+        &|case| {
+            let last = &mut case.report(0).last;
+            last.redis_main_thread_per_mille = Some(700);
+            last.redis_work.io_threads = Some(true);
+            last.redis_work.event_loop_per_mille = Some(960);
+        },
+    );
+    failed(
+        "a managed Redis that used the CPU that it was given",
+        Bottleneck::RedisCpu,
+        "; Redis used 0.2 CPU of the 0.2 CPU that it may use. Try a lower rate",
+        &|case| {
+            case.plan.target.cpu_millis = Some(200);
+            let last = &mut case.report(0).last;
+            last.redis_main_thread_per_mille = Some(190);
+            last.redis_work.process_per_mille = Some(200);
+        },
+    );
+    failed(
+        "a load thread that had a core and used it, of a dyno of unknown CPU",
+        Bottleneck::DynoCpu,
+        "; the dyno's load thread used 95 % of a core. Try a larger size",
+        &|case| {
+            case.plan.formation[0].cpu_millis = None;
+            let last = &mut case.report(1).last;
+            last.load_thread_busy_per_mille = 980;
+            last.cpu_per_mille = 950;
+            last.schedule_lag_p99_microseconds = 1_000_000;
+        },
     );
     failed(
         "neither end, of a dyno of unknown CPU",
         Bottleneck::Network,
         "nor the dyno (its load thread 15 %) was busy",
-        &|case| case.plan.formation[0].cpu_millis = None,
-    );
-    failed(
-        "both ends at work for as long as tasks take",
-        Bottleneck::Unknown,
-        "; Redis was at 41 % of its core. Try a lower rate, more workers",
-        // 5 of 63 workers, and 0.61 of a core.
-        &|case| case.report(1).last.workers_busy_per_mille = 80,
+        &|case| {
+            case.distant(1);
+            case.plan.formation[0].cpu_millis = None;
+        },
     );
     failed(
         "a Redis that is half busy",
         Bottleneck::Unknown,
         "; Redis was at 50 % of its core",
-        &|case| case.report(0).last.redis_main_thread_per_mille = Some(500),
+        &|case| {
+            case.distant(1);
+            case.report(0).last.redis_main_thread_per_mille = Some(500);
+        },
     );
     failed(
         "a dyno that is half busy",
         Bottleneck::Unknown,
         "; Redis was at 41 % of its core",
         &|case| {
+            case.distant(1);
             case.plan.formation[0].cpu_millis = None;
             case.report(1).last.load_thread_busy_per_mille = 500;
         },
@@ -153,7 +249,10 @@ fn row_6_the_bottleneck_of_a_breach() {
         "a dyno that others kept from working",
         Bottleneck::Unknown,
         "; Redis was at 41 % of its core",
-        &|case| case.report(1).last.load_thread_busy_per_mille = 400,
+        &|case| {
+            case.distant(1);
+            case.report(1).last.load_thread_busy_per_mille = 400;
+        },
     );
     failed(
         "nobody saw Redis",

@@ -16,6 +16,7 @@ fn row_6_errors() {
             bottleneck,
             says,
             |case| {
+                case.distant(1);
                 fail(case, 1, 17);
                 case.end(
                     1,

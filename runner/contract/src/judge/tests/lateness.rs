@@ -49,7 +49,10 @@ fn row_5_the_generator_was_late() {
         Reason::BacklogLimitReached,
         Bottleneck::Network,
         "neither Redis (41 % of its core) nor the dyno (1 % of its CPU) was busy",
-        late(5_000, 99),
+        |case| {
+            late(5_000, 99)(case);
+            case.distant(1);
+        },
     );
     expect(
         "late, but Redis was busy",
@@ -81,6 +84,7 @@ fn row_5_the_generator_was_late() {
         "FAILED",
         |case| {
             late(20_000, 0)(case);
+            case.distant(1);
             case.report(1).last.response_p99_microseconds = 200_000;
         },
     );

@@ -6,11 +6,13 @@ mod causes;
 mod counts;
 mod interruptions;
 mod lateness;
+mod next;
 mod percentiles;
 mod precedence;
 mod properties;
 mod results;
 mod trust;
+mod unknown;
 
 use crate::judge::judge;
 use crate::judgement::{DynoVerdict, Judgement, Quantile, ReportState};
@@ -85,6 +87,14 @@ impl Case {
                 on_time: Some(100),
             },
         );
+    }
+
+    /// A long way to the target: 100 ms for each of four round trips of a task.
+    fn distant(&mut self, dyno: usize) {
+        let report = self.report(dyno);
+        report.start.as_mut().unwrap().round_trip_microseconds = Some(100_000);
+        let service = &mut report.latencies.service;
+        service.sum_microseconds = service.count * 405_000;
     }
 
     /// The dyno is gone, and this is all that is left of its report.
