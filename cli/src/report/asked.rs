@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use redyno_contract::figures;
-use redyno_contract::judgement::Judgement;
+use redyno_contract::judgement::{Encryption, Judgement};
 use redyno_contract::plan::{
     Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Fetch, Keyspace, ObjectGraph,
     Prefill, QueueOrder, TargetKind, Workload,
@@ -217,11 +217,26 @@ fn backlog_limit(formation: &[DynoTypePlan]) -> String {
     format!(", backlog limits {}", limits.join(" and "))
 }
 
+/// How the connections were encrypted, as a clause.
+const fn encryption(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::Plain => ", no TLS",
+        Encryption::TlsVerifyFull => ", TLS (certificate and host name verified)",
+        Encryption::TlsVerifyCa => ", TLS (certificate verified, host name NOT)",
+        Encryption::TlsSkipVerification => ", TLS (certificate NOT verified: SkipVerification)",
+    }
+}
+
 fn target(run: &PlannedRun<'_>) -> String {
+    let encryption = run
+        .judgement
+        .and_then(|judgement| judgement.encryption)
+        .map(encryption)
+        .unwrap_or_default();
     let title = &run.plan.target.title;
     if let Some(vitals) = vitals(run) {
         return format!(
-            "{title}: {}, {}, {}, {} of {} connections",
+            "{title}: {}, {}, {}, {} of {} connections{encryption}",
             vitals.software(),
             memory(vitals.maxmemory_bytes),
             vitals
@@ -234,13 +249,13 @@ fn target(run: &PlannedRun<'_>) -> String {
     }
     match run.found {
         Some(found) => format!(
-            "{title}: {}, {}, {} of {} connections needed",
+            "{title}: {}, {}, {} of {} connections needed{encryption}",
             software(found.server.as_deref(), found.version.as_deref()),
             memory(found.maxmemory_bytes),
             figures::count(run.plan.target.connections),
             known_count(found.maxclients),
         ),
-        None => title.clone(),
+        None => format!("{title}{encryption}"),
     }
 }
 

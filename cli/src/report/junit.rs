@@ -108,6 +108,9 @@ fn properties(report: &TerminalReport<'_>, writer: &mut Writer<Vec<u8>>) -> io::
         properties.push(("seed", run.plan.seed.to_string()));
         properties.push(("target", run.plan.target.title.clone()));
         if let Some(judgement) = run.judgement {
+            if let Some(encryption) = judgement.encryption {
+                properties.push(("encryption", encryption.as_str().to_owned()));
+            }
             properties.push(("reason", judgement.reason.as_str().to_owned()));
             if let Some(bottleneck) = judgement.bottleneck {
                 properties.push(("bottleneck", bottleneck.as_str().to_owned()));

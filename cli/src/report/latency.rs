@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, Judgement, Quantile, Totals};
 use redyno_contract::plan::Step;
-use redyno_contract::report::Times;
+use redyno_contract::report::{Replies, Times};
 
 use super::table::{Align, Cell, Colours, Table};
 
@@ -136,7 +136,18 @@ fn one<'a>(dyno_type: Option<&'a str>, totals: &Totals) -> LatencyTable<'a> {
         let name = format!("    {}", step.step.as_str().to_lowercase());
         // Every task has all steps of its workload, but only one command of a mix.
         let note = match &step.step {
-            Step::Command(_) => figures::counted(step.service.count, "task", "tasks"),
+            Step::Command(_) => {
+                let tasks = figures::counted(step.service.count, "task", "tasks");
+                match step.replies {
+                    None => tasks,
+                    Some(Replies { hits: _, misses: 0 }) => format!("{tasks}, no miss"),
+                    Some(Replies { hits, misses }) => format!(
+                        "{tasks}; {} hits, {} misses",
+                        figures::count(hits),
+                        figures::count(misses)
+                    ),
+                }
+            }
             Step::Task | Step::Fetch | Step::Save | Step::Ping => String::new(),
         };
         row(&name, step.service, full.map(|full| &full.service), &note);

@@ -5,6 +5,7 @@
 
 mod asked;
 mod dynos;
+mod failures;
 pub mod html;
 pub mod junit;
 mod latency;
@@ -141,6 +142,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         limits::print(run.plan, judgement, colours, out)?;
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
+        failures::print(judgement, colours, out)?;
         latency::print(judgement, colours, out)?;
         timeline::print(judgement, run.plan, colours, out)?;
     }

@@ -1,7 +1,8 @@
 //! Snapshots of whole reports.
 
 use redyno_contract::Reason;
-use redyno_contract::judgement::{DynoVerdict, TypeResult};
+use redyno_contract::failure::{ClassFailures, FailureClass};
+use redyno_contract::judgement::{DynoVerdict, Encryption, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::plan::{DynoName, Workload};
 use redyno_contract::timeline::Timeline;
@@ -236,4 +237,43 @@ fn colours_add_nothing_but_colours() {
         stripped = stripped.replace(&format!("\x1b[{code}m"), "");
     }
     assert_eq!(stripped, printed(&report));
+}
+
+/// Whatever form a report has, it says what the target said and how it was spoken with.
+#[test]
+fn every_form_shows_the_targets_words_and_that_nobody_was_verified() {
+    const WORDS: &str = "ERR max daily request limit exceeded. Limit: 10000, Usage: 10000.";
+    let mut judgement = failed_by_backlog();
+    judgement.encryption = Some(Encryption::TlsSkipVerification);
+    judgement.summary.failures = vec![
+        ClassFailures {
+            class: FailureClass::Quota,
+            measured: 1_884,
+            warmup: 12,
+            example: Some(WORDS.to_owned()),
+        },
+        ClassFailures {
+            class: FailureClass::Timeout,
+            measured: 1,
+            warmup: 0,
+            example: None,
+        },
+    ];
+    let (plan, sizes) = (plan(2), sizes());
+    let report = report_of(&judgement, &plan, &sizes);
+    let table = printed(&report);
+    let page = html::page(&report);
+    for text in [&table, &page] {
+        assert!(text.contains(WORDS), "{text}");
+        assert!(text.contains("1,884"), "{text}");
+        assert!(
+            text.contains("TLS (certificate NOT verified: SkipVerification)"),
+            "{text}"
+        );
+    }
+    let suite = junit::document(&report).unwrap();
+    assert!(
+        suite.contains(r#"<property name="encryption" value="TlsSkipVerification"/>"#),
+        "{suite}"
+    );
 }

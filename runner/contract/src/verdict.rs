@@ -97,7 +97,7 @@ reasons! {
     /// A threshold on a latency or on the achieved rate was breached.
     ThresholdsBreached => "Try a lower rate or a larger target, or state a limit that the application can live with.",
     /// More tasks failed than the errors threshold allows.
-    ErrorLimitReached => "Look at the error class in the message; the target's own log says more.",
+    ErrorLimitReached => "Look at the error class and the target's own words in the message.",
     /// Less than 99 % of the scheduled tasks ended inside the window.
     RateNotSustained => "Try a lower rate, or more workers if none of them was short of CPU.",
     /// The spec asks for something that does not exist or cannot work.

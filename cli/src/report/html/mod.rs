@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use redyno_contract::Judgement;
 
-use super::{PlannedRun, TerminalReport, asked, dynos, latency, tasks};
+use super::{PlannedRun, TerminalReport, asked, dynos, failures, latency, tasks};
 
 /// How the page looks.
 const STYLE: &str = include_str!("style.css");
@@ -70,6 +70,15 @@ fn evidence(run: &PlannedRun<'_>) -> Markup {
         @if judgement.start_microseconds.is_some() {
             (figures::strip(run.plan, judgement))
             (limits::card(run.plan, judgement))
+            @if let Some(table) = failures::table(judgement) {
+                section.card {
+                    (table::markup(&table::Caption {
+                        title: "Failed tasks",
+                        lead: Some("by class, with what the target said, or what happened, the first time"),
+                        first: "class",
+                    }, &table))
+                }
+            }
             (latencies(run, judgement))
             (course::cards(run.plan, judgement))
         }

@@ -1,8 +1,10 @@
 //! Final breaches: limits that were broken beyond mending while the run went on.
 
 use super::bottleneck::{self, Evidence};
+use super::merge;
 use super::run::{Dyno, Run};
 use super::thresholds::{self, Excess};
+use crate::failure::ClassFailures;
 use crate::plan::{Limit, ThresholdPlan};
 use crate::report::{End, Ending};
 use crate::verdict::Reason;
@@ -43,6 +45,16 @@ impl<'b, 'a> Breach<'b, 'a> {
         match self {
             Self::OfDyno { end, .. } => end.during_warmup,
             Self::Together { excess, .. } => excess.during_warmup,
+        }
+    }
+
+    /// The failed tasks of those whom it is about, by class.
+    pub(super) fn failures(&self, run: &Run<'_>) -> Vec<ClassFailures> {
+        match self {
+            Self::OfDyno { dyno, .. } => merge::failures(std::iter::once(*dyno)),
+            Self::Together { threshold, .. } => {
+                merge::failures(run.of_type(threshold.dyno_type.as_deref()))
+            }
         }
     }
 

@@ -55,12 +55,19 @@ fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Total
         } else {
             Vec::new()
         },
-        failures: ClassFailures::merge(
-            dynos()
-                .filter_map(Dyno::report)
-                .flat_map(|report| report.failures.iter().flatten()),
-        ),
+        failures: failures(dynos()),
     }
+}
+
+/// Failed tasks by class, of those that told.
+pub(super) fn failures<'b, 'a: 'b>(
+    dynos: impl Iterator<Item = &'b Dyno<'a>>,
+) -> Vec<ClassFailures> {
+    ClassFailures::merge(
+        dynos
+            .filter_map(Dyno::report)
+            .flat_map(|report| report.failures.iter().flatten()),
+    )
 }
 
 /// The course of a run, of those that told of theirs.

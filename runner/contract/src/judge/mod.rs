@@ -22,6 +22,7 @@ use next::Next;
 use run::{Dyno, Run};
 use trust::Doubt;
 
+use crate::failure::ClassFailures;
 use crate::judgement::{Encryption, Judgement, ThresholdResult, Totals, TypeResult};
 use crate::limit::Holding;
 use crate::outcome::{DynoOutcome, RunFacts};
@@ -151,7 +152,7 @@ fn final_breach(run: &Run<'_>) -> Option<Decision> {
         bottleneck: Some(bottleneck),
         message: sentence::of(
             &sentence::breach(run, &breach, &evidence),
-            sentence::advice(reason, bottleneck),
+            sentence::advice_on_failures(&breach.failures(run), reason, bottleneck),
         ),
     })
 }
@@ -218,10 +219,12 @@ fn breached_at_the_end(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
         .find(|(_, result)| result.holding == Holding::Breached)?;
     let found = bottleneck::over_window(run, run.of_type(plan.dyno_type.as_deref()));
     let reason = breach::of_threshold(plan);
+    let failures = merge::failures(run.of_type(plan.dyno_type.as_deref()));
     Some(failed_at_the_end(
         reason,
         found.bottleneck(),
-        &sentence::threshold(result, &found),
+        &sentence::threshold(result, &failures, &found),
+        &failures,
     ))
 }
 
@@ -236,16 +239,25 @@ fn not_kept_up(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
         Reason::RateNotSustained,
         found.bottleneck(),
         &sentence::not_kept_up(row, &found),
+        &row.totals.failures,
     ))
 }
 
-fn failed_at_the_end(reason: Reason, bottleneck: Bottleneck, what: &str) -> Decision {
+fn failed_at_the_end(
+    reason: Reason,
+    bottleneck: Bottleneck,
+    what: &str,
+    failures: &[ClassFailures],
+) -> Decision {
     Decision {
         verdict: Verdict::Failed,
         reason,
         during_warmup: false,
         bottleneck: Some(bottleneck),
-        message: sentence::of(what, sentence::advice(reason, bottleneck)),
+        message: sentence::of(
+            what,
+            sentence::advice_on_failures(failures, reason, bottleneck),
+        ),
     }
 }
 

@@ -6,6 +6,7 @@ use super::next::Next;
 use super::run::{Dyno, Run};
 use super::thresholds::shown_limit;
 use super::trust::Doubt;
+use crate::failure::{ClassFailures, FailureClass};
 use crate::figures;
 use crate::judgement::{ThresholdResult, Totals, TypeResult};
 use crate::plan::{Latency, Limit, OnDynoFailure, Percentile, Step};
@@ -65,9 +66,14 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                     format!("worker {worker} had {backlog} waiting")
                 }
                 Ending::ErrorLimit { threshold, cause } => format!(
-                    "more tasks failed than threshold {} allows ({})",
+                    "more tasks failed than threshold {} allows ({}{})",
                     told(threshold),
-                    told(cause)
+                    told(cause),
+                    breach
+                        .failures(run)
+                        .first()
+                        .map(example)
+                        .unwrap_or_default()
                 ),
                 Ending::LatencyLimit { threshold } => over_threshold(run, threshold),
                 // No other ending is a breach.
@@ -89,14 +95,61 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
                 Limit::Errors { .. } | Limit::Rate { .. } => ("failed".to_owned(), ""),
             };
             format!(
-                "Threshold {} FAILED: {}{phase}{of} {what}, {} allowed",
+                "Threshold {} FAILED: {}{phase}{of} {what}, {} allowed{}",
                 threshold.name,
                 figures::counted(excess.over, "task", "tasks"),
-                figures::count(excess.allowed)
+                figures::count(excess.allowed),
+                why_tasks_failed(&breach.failures(run))
             )
         }
     };
     format!("{what}{}{}", cause(evidence), relieved(run, breach))
+}
+
+/// What was said of the first failure of a class: behind the class and its count.
+fn example(failures: &ClassFailures) -> String {
+    match &failures.example {
+        Some(words) => format!(": {}", told(words)),
+        None => String::new(),
+    }
+}
+
+/// Which class most of the failed tasks are of, and what was said of the first.
+fn why_tasks_failed(failures: &[ClassFailures]) -> String {
+    let Some(commonest) = failures.first() else {
+        return String::new();
+    };
+    let others: u64 = failures[1..].iter().map(ClassFailures::total).sum();
+    let others = if others > 0 {
+        format!(", {} of other classes", figures::count(others))
+    } else {
+        String::new()
+    };
+    format!(
+        "; {} failed{others} ({}{})",
+        figures::counted(commonest.total(), "task", "tasks"),
+        commonest.class.as_str(),
+        example(commonest)
+    )
+}
+
+/// What to try where tasks failed: what their class suggests. Lost connections and time have
+/// causes of their own, which the bottleneck tells if it is known.
+pub(super) fn advice_on_failures(
+    failures: &[ClassFailures],
+    reason: Reason,
+    bottleneck: Bottleneck,
+) -> &'static str {
+    let general = advice(reason, bottleneck);
+    match failures.first().map(|row| row.class) {
+        Some(FailureClass::Connection | FailureClass::Timeout)
+            if bottleneck != Bottleneck::Unknown =>
+        {
+            general
+        }
+        Some(class) if reason == Reason::ErrorLimitReached => class.advice(),
+        _ => general,
+    }
 }
 
 fn over_threshold(run: &Run<'_>, name: &str) -> String {
@@ -249,12 +302,17 @@ pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
 }
 
 /// A threshold that was broken at the end.
-pub(super) fn threshold(threshold: &ThresholdResult, evidence: &Evidence) -> String {
+pub(super) fn threshold(
+    threshold: &ThresholdResult,
+    failures: &[ClassFailures],
+    evidence: &Evidence,
+) -> String {
     format!(
-        "Threshold {} BREACHED: {} (limit {}){}",
+        "Threshold {} BREACHED: {} (limit {}){}{}",
         threshold.name,
         threshold.observed,
         threshold.limit,
+        why_tasks_failed(failures),
         cause(evidence)
     )
 }
@@ -263,10 +321,11 @@ pub(super) fn threshold(threshold: &ThresholdResult, evidence: &Evidence) -> Str
 pub(super) fn not_kept_up(row: &TypeResult, evidence: &Evidence) -> String {
     let books = row.totals.books;
     format!(
-        "{} did not keep up: {} of {} tasks ended in time, at least 99 % must{}",
+        "{} did not keep up: {} of {} tasks ended in time, at least 99 % must{}{}",
         row.dyno_type,
         figures::count(books.in_time),
         figures::count(books.scheduled),
+        why_tasks_failed(&row.totals.failures),
         cause(evidence)
     )
 }

@@ -1,6 +1,7 @@
 //! Row 6: errors, and counts that only all dynos together make a breach.
 
 use super::{Case, expect, fail, lost};
+use crate::failure::{ClassFailures, FailureClass};
 use crate::limit::Holding;
 use crate::plan::Limit;
 use crate::report::Ending;
@@ -45,6 +46,30 @@ fn row_6_errors() {
         "wrongtype 17",
         Bottleneck::Unknown,
         "(wrongtype 17); Redis was at 41 % of its core. Look at the error class",
+    );
+    expect(
+        "the target's own words, and what its class suggests",
+        Verdict::Failed,
+        Reason::ErrorLimitReached,
+        Bottleneck::Unknown,
+        "(quota 17: ERR max daily request limit exceeded. Limit: 10000); Redis was at 41 % of its \
+         core. Raise the limit of the provider's plan",
+        |case| {
+            fail(case, 1, 17);
+            case.report(1).failures = Some(vec![ClassFailures {
+                class: FailureClass::Quota,
+                measured: 17,
+                warmup: 0,
+                example: Some("ERR max daily request limit exceeded. Limit: 10000.".to_owned()),
+            }]);
+            case.end(
+                1,
+                Ending::ErrorLimit {
+                    threshold: "errors".to_owned(),
+                    cause: "quota 17".to_owned(),
+                },
+            );
+        },
     );
     let late = |cause: &'static str| {
         move |case: &mut Case| {
