@@ -23,15 +23,13 @@ pub(super) fn add_run(
     let workers = dynos.workers.to_string();
     families.gauges(
         "redyno_run_info",
-        "1. What runs: redyno's version, the target, the kind of workload, the number of workers, \
-         the LoadTest's uid.",
+        "1. What runs: redyno's version, the target, the kind of workload, the number of workers.",
         &[(
             vec![
                 ("version", env!("CARGO_PKG_VERSION")),
                 ("target", &plan.target.title),
                 ("workload", workload),
                 ("workers", &workers),
-                ("run", &plan.run.uid),
             ],
             1.0,
         )],
