@@ -12,6 +12,7 @@ use crate::random::Seed;
 use crate::schedule::{Rate, Schedule, Spacing, Window};
 use crate::unknown_fields;
 
+pub use crate::known_commands::{Effect, Holds};
 pub use crate::percentile::{InvalidPercentile, Percentile};
 pub use crate::workload::{
     Commands, Distribution, Expectation, Fetch, InvalidStep, Keyspace, MOST_COMMANDS,

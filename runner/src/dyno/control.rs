@@ -115,22 +115,22 @@ impl Control {
         receiver
     }
 
-    /// Leaves the run; false if that failed or took too long.
-    pub(super) async fn leave(&self, at_most: Duration) -> bool {
+    /// Leaves the run; None if that failed or took too long.
+    pub(super) async fn leave(&self, at_most: Duration) -> Option<Leave> {
         let (sender, answer) = oneshot::channel();
         self.tell(Command::Leave(sender));
         match tokio::time::timeout(at_most, answer).await {
             Ok(Ok(Ok(left))) => {
                 tracing::debug!(?left, "left the run");
-                true
+                Some(left)
             }
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "could not leave the run");
-                false
+                None
             }
             Ok(Err(_)) | Err(_) => {
                 tracing::warn!("could not leave the run in time");
-                false
+                None
             }
         }
     }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use redis::aio::ConnectionLike;
-use redyno_contract::plan::{Flush, TargetKind};
+use redis::RedisError;
 use redyno_contract::report::Ending;
-use redyno_target::coordination;
-use redyno_target::keys;
-use redyno_target::{ConnectOptions, Connection};
+use redyno_target::coordination::{self, Leave};
+use redyno_target::{ConnectOptions, Inventory, leftovers, lifetimes, removal};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Dyno;
@@ -18,8 +16,8 @@ pub(super) const LEAVE: Duration = Duration::from_secs(3);
 /// For removing the own data after a SIGTERM: well within the grace that is left.
 const REMOVE: Duration = Duration::from_secs(10);
 
-/// Keys that one UNLINK removes.
-const CHUNK: usize = 500;
+/// Of that, for telling how much was removed and for releasing the target.
+const TELL: Duration = Duration::from_secs(2);
 
 /// A dyno that never started takes back its claim, if it had one.
 pub(super) async fn without_start(dyno: &Dyno, ending: &Ending) {
@@ -38,68 +36,76 @@ pub(super) async fn without_start(dyno: &Dyno, ending: &Ending) {
             .await
             .map_err(|error| error.to_string())
     };
-    match timeout(LEAVE, leaving).await {
-        Ok(Ok(left)) => tracing::debug!(?left, "left the run"),
-        Ok(Err(detail)) => tracing::warn!(%detail, "could not leave the run"),
-        Err(_) => tracing::warn!("could not leave the run in time"),
-    }
-    if *ending == Ending::Terminated {
-        remove_own_data(dyno).await;
-    }
-}
-
-/// After a SIGTERM nobody may come to clean up: what the run's own keys are is removed at once.
-pub(super) async fn remove_own_data(dyno: &Dyno) {
-    match dyno.plan.target.kind {
-        TargetKind::Existing {
-            flush: Flush::RunKeys,
-        } => {}
-        TargetKind::Existing {
-            flush: Flush::None | Flush::Database | Flush::AllDatabases,
+    let left = match timeout(LEAVE, leaving).await {
+        Ok(Ok(left)) => {
+            tracing::debug!(?left, "left the run");
+            Some(left)
         }
-        | TargetKind::Managed => return,
-    }
-    let deadline = Instant::now() + REMOVE;
-    match timeout_at(deadline, unlink_all(dyno)).await {
-        Ok(Ok(removed)) => tracing::info!(removed, "removed the dyno's own keys"),
-        Ok(Err(detail)) => tracing::warn!(%detail, "could not remove the dyno's own keys"),
-        Err(_) => tracing::warn!("could not remove all of the dyno's own keys in time"),
+        Ok(Err(detail)) => {
+            tracing::warn!(%detail, "could not leave the run");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("could not leave the run in time");
+            None
+        }
+    };
+    if *ending == Ending::Terminated {
+        remove_data(dyno, left).await;
     }
 }
 
-async fn unlink_all(dyno: &Dyno) -> Result<u64, String> {
+/// After a SIGTERM nobody may come to clean up: what the run's own keys are is removed at once. Each
+/// dyno removes its part as it goes, and the last one, when nobody writes any more, all that is left;
+/// then it releases the target. A finish that comes even so is told how many keys went.
+pub(super) async fn remove_data(dyno: &Dyno, left: Option<Leave>) {
+    if !lifetimes::removes_data(&dyno.plan) {
+        return;
+    }
+    let mut removed = 0;
+    let removal = remove(dyno, left == Some(Leave::Last), &mut removed);
+    match timeout(REMOVE, removal).await {
+        Ok(Ok(())) => tracing::info!(removed, "removed the run's own keys"),
+        Ok(Err(detail)) => tracing::warn!(removed, %detail, "could not remove the run's own keys"),
+        Err(_) => tracing::warn!(
+            removed,
+            "could not remove all of the run's own keys in time"
+        ),
+    }
+}
+
+async fn remove(dyno: &Dyno, is_last: bool, removed: &mut u64) -> Result<(), String> {
     let mut connection = dyno
         .target
         .connect(&ConnectOptions::patient("redyno leaving"))
         .await
         .map_err(|failure| failure.to_string())?;
-    let mut removed = 0;
-    let mut chunk = Vec::with_capacity(CHUNK);
-    for worker in 0..dyno.dynos.workers {
-        for key in keys::data_keys(&dyno.plan, &dyno.identity.dyno, worker) {
-            chunk.push(key);
-            if chunk.len() == CHUNK {
-                removed += unlink(&mut connection, &mut chunk).await?;
-            }
-        }
+    let connection = &mut connection;
+    let inventory = Inventory::of(&dyno.plan);
+    let keys: Box<dyn Iterator<Item = String>> = if is_last {
+        Box::new(inventory.keys())
+    } else {
+        Box::new(inventory.part_of(&dyno.identity.dyno))
+    };
+    let said = |error: RedisError| error.to_string();
+    let deadline = Instant::now() + REMOVE - TELL;
+    let removal = timeout_at(deadline, removal::remove(connection, keys, removed)).await;
+    // Told even of a part, for a finish would count the rest alone.
+    if *removed > 0
+        && let Err(error) = coordination::tell_removed(connection, &dyno.seat, *removed).await
+    {
+        tracing::warn!(%error, "could not tell the finish what was removed");
     }
-    if !chunk.is_empty() {
-        removed += unlink(&mut connection, &mut chunk).await?;
+    removal
+        .map_err(|_| "there was no time for more".to_owned())?
+        .map_err(said)?;
+    if is_last {
+        leftovers::forget(connection, inventory.uid(), Vec::new())
+            .await
+            .map_err(said)?;
+        coordination::release_lock(connection, &dyno.seat)
+            .await
+            .map_err(said)?;
     }
-    Ok(removed)
-}
-
-async fn unlink(connection: &mut Connection, keys: &mut Vec<String>) -> Result<u64, String> {
-    let mut command = redis::cmd("UNLINK");
-    command.arg(&*keys);
-    keys.clear();
-    let reply = connection
-        .req_packed_command(&command)
-        .await
-        .and_then(redis::Value::extract_error)
-        .map_err(|error| error.to_string())?;
-    match reply {
-        redis::Value::Int(count) => Ok(u64::try_from(count).unwrap_or(0)),
-        _ => Err("UNLINK was not answered with a number".to_owned()),
-    }
+    Ok(())
 }

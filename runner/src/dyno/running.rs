@@ -107,12 +107,13 @@ impl Dyno {
         }
         // First the report: what comes now may take its time, or the process.
         let written = self.finish(report);
-        if !control.leave(leaving::LEAVE).await {
+        let left = control.leave(leaving::LEAVE).await;
+        if left.is_none() {
             self.shown
                 .totals(|totals| totals.coordination_failures += 1);
         }
         if ending == Ending::Terminated {
-            leaving::remove_own_data(self).await;
+            leaving::remove_data(self, left).await;
         }
         // Others wait for this dyno to leave, whatever became of its words.
         written?;

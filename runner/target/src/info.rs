@@ -29,6 +29,8 @@ pub struct Info {
     pub used_memory: Option<u64>,
     /// `used_memory_startup` in bytes: what an empty server uses.
     pub used_memory_startup: Option<u64>,
+    /// `total_system_memory` in bytes: of the machine, whatever limit the server's container has.
+    pub total_system_memory: Option<u64>,
     /// `maxclients`.
     pub maxclients: Option<u64>,
     /// `connected_clients`: all but replicas, our own included.
@@ -156,6 +158,7 @@ impl Info {
                 "maxmemory_policy" => info.policy = words(value),
                 "used_memory" => info.used_memory = number(value),
                 "used_memory_startup" => info.used_memory_startup = number(value),
+                "total_system_memory" => info.total_system_memory = number(value),
                 "maxclients" => info.maxclients = number(value),
                 "connected_clients" => info.connected_clients = number(value),
                 "total_commands_processed" => info.commands = number(value),
@@ -337,6 +340,7 @@ mod tests {
             b"# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nrun_id:0123abcd\r\n\
               tcp_port:6379\r\n\r\n# Clients\r\nconnected_clients:3\r\nmaxclients:10000\r\n\
               # Memory\r\nused_memory:1048576\r\nused_memory_startup:862000\r\nmaxmemory:0\r\n\
+              total_system_memory:8000000000\r\n\
               maxmemory_policy:noeviction\r\n# Persistence\r\nloading:0\r\naof_enabled:1\r\n\
               # Stats\r\ntotal_commands_processed:41\r\nevicted_keys:5\r\nrejected_connections:7\r\n# Replication\r\n\
               eventloop_duration_sum:1562\r\neventloop_duration_cmd_sum:16\r\nio_threads_active:1\r\n\
@@ -361,6 +365,7 @@ mod tests {
                 policy: text("noeviction"),
                 used_memory: Some(1_048_576),
                 used_memory_startup: Some(862_000),
+                total_system_memory: Some(8_000_000_000),
                 maxclients: Some(10_000),
                 connected_clients: Some(3),
                 main_thread_cpu_microseconds: Some(1_750_000),

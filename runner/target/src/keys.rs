@@ -1,11 +1,15 @@
 //! The names of all keys that a run ever makes in Redis.
 //!
-//! Every name is a function of the plan, so that a run can be removed by enumeration: a SCAN over
+//! Every name is a function of the plan, so that a run can be removed by enumeration ([`crate::Inventory`]): a SCAN over
 //! somebody's database takes as long as the database is large, and a pattern can hit what is not
 //! ours.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{Commands, DynoName, DynoTypePlan, Keyspace, Workload};
+use redyno_contract::plan::{DynoName, Keyspace, MixedCommand, Workload};
+
+/// A hash: the uids of the runs that may have data in this database, with what people call them.
+/// It never expires. See [`crate::leftovers`].
+pub const RUNS: &str = "redyno:runs";
 
 /// The lock: one run at a time on one server. In database 0 whatever the URL says.
 pub const LOCK: &str = "redyno:lock";
@@ -53,17 +57,42 @@ impl RunKeys {
         self.name("stop")
     }
 
+    /// What an enumeration of the run's data needs: see [`crate::Inventory`]. It never expires; it is
+    /// there before the first key of data, and until the last one is gone.
+    pub fn data(&self) -> String {
+        self.name("data")
+    }
+
+    /// How many keys the target had evicted when the preflight saw it: where others' keys are to be
+    /// spared.
+    pub fn spared(&self) -> String {
+        self.name("spared")
+    }
+
+    /// A hash: the dynos that were told to end before their time, and how many keys of data each
+    /// removed.
+    pub fn removed(&self) -> String {
+        self.name("removed")
+    }
+
     /// Which pod is this dyno.
     pub fn claim(&self, dyno: &DynoName) -> String {
         self.name(&format!("claim:{dyno}"))
     }
 
-    /// Every coordination key that this run can have made, the lock excepted.
-    pub fn all(&self, plan: &Plan) -> Vec<String> {
-        [self.phase(), self.ready(), self.start(), self.stop()]
-            .into_iter()
-            .chain(plan.dynos().map(|dyno| self.claim(&dyno)))
-            .collect()
+    /// Every coordination key with an expiry that a run of these dynos can have made.
+    pub fn expiring(&self, dynos: impl Iterator<Item = DynoName>) -> Vec<String> {
+        [
+            self.phase(),
+            self.ready(),
+            self.start(),
+            self.stop(),
+            self.spared(),
+            self.removed(),
+        ]
+        .into_iter()
+        .chain(dynos.map(|dyno| self.claim(&dyno)))
+        .collect()
     }
 
     fn name(&self, what: &str) -> String {
@@ -107,9 +136,28 @@ impl BuildingKeys {
     }
 }
 
-/// What the names of all data of the run with this uid begin with.
-pub fn data_prefix(uid: &str) -> String {
+/// What the names of buildings in the run with this uid begin with.
+fn data_prefix(uid: &str) -> String {
     format!("{}{}:", Keyspace::DEFAULT_PREFIX, short(uid))
+}
+
+/// What the names of the run's data begin with, each once.
+pub(crate) fn data_prefixes(plan: &Plan) -> Vec<String> {
+    let uid = &plan.run.uid;
+    let mut prefixes = vec![data_prefix(uid)];
+    for dynos in &plan.formation {
+        if let Workload::Commands(commands) = &dynos.workload {
+            let key = keyspace_prefix(uid, &dynos.dyno_type, &commands.keyspace);
+            for pattern in commands.key_patterns() {
+                let (before, _) = pattern.split_once(MixedCommand::KEY).unwrap_or_default();
+                let prefix = format!("{before}{key}");
+                if !prefixes.contains(&prefix) {
+                    prefixes.push(prefix);
+                }
+            }
+        }
+    }
+    prefixes
 }
 
 /// The part of a run's uid that names its data.
@@ -132,65 +180,59 @@ pub fn flat_id(seed: u64, dyno: &DynoName, worker: u32, position: u32) -> String
     format!("{:012x}", scramble_48(place))
 }
 
-/// Every key that a worker alone can have made, in the order in which it is best removed: the mail
-/// before the building. None if the plan has no such type, or one whose keys are shared.
-pub fn data_keys<'a>(
-    plan: &'a Plan,
-    dyno: &'a DynoName,
-    worker: u32,
-) -> impl Iterator<Item = String> + 'a {
-    let keys = BuildingKeys::new(&plan.run.uid, dyno, worker);
-    let flats = plan
-        .dyno_type(&dyno.dyno_type)
-        .and_then(|dynos| match &dynos.workload {
-            Workload::ObjectGraph(graph) => Some(graph.max_flats),
-            // Its keys belong to all dynos of the type together.
-            Workload::Commands(_) => None,
-        });
-    let own = flats
-        .is_some()
-        .then(|| [keys.flats(), keys.root().to_owned()]);
-    (0..flats.unwrap_or(0))
-        .map(move |position| keys.mail(&flat_id(plan.seed, dyno, worker, position)))
-        .chain(own.into_iter().flatten())
-}
-
 /// What the names of the keyspace begin with that all dynos of a type share; a number follows.
 pub fn keyspace_prefix(uid: &str, dyno_type: &str, keyspace: &Keyspace) -> String {
+    prefixed(&keyspace.prefix, uid, dyno_type)
+}
+
+pub(crate) fn prefixed(prefix: &str, uid: &str, dyno_type: &str) -> String {
     // A dyno's name has a dot and a type's has none, so no worker's building is called so.
-    format!("{}{}:{dyno_type}:", keyspace.prefix, short(uid))
+    format!("{prefix}{}:{dyno_type}:", short(uid))
 }
 
-/// Every key of the keyspace that all dynos of a type share; none if they share none.
-pub fn shared_keys<'a>(
-    plan: &'a Plan,
-    dynos: &'a DynoTypePlan,
-) -> impl Iterator<Item = String> + 'a {
-    let (count, prefix) = match &dynos.workload {
-        Workload::ObjectGraph(_) => (0, String::new()),
-        Workload::Commands(Commands { keyspace, .. }) => (
-            keyspace.keys,
-            keyspace_prefix(&plan.run.uid, &dynos.dyno_type, keyspace),
-        ),
-    };
-    (0..count).map(move |number| format!("{prefix}{number}"))
+/// The name of a key that a pattern of a mix makes of a key of the keyspace: `cache:test:building:...`
+/// of `cache:{key}`.
+pub fn rendered(pattern: &str, key: &str) -> String {
+    pattern.replace(MixedCommand::KEY, key)
 }
 
-/// Every data key that the run can have made.
-pub fn all_data_keys(plan: &Plan) -> impl Iterator<Item = String> + '_ {
-    plan.formation.iter().flat_map(move |dynos| {
-        (0..dynos.quantity)
-            .flat_map(move |index| {
-                (0..dynos.workers).flat_map(move |worker| {
-                    let dyno = DynoName {
-                        dyno_type: dynos.dyno_type.clone(),
-                        index,
-                    };
-                    data_keys(plan, &dyno, worker).collect::<Vec<_>>()
-                })
-            })
-            .chain(shared_keys(plan, dynos))
-    })
+/// The patterns of an access rule that the target's user needs for all keys of the run, each once,
+/// `redyno:*` first.
+pub fn access_patterns(plan: &Plan) -> Vec<String> {
+    let mut patterns = vec![format!("{COORDINATION_PREFIX}*")];
+    for dynos in &plan.formation {
+        let own = match &dynos.workload {
+            Workload::ObjectGraph(_) => vec![format!("{}*", Keyspace::DEFAULT_PREFIX)],
+            Workload::Commands(commands) => commands
+                .key_patterns()
+                .iter()
+                .map(|pattern| access_pattern(&commands.keyspace, pattern))
+                .collect(),
+        };
+        for pattern in own {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
+        }
+    }
+    patterns
+}
+
+/// The access rule's pattern for the keys that a pattern of a mix makes: `user:test:building:*` for
+/// `user:{key}`. What differs from run to run, and what follows it, is left open.
+pub fn access_pattern(keyspace: &Keyspace, pattern: &str) -> String {
+    let before = pattern.split(MixedCommand::KEY).next().unwrap_or_default();
+    format!("{}{}*", escaped(before), escaped(&keyspace.prefix))
+}
+
+/// Text that stands for itself in a glob of Redis.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let escape = matches!(character, '*' | '?' | '[' | ']' | '\\').then_some('\\');
+            escape.into_iter().chain([character])
+        })
+        .collect()
 }
 
 /// The dyno whose names the preflight may use to try commands on: none of a run has this type.
@@ -259,6 +301,25 @@ mod tests {
             building.mail("c62ddfebd863"),
             "test:building:0d3b9c1e:web.1:62:flats:c62ddfebd863:mail"
         );
+    }
+
+    #[test]
+    fn access_rules_name_what_is_sent() {
+        let keyspace = |prefix: &str| Keyspace {
+            prefix: prefix.to_owned(),
+            keys: 1,
+            distribution: redyno_contract::plan::Distribution::Uniform,
+        };
+        for (prefix, pattern, expected) in [
+            ("test:building:", "{key}", "test:building:*"),
+            ("test:building:", "user:{key}", "user:test:building:*"),
+            ("app:", "{key}:{key}", "app:*"),
+            ("app:", "{{key}}:tag", "{app:*"),
+            ("app:", "a*b?[c]:{key}", "a\\*b\\?\\[c\\]:app:*"),
+        ] {
+            assert_eq!(access_pattern(&keyspace(prefix), pattern), expected);
+        }
+        assert_eq!(rendered("a:{key}:{key}", "k7"), "a:k7:k7");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How long coordination keys live, so that a run that dies leaves nothing for ever.
+//! How long coordination keys live, so that a run that dies leaves nothing for ever. Its data has no
+//! time to live, but an [`crate::Inventory`].
 
 use redyno_contract::Plan;
 use redyno_contract::plan::{Flush, RESERVED_BEYOND_START_TIMEOUT_SECONDS, TargetKind};

@@ -1,5 +1,6 @@
 //! What of a server's words may be shown.
 
+use redis::RedisError;
 use redyno_contract::text;
 
 use crate::address::Credentials;
@@ -36,6 +37,15 @@ pub(crate) fn presentable(words: &str, credentials: Option<&Credentials>) -> Str
         }
     }
     text::shortened(&shown, LONGEST)
+}
+
+/// What a server answered, in its own words, or how the connection to it failed.
+pub(crate) fn of_error(error: &RedisError, credentials: Option<&Credentials>) -> String {
+    let words = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    };
+    presentable(&words, credentials)
 }
 
 /// The words without the secret, wherever it stands alone; a long one wherever it stands.

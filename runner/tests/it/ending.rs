@@ -32,8 +32,29 @@ async fn after_sigterm_it_drains_reports_and_takes_its_keys_along() {
         .query_async(&mut connect(&server).await)
         .await
         .unwrap();
-    // It goes by itself, or with the finish, which may come and remove what others left.
-    assert_eq!(left, ["redyno:lock"]);
+    // It was the last dyno, so all is gone and the target is free. How much it removed is kept for a
+    // finish, which may come, and goes by itself.
+    let removed = format!("redyno:{{{}}}:removed", plan.run.uid);
+    assert_eq!(left, [removed.as_str()]);
+    let lifetime: i64 = redis::cmd("TTL")
+        .arg(&removed)
+        .query_async(&mut connect(&server).await)
+        .await
+        .unwrap();
+    assert!((1..=120).contains(&lifetime), "{lifetime}");
+    let (_, message) = run.part("finish").await;
+    let Message::Finish(finish) = message else {
+        panic!("not a finish: {message:?}");
+    };
+    assert!(
+        finish
+            .message
+            .contains("of them by dynos that were told to end"),
+        "{}",
+        finish.message
+    );
+    assert!(finish.removed_keys > 1);
+    assert_eq!(finish.left_keys, Some(0));
 }
 
 fn ending(record: &Record) -> Ending {

@@ -6,7 +6,7 @@ use redyno_contract::plan::{
 };
 use redyno_contract::report::Ending;
 use redyno_contract::schedule::Rate;
-use redyno_contract::{Message, Report};
+use redyno_contract::{Event, Message, Report};
 use redyno_test_redis::RedisServer;
 
 use crate::plans;
@@ -102,9 +102,10 @@ async fn every_command_of_a_mix_is_a_step_of_its_own() {
     assert_eq!(text(&server, &["DBSIZE"]).await, "0");
 }
 
-/// The keys of the run, before the finish: its lock is among them.
+/// The keys of the run, before the finish: its lock is among them, and the two that are kept beside
+/// its data.
 fn keys_left(data: u32) -> String {
-    (data + 1).to_string()
+    (data + 3).to_string()
 }
 
 fn prefix(plan: &Plan) -> String {
@@ -115,16 +116,109 @@ fn prefix(plan: &Plan) -> String {
 }
 
 #[tokio::test]
+async fn what_is_sent_is_filled_and_removed() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plan(
+        vec![
+            entry("get", 1, &["GET", "user:{key}"]),
+            entry("mget", 1, &["MGET", "{key}", "{{key}}:tagged"]),
+            entry("hset", 1, &["HSET", "hash:{key}", "field", "{value}"]),
+            entry("push", 1, &["LPUSH", "list:{key}", "{value}"]),
+            entry("member", 1, &["SADD", "set:{key}", "member-of-{key}"]),
+        ],
+        Distribution::Uniform,
+        Prefill::Full,
+    );
+    let Workload::Commands(commands) = &mut plan.formation[0].workload else {
+        panic!("not a mix");
+    };
+    commands.keyspace.prefix = "app:".to_owned();
+    for (position, entry) in commands.mix.iter_mut().enumerate() {
+        // Of what is filled, every command finds something.
+        if position < 2 {
+            entry.expect = Expectation::Hit;
+        }
+    }
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let ended = run.dyno("web", 0).end().await;
+    ended.check();
+    assert_eq!(*ended.ending(), Ending::Completed);
+    assert_eq!(ended.report.books.failed, 0);
+    let key = format!("app:{}:web:17", &plan.run.uid[..8]);
+    for (name, kind) in [
+        (format!("user:{key}"), "string"),
+        (key.clone(), "string"),
+        (format!("{{{key}}}:tagged"), "string"),
+        // A member is no key.
+        (format!("member-of-{key}"), "none"),
+    ] {
+        assert_eq!(text(&server, &["TYPE", &name]).await, kind, "{name}");
+    }
+    let (code, message) = run.part("finish").await;
+    assert_eq!(code, 0, "{message:?}");
+    assert_eq!(text(&server, &["DBSIZE"]).await, "0");
+    let Message::Finish(finish) = message else {
+        panic!("not a finish: {message:?}");
+    };
+    // Three strings of each of the hundred keys, and what hashes, lists and sets there were.
+    assert!(finish.removed_keys > 300, "{}", finish.message);
+}
+
+#[tokio::test]
+async fn dynos_that_are_told_to_go_take_the_keys_of_their_mix_along() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plan(
+        vec![entry("set", 1, &["SET", "cache:{key}", "{value}"])],
+        Distribution::Uniform,
+        Prefill::Full,
+    );
+    plan.duration_seconds = 60;
+    plan.formation[0].quantity = 2;
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let mut dynos = [run.dyno("web", 0), run.dyno("web", 1)];
+    for dyno in &mut dynos {
+        dyno.until(|event| matches!(event, Event::Progress(_)))
+            .await;
+    }
+    for dyno in &dynos {
+        dyno.terminate().await;
+    }
+    for dyno in dynos {
+        let ended = dyno.end().await;
+        assert_eq!(*ended.ending(), Ending::Terminated);
+    }
+    // What they removed is written down for a finish, and goes by itself.
+    let removed = format!("redyno:{{{}}}:removed", plan.run.uid);
+    assert_eq!(text(&server, &["EXISTS", &removed]).await, "1");
+    assert_eq!(text(&server, &["DBSIZE"]).await, "1");
+    let (_, message) = run.part("finish").await;
+    let Message::Finish(finish) = message else {
+        panic!("not a finish: {message:?}");
+    };
+    assert!(
+        finish
+            .message
+            .contains("of them by dynos that were told to end)"),
+        "{}",
+        finish.message
+    );
+    assert!(finish.removed_keys >= 100, "{}", finish.message);
+    assert_eq!(text(&server, &["DBSIZE"]).await, "0");
+}
+
+#[tokio::test]
 async fn an_error_reply_is_a_failed_task() {
     let server = RedisServer::start(&[]).await.unwrap();
     let mut plan = plan(
-        vec![entry("push", 1, &["LPUSH", "{key}", "{value}"])],
+        vec![entry("count", 1, &["INCR", "{key}"])],
         Distribution::Zipf {
             exponent_percent: 99,
         },
         Prefill::Full,
     );
-    // Strings were written before, and a list cannot be pushed to.
+    // Texts were written before, and none of them is a number.
     plan.thresholds = vec![plans::errors(1_000_000)];
     let run = Run::new(&plan, &server);
     run.pass_preflight().await;

@@ -1,5 +1,7 @@
 //! A run that goes well.
 
+use std::collections::BTreeSet;
+
 use redyno_contract::plan::{DynoName, Percentile};
 use redyno_contract::record::RecordKind;
 use redyno_contract::report::Ending;
@@ -134,7 +136,13 @@ async fn nothing_but_data_and_its_lock_is_left_and_the_finish_takes_that() {
         .unwrap()
         .into_iter()
         .partition(|key| key.starts_with("redyno:"));
-    assert_eq!(coordination, ["redyno:lock"]);
+    let coordination: BTreeSet<String> = coordination.into_iter().collect();
+    let left = [
+        "redyno:lock".to_owned(),
+        "redyno:runs".to_owned(),
+        format!("redyno:{{{}}}:data", plan.run.uid),
+    ];
+    assert_eq!(coordination, BTreeSet::from(left));
     assert!(!keys.is_empty());
     let prefix = format!("test:building:{}:web.1:", &plan.run.uid[..8]);
     for key in &keys {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use redyno_contract::plan::{Commands, DynoTypePlan, Expectation, Keyspace, MixedCommand, Prefill};
 use redyno_contract::random::{Random, Seed};
 use redyno_engine::Content;
+use redyno_target::KeyspacePart;
 
 use super::keys::Keys;
 use super::request::{Template, write_key};
@@ -14,7 +15,10 @@ use crate::workload::failure::TaskFailure;
 use crate::workload::work::Steps;
 
 /// Commands of the prefill that leave in one write.
-const AT_ONCE: usize = 500;
+const AT_ONCE: u64 = 500;
+
+/// A write of the prefill is sent once it is so long, in bytes, however few commands that are.
+const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// What all workers of a load thread share.
 #[derive(Debug)]
@@ -24,7 +28,8 @@ pub(crate) struct Mix {
     keyspace: Keyspace,
     keys: Keys,
     values: Values,
-    prefill: Prefill,
+    /// What is written to a key of the keyspace before the start: nothing without a prefill.
+    filling: Vec<Template>,
     prefix: String,
 }
 
@@ -41,10 +46,21 @@ struct Entry {
 impl Mix {
     /// The mix of a dyno with this seed; a key is this prefix and a number.
     pub(crate) fn new(seed: Seed, prefix: String, commands: &Commands) -> Self {
+        let filling = match commands.prefill {
+            Prefill::Full => commands.filled_patterns(),
+            Prefill::Empty => Vec::new(),
+        };
+        let filling = filling
+            .into_iter()
+            .map(|pattern| {
+                let words = ["SET", pattern, MixedCommand::VALUE];
+                Template::new(&words.map(str::to_owned))
+            })
+            .collect();
         let Commands {
             keyspace,
             value_bytes,
-            prefill,
+            prefill: _,
             mix,
         } = commands;
         let mut weights = 0_u32;
@@ -72,7 +88,7 @@ impl Mix {
             keyspace: keyspace.clone(),
             keys: Keys::new(keyspace),
             values: Values::new(seed, *value_bytes),
-            prefill: *prefill,
+            filling,
             prefix,
         }
     }
@@ -89,9 +105,8 @@ impl Mix {
 pub(crate) struct CommandWorker {
     mix: Rc<Mix>,
     buffers: Buffers,
-    /// The part of the keyspace that it fills: every so-manieth key from here.
-    first: u32,
-    every: u32,
+    /// Which part of the keyspace it fills.
+    part: KeyspacePart,
 }
 
 impl CommandWorker {
@@ -106,8 +121,12 @@ impl CommandWorker {
         Self {
             mix,
             buffers,
-            first: index.saturating_mul(dynos.workers).saturating_add(worker),
-            every: dynos.quantity.saturating_mul(dynos.workers).max(1),
+            part: KeyspacePart {
+                index,
+                quantity: dynos.quantity,
+                worker,
+                workers: dynos.workers,
+            },
         }
     }
 
@@ -118,23 +137,25 @@ impl CommandWorker {
         let mut request = self.buffers.take();
         push_command(&mut request, &[b"PING"]);
         connection.perform(request, 1).await?;
-        match self.mix.prefill {
-            Prefill::Full => self.write_keys(connection).await,
-            Prefill::Empty => Ok(()),
-        }
+        self.write_keys(connection).await
     }
 
     async fn write_keys(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
-        let mut numbers = (self.first..self.mix.keyspace.keys)
-            .step_by(self.every as usize)
+        let mut writes = self
+            .part
+            .numbers(self.mix.keyspace.keys)
+            .flat_map(|number| self.mix.filling.iter().map(move |set| (number, set)))
             .peekable();
         let mut key = Vec::new();
-        while numbers.peek().is_some() {
+        while writes.peek().is_some() {
             let mut request = self.buffers.take();
             let mut commands = 0;
-            for number in numbers.by_ref().take(AT_ONCE) {
+            while commands < AT_ONCE
+                && request.len() < BYTES_AT_ONCE
+                && let Some((number, set)) = writes.next()
+            {
                 write_key(&self.mix.prefix, number, &mut key);
-                push_command(&mut request, &[b"SET", &key, self.mix.values.at(number)]);
+                set.write(&key, self.mix.values.at(number), &mut request);
                 commands += 1;
             }
             connection.perform(request, commands).await?;

@@ -8,6 +8,9 @@ use crate::keys::LOCK;
 
 const SCRIPT: &str = include_str!("leave.lua");
 
+/// How long is kept what a dyno removed, in seconds: until a finish asks, if one comes.
+const REMOVED_LIFETIME: u64 = 120;
+
 /// How a dyno left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
@@ -50,4 +53,28 @@ pub async fn leave(connection: &mut Connection, seat: &Seat) -> RedisResult<Leav
         ["last"] => Ok(Leave::Last),
         _ => Err(unexpected("unknown answer to leaving")),
     }
+}
+
+/// Writes down how many keys of data this dyno removed, for the finish.
+///
+/// # Errors
+/// What the server answered, or how the connection failed.
+pub async fn tell_removed(
+    connection: &mut Connection,
+    seat: &Seat,
+    removed: u64,
+) -> RedisResult<()> {
+    let key = seat.keys.removed();
+    connection
+        .send(
+            redis::cmd("HSET")
+                .arg(&key)
+                .arg(seat.dyno.to_string())
+                .arg(removed),
+        )
+        .await?;
+    connection
+        .send(redis::cmd("EXPIRE").arg(&key).arg(REMOVED_LIFETIME))
+        .await?;
+    Ok(())
 }

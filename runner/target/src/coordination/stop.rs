@@ -1,6 +1,7 @@
 //! Ending the run early for all its dynos.
 
-use redis::RedisResult;
+use redis::aio::ConnectionLike;
+use redis::{Pipeline, RedisResult, from_redis_value};
 
 use crate::connect::Connection;
 use crate::coordination::{Seat, reply, unexpected};
@@ -57,13 +58,17 @@ pub(crate) async fn end(
 /// # Errors
 /// What the server answered, or how the connection failed.
 pub async fn watch_stop(connection: &mut Connection, seat: &Seat) -> RedisResult<Watch> {
-    let (stop, phase): (Option<Vec<u8>>, Option<Vec<u8>>) = redis::pipe()
-        .cmd("GET")
-        .arg(seat.keys.stop())
-        .cmd("GET")
-        .arg(seat.keys.phase())
-        .query_async(connection)
-        .await?;
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("GET").arg(seat.keys.stop());
+    pipeline.cmd("GET").arg(seat.keys.phase());
+    // Each reply by itself: the library's own error of a pipeline is no text for people.
+    let mut replies = connection
+        .req_packed_commands(&pipeline, 0, 2)
+        .await?
+        .into_iter()
+        .map(|reply| Ok(from_redis_value(reply.extract_error()?)?));
+    let mut next = || -> RedisResult<Option<Vec<u8>>> { replies.next().unwrap_or(Ok(None)) };
+    let (stop, phase) = (next()?, next()?);
     Ok(match (stop, phase) {
         (Some(reason), _) => Watch::Stopped(String::from_utf8_lossy(&reason).into_owned()),
         (None, Some(_)) => Watch::Quiet,

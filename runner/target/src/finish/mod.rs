@@ -1,6 +1,6 @@
 //! What is done after a run: everything that is the run's own is removed, the lock is released.
 
-mod remove;
+mod sentence;
 
 use std::time::Duration;
 
@@ -9,23 +9,27 @@ use redyno_contract::{FinishReport, Plan};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connect::{ConnectOptions, Connection};
-use crate::coordination::{AT_LOCK, end, reply, unexpected};
+use crate::coordination::{AT_LOCK, end, release};
+use crate::inventory::Inventory;
 use crate::keys::{LOCK, RunKeys};
+use crate::leftovers::{self, Cleaned};
+use crate::removal;
 use crate::target::Target;
-use crate::words::presentable;
-use crate::{lifetimes, lock};
+use crate::{lifetimes, lock, words};
 
 const HOLD: &str = include_str!("hold.lua");
-const RELEASE: &str = include_str!("release.lua");
 
 /// For all of it. The Job's own deadline is a minute.
 const PATIENCE: Duration = Duration::from_secs(55);
 
 /// For a target that has just been loaded beyond its limits.
-const PATIENCE_WITH_TARGET: Duration = Duration::from_secs(10);
+const PATIENCE_WITH_TARGET: Duration = Duration::from_secs(4);
 
 /// For removing data, so that time is left for what frees the target for the next run.
 const PATIENCE_WITH_DATA: Duration = Duration::from_secs(30);
+
+/// For counting data that stays, and for removing what other runs have left: neither is worth more.
+const PATIENCE_WITH_THE_REST: Duration = Duration::from_secs(10);
 
 /// For the dynos to leave, once they are told to.
 const PATIENCE_WITH_DYNOS: Duration = Duration::from_secs(5);
@@ -38,17 +42,47 @@ const STOP_LIFETIME: u64 = 600;
 /// What has been done so far.
 #[derive(Default)]
 struct Progress {
-    data_keys: u64,
+    /// Keys of data that the finish removed.
+    removed: u64,
+    /// Keys of data that dynos removed before, which were told to end before their time.
+    removed_by_dynos: u64,
+    /// What became of the data.
+    data: Data,
     coordination_keys: u64,
     /// Dynos that were still there after they had been told to stop.
     left_behind: usize,
     lock: Option<String>,
+    /// What runs had left that ended before this one began.
+    cleaned: Cleaned,
+}
+
+/// What became of the run's data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Data {
+    /// It was to be removed, and may not all be.
+    #[default]
+    Unfinished,
+    /// All of it is gone.
+    Gone,
+    /// It stays, as was asked for: so many keys; None if they could not be counted, and why.
+    Stays(Option<u64>, String),
+}
+
+impl Data {
+    /// Keys that stay; None if nobody knows.
+    const fn left(&self) -> Option<u64> {
+        match self {
+            Self::Unfinished => None,
+            Self::Gone => Some(0),
+            Self::Stays(count, _) => *count,
+        }
+    }
 }
 
 /// Removes what the run made. Takes at most a minute.
 ///
-/// Data goes only where it was asked for (`RunKeys`): after a flush it stays, and a managed
-/// target goes as a whole. Coordination keys always go, the lock only if it is this run's.
+/// Data goes only where it was asked for (`RunKeys`): after a flush it stays and is counted, and a
+/// managed target goes as a whole. Coordination keys always go, the lock only if it is this run's.
 pub async fn run(plan: &Plan, target: &Target) -> FinishReport {
     let mut progress = Progress::default();
     let failure = match timeout(PATIENCE, finish(plan, target, &mut progress)).await {
@@ -59,9 +93,10 @@ pub async fn run(plan: &Plan, target: &Target) -> FinishReport {
     FinishReport {
         run: plan.run.uid.clone(),
         complete: failure.is_none(),
-        removed_keys: progress.data_keys + progress.coordination_keys,
-        left_keys: None,
-        message: sentence(&progress, failure.as_deref()),
+        removed_keys: progress.removed + progress.removed_by_dynos + progress.coordination_keys,
+        // A dyno that has not left may write yet.
+        left_keys: progress.data.left().filter(|_| progress.left_behind == 0),
+        message: sentence::of(plan, &progress, failure.as_deref()),
     }
 }
 
@@ -83,7 +118,7 @@ async fn finish(plan: &Plan, target: &Target, progress: &mut Progress) -> Result
         tracing::warn!(%error, "cannot tell the dynos to stop");
     }
     let outcome = wait_and_remove(&mut connection, plan, target, &keys, progress).await;
-    outcome.map_err(|error| presentable(&error.to_string(), None))
+    outcome.map_err(|error| words::of_error(&error, None))
 }
 
 async fn wait_and_remove(
@@ -101,24 +136,67 @@ async fn wait_and_remove(
             0
         }
     };
+    let inventory = Inventory::of(plan);
+    let expiring = keys.expiring(plan.dynos());
+    progress.removed_by_dynos = removed_by_dynos(connection, keys).await;
     let removal = if lifetimes::removes_data(plan) {
-        let removing = remove::data(connection, plan, &mut progress.data_keys);
+        let removing = removal::remove(connection, inventory.keys(), &mut progress.removed);
         timeout(PATIENCE_WITH_DATA, removing)
             .await
             .unwrap_or_else(|_| Err(too_many_keys()))
     } else {
+        progress.data = count(connection, &inventory).await;
         Ok(())
     };
+    if removal.is_ok() {
+        if lifetimes::removes_data(plan) {
+            progress.data = Data::Gone;
+        }
+        // Only now is nothing left that the inventory is needed for.
+        match leftovers::forget(connection, &plan.run.uid, Vec::new()).await {
+            Ok(forgotten) => progress.coordination_keys += forgotten,
+            Err(error) => tracing::warn!(%error, "the inventory of the run's data stays"),
+        }
+    }
     // Whatever became of the data: the next run waits for the lock.
-    let mut released = release(connection, plan, target, keys, progress).await;
+    let (database, value) = (target.address().database, lock::value(&plan.run));
+    let mut released = release(connection, expiring.clone(), database, &value).await;
     if released.is_err()
         && let Ok(mut fresh) = target
             .connect(&ConnectOptions::patient("redyno-finish"))
             .await
     {
-        released = release(&mut fresh, plan, target, keys, progress).await;
+        released = release(&mut fresh, expiring, database, &value).await;
     }
-    removal.and(released)
+    let released = removal.and(released)?;
+    progress.coordination_keys += released.removed;
+    progress.lock = Some(released.lock);
+    let deadline = Instant::now() + PATIENCE_WITH_THE_REST;
+    match leftovers::remove(connection, database, deadline).await {
+        Ok(cleaned) => progress.cleaned = cleaned,
+        Err(error) => tracing::warn!(%error, "cannot see what other runs have left"),
+    }
+    Ok(())
+}
+
+/// What the dynos removed that were told to end before their time. 0 where that is not known: they
+/// write it down in this Redis.
+async fn removed_by_dynos(connection: &mut Connection, keys: &RunKeys) -> u64 {
+    let counts: RedisResult<Vec<(String, u64)>> = redis::cmd("HGETALL")
+        .arg(keys.removed())
+        .query_async(connection)
+        .await;
+    counts.map_or(0, |counts| counts.iter().map(|(_, count)| count).sum())
+}
+
+/// Counts the data that stays.
+async fn count(connection: &mut Connection, inventory: &Inventory) -> Data {
+    let counting = removal::count(connection, inventory.keys());
+    match timeout(PATIENCE_WITH_THE_REST, counting).await {
+        Ok(Ok(count)) => Data::Stays(Some(count), String::new()),
+        Ok(Err(error)) => Data::Stays(None, words::of_error(&error, None)),
+        Err(_) => Data::Stays(None, "there was no time to count them".to_owned()),
+    }
 }
 
 fn too_many_keys() -> RedisError {
@@ -153,56 +231,4 @@ async fn hold(connection: &mut Connection, plan: &Plan, target: &Target) -> Redi
         )
         .await?;
     Ok(())
-}
-
-async fn release(
-    connection: &mut Connection,
-    plan: &Plan,
-    target: &Target,
-    keys: &RunKeys,
-    progress: &mut Progress,
-) -> RedisResult<()> {
-    let names = keys.all(plan);
-    let value = connection
-        .send(
-            redis::cmd("EVAL")
-                .arg(format!("{AT_LOCK}{RELEASE}"))
-                .arg(names.len() + 1)
-                .arg(LOCK)
-                .arg(names)
-                .arg(target.address().database)
-                .arg(lock::value(&plan.run)),
-        )
-        .await?;
-    let [removed, lock] = &reply(value)?[..] else {
-        return Err(unexpected("unknown answer to a release"));
-    };
-    progress.coordination_keys = removed.parse().unwrap_or(0);
-    progress.lock = Some(lock.clone());
-    Ok(())
-}
-
-fn sentence(progress: &Progress, failure: Option<&str>) -> String {
-    let Progress {
-        data_keys,
-        coordination_keys,
-        left_behind,
-        lock,
-    } = progress;
-    let mut parts = vec![format!(
-        "removed {data_keys} data keys and {coordination_keys} of coordination"
-    )];
-    if let Some(lock) = lock {
-        parts.push(format!("lock {lock}"));
-    }
-    if *left_behind > 0 {
-        parts.push(format!(
-            "{left_behind} dynos had not left after {} s",
-            PATIENCE_WITH_DYNOS.as_secs()
-        ));
-    }
-    if let Some(failure) = failure {
-        parts.push(format!("not complete: {failure}"));
-    }
-    parts.join("; ")
 }

@@ -1,6 +1,8 @@
 -- Lock, flush and phase in one step: whatever is found and whatever is done belongs together.
--- KEYS: phase, lock, disposable.
--- ARGV: database, lock's value, pod, seconds to live, none|database|all, prefix of the run's data.
+-- KEYS: phase, lock, disposable, runs, inventory, spared.
+-- ARGV: database, lock's value, pod, seconds to live, none|database|all, uid, the run's name,
+-- inventory ('' if the run's data may stay), evicted keys ('' if nobody's are to be spared), prefixes
+-- of the run's data.
 if redis.call('GET', KEYS[1]) then
   return {'already passed'}
 end
@@ -19,6 +21,17 @@ local MOST = 1000
 local function begins(text, prefix)
   return string.sub(text, 1, #prefix) == prefix
 end
+local function is_ours(key)
+  if begins(key, 'redyno:') then
+    return true
+  end
+  for index = 10, #ARGV do
+    if begins(key, ARGV[index]) then
+      return true
+    end
+  end
+  return false
+end
 local function foreign()
   local marker = redis.pcall('GET', KEYS[3])
   -- A marker of another type is one; a marker that may not be read is none.
@@ -35,7 +48,7 @@ local function foreign()
     local page = redis.call('SCAN', cursor, 'COUNT', MOST)
     cursor = page[1]
     for _, key in ipairs(page[2]) do
-      if not begins(key, 'redyno:') and not begins(key, ARGV[6]) then
+      if not is_ours(key) then
         return key
       end
     end
@@ -100,6 +113,14 @@ if ARGV[5] ~= 'none' then
   end
 end
 
+-- The inventory comes before any data, and it does not expire: nor does the data.
+if ARGV[8] ~= '' then
+  redis.call('SET', KEYS[5], ARGV[8])
+  redis.call('HSET', KEYS[4], ARGV[6], ARGV[7])
+end
+if ARGV[9] ~= '' then
+  redis.call('SET', KEYS[6], ARGV[9], 'EX', ARGV[4])
+end
 at_lock(ARGV[1], function()
   redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[4])
 end)

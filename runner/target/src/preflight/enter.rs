@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::connect::Connection;
 use crate::coordination::{AT_LOCK, reply, unexpected};
-use crate::keys::{DISPOSABLE, LOCK, RunKeys, data_prefix};
+use crate::inventory::Inventory;
+use crate::keys::{DISPOSABLE, LOCK, RUNS, RunKeys, data_prefixes};
 use crate::preflight::refused::{Refused, of_reply};
-use crate::words::presentable;
 use crate::{lifetimes, lock};
 
 const ENTER: &str = include_str!("enter.lua");
@@ -68,16 +68,18 @@ pub(super) async fn look(
     Ok(!phase.is_empty())
 }
 
-/// Takes the target.
+/// Takes the target. `spared` says how many keys it has evicted so far, where a dyno is to end the
+/// run as soon as it evicts more.
 pub(super) async fn enter(
     connection: &mut Connection,
     plan: &Plan,
     database: u32,
     pod: &str,
+    spared: Option<u64>,
 ) -> Result<Entered, Refused> {
     let deadline = Instant::now() + PATIENCE_WITH_CLIENTS;
     loop {
-        match attempt(connection, plan, database, pod).await {
+        match attempt(connection, plan, database, pod, spared).await {
             Err(refused)
                 if refused.reason == Refusal::FlushOtherClients && Instant::now() < deadline =>
             {
@@ -93,26 +95,41 @@ async fn attempt(
     plan: &Plan,
     database: u32,
     pod: &str,
+    spared: Option<u64>,
 ) -> Result<Entered, Refused> {
     let (flush, command) = match flush(plan.target.kind) {
         Flush::None | Flush::RunKeys => ("none", ""),
         Flush::Database => ("database", "FLUSHDB"),
         Flush::AllDatabases => ("all", "FLUSHALL"),
     };
+    let keys = RunKeys::new(&plan.run.uid);
+    let inventory = Inventory::of(plan);
+    let kept = if lifetimes::removes_data(plan) {
+        inventory.to_json()
+    } else {
+        String::new()
+    };
     let value = connection
         .send(
             redis::cmd("EVAL")
                 .arg(format!("{AT_LOCK}{ENTER}"))
-                .arg(3)
-                .arg(RunKeys::new(&plan.run.uid).phase())
+                .arg(6)
+                .arg(keys.phase())
                 .arg(LOCK)
                 .arg(DISPOSABLE)
+                .arg(RUNS)
+                .arg(keys.data())
+                .arg(keys.spared())
                 .arg(database)
                 .arg(lock::value(&plan.run))
                 .arg(pod)
                 .arg(lifetimes::until_start_seconds(plan))
                 .arg(flush)
-                .arg(data_prefix(&plan.run.uid)),
+                .arg(inventory.uid())
+                .arg(inventory.name())
+                .arg(kept)
+                .arg(spared.map_or(String::new(), |keys| keys.to_string()))
+                .arg(data_prefixes(plan)),
         )
         .await?;
     understand(&reply(value)?, command)
@@ -186,7 +203,7 @@ fn flush_denied(command: &str, code: &str, detail: &str) -> Refused {
 
 /// The lock may hold anything.
 fn busy(holder: &str, lifetime_milliseconds: &str) -> Refused {
-    let name = presentable(holder.split(' ').next().unwrap_or_default(), None);
+    let name = lock::name_in(holder).unwrap_or_default();
     let lifetime = match lifetime_milliseconds.parse::<i64>() {
         Ok(milliseconds) if milliseconds >= 0 => format!(
             "its lock lives at most {} s longer",

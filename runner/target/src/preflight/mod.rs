@@ -3,6 +3,7 @@
 mod connections;
 mod enter;
 mod flush_hosts;
+mod foreign;
 mod growth;
 mod memory;
 mod mix;
@@ -14,19 +15,28 @@ mod version;
 
 use std::time::Duration;
 
+use redis::FromRedisValue;
 use redyno_contract::message::{PreflightResult, Refusal, TargetFound};
 use redyno_contract::plan::Flush;
 use redyno_contract::{Plan, PreflightReport};
+use tokio::time::Instant;
 
 use crate::connect::{ConnectOptions, Connection};
 use crate::info::Info;
+use crate::leftovers::{self, Cleaned};
 use crate::target::Target;
 use enter::Entered;
 use growth::Growth;
+use memory::{ForeignKeys, Limit, Memory, WhenFull};
 use refused::Refused;
+use summary::Seen;
 
 /// A Service or a Redis that was made a moment ago may not be there for everybody yet.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// For what earlier runs have left: millions of keys go in that time, and the rest is left to the
+/// next.
+const PATIENCE_WITH_LEFTOVERS: Duration = Duration::from_secs(30);
 
 /// A flush of a large database takes its time, and it is one command.
 const LONGEST_ANSWER: Duration = Duration::from_mins(2);
@@ -78,6 +88,9 @@ async fn look_and_enter(
     if info.maxmemory.is_none() {
         info.maxmemory = configured(&mut connection, "maxmemory").await;
     }
+    if info.policy.is_none() {
+        info.policy = configured(&mut connection, "maxmemory-policy").await;
+    }
     let found = found.insert(found_in(&info, database));
     version::check(&info)?;
     role::check(&info)?;
@@ -100,22 +113,59 @@ async fn look_and_enter(
         found.other_clients,
     )?;
 
+    let cleaned = leftovers::remove(
+        &mut connection,
+        database,
+        Instant::now() + PATIENCE_WITH_LEFTOVERS,
+    )
+    .await
+    .unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot see what earlier runs have left");
+        Cleaned::default()
+    });
+    if cleaned.removed_keys() > 0 {
+        info = Info {
+            maxclients: info.maxclients,
+            maxmemory: info.maxmemory,
+            policy: info.policy,
+            ..Info::read(&mut connection).await?
+        };
+        found.keys = info.keys(database);
+    }
     let growth = Growth::of(plan);
     let all_is_flushed = match flush {
         Flush::None | Flush::RunKeys => false,
         Flush::Database => info.databases.iter().all(|(number, _)| *number == database),
         Flush::AllDatabases => true,
     };
-    let used = memory::used_at_start(&info, all_is_flushed);
     found.expected_growth_bytes = growth.total();
-    let forecast = memory::check(&growth, info.maxmemory, used, plan.duration_seconds)?;
+    let memory = Memory {
+        limit: Limit::of(&info),
+        when_full: WhenFull::of(info.policy.as_deref()),
+        used: memory::used_at_start(&info, all_is_flushed),
+        startup: info.used_memory_startup.unwrap_or(0),
+        evicted_keys: info.evicted_keys,
+        keys: if all_is_flushed {
+            ForeignKeys::None
+        } else {
+            foreign::look(&mut connection, plan, &info, database, flushes).await
+        },
+    };
+    let forecast = memory::check(&growth, &memory, plan)?;
     found.full_after_seconds = forecast.full_after_seconds;
 
-    match enter::enter(&mut connection, plan, database, pod).await? {
+    match enter::enter(&mut connection, plan, database, pod, forecast.spared).await? {
         Entered::Already => Ok(summary::already_passed(&info)),
         Entered::Now { flushed } => {
             found.flushed_keys = flushed;
-            Ok(summary::passed(plan, target, &info, found))
+            let seen = Seen {
+                info: &info,
+                found,
+                memory: &memory,
+                forecast: &forecast,
+                cleaned: &cleaned,
+            };
+            Ok(summary::passed(plan, target, &seen))
         }
     }
 }
@@ -136,8 +186,8 @@ fn found_in(info: &Info, database: u32) -> TargetFound {
 }
 
 /// CONFIG is often forbidden; then it is not known.
-async fn configured(connection: &mut Connection, name: &str) -> Option<u64> {
-    let (_, value): (String, u64) = redis::cmd("CONFIG")
+async fn configured<T: FromRedisValue>(connection: &mut Connection, name: &str) -> Option<T> {
+    let (_, value): (String, T) = redis::cmd("CONFIG")
         .arg("GET")
         .arg(name)
         .query_async(connection)

@@ -115,6 +115,8 @@ fn judge<'a>(attempts: impl Iterator<Item = (&'static str, &'a Value)>) -> Resul
             // loaded: consequences. A wrong type: allowed, and the marker may be of any.
             "EXECABORT" | "NOSCRIPT" | "WRONGTYPE" => {}
             "ERR" if detail.contains("without MULTI") => {}
+            // A target that is full may have evicted it a moment after it was written.
+            "ERR" if detail.contains("no such key") => {}
             code => {
                 if other.is_none() {
                     other = Some(of_reply(code, detail));

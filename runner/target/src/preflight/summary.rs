@@ -7,14 +7,31 @@ use redyno_contract::report::software;
 
 use crate::address::Scheme;
 use crate::info::Info;
-use crate::preflight::memory::bytes;
+use crate::leftovers::Cleaned;
+use crate::preflight::memory::{Forecast, Limit, Memory, WhenFull, amount, bytes};
 use crate::target::Target;
 
 pub(super) fn already_passed(info: &Info) -> String {
     format!("{}: already passed", server(info))
 }
 
-pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFound) -> String {
+/// What the preflight has seen of a target that it lets a run in to.
+pub(super) struct Seen<'a> {
+    pub(super) info: &'a Info,
+    pub(super) found: &'a TargetFound,
+    pub(super) memory: &'a Memory,
+    pub(super) forecast: &'a Forecast,
+    pub(super) cleaned: &'a Cleaned,
+}
+
+pub(super) fn passed(plan: &Plan, target: &Target, seen: &Seen<'_>) -> String {
+    let Seen {
+        info,
+        found,
+        memory,
+        forecast,
+        cleaned,
+    } = seen;
     let TargetFound {
         server: _,
         version: _,
@@ -23,14 +40,21 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
         maxclients,
         keys,
         other_clients,
-        expected_growth_bytes,
-        full_after_seconds,
+        expected_growth_bytes: _,
+        full_after_seconds: _,
         flushed_keys,
     } = found;
     let mut parts = vec![server(info)];
     parts.push(match maxmemory_bytes {
         None => "its maxmemory is unknown".to_owned(),
-        Some(0) => "no maxmemory".to_owned(),
+        Some(0) => match memory.limit {
+            Limit::Machine(machine) => {
+                format!("no maxmemory, {} of its machine", bytes(machine))
+            }
+            Limit::Maxmemory(_) | Limit::Unknown => {
+                "no maxmemory, and that of its machine is unknown".to_owned()
+            }
+        },
         Some(limit) => format!(
             "maxmemory {} ({})",
             bytes(*limit),
@@ -55,19 +79,18 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
         ),
         flushed => format!("{flushed} keys flushed"),
     });
-    let growth = format!("the run adds about {}", bytes(*expected_growth_bytes));
-    parts.push(match full_after_seconds {
-        Some(seconds) => format!("{growth} and the target is full {seconds} s after t0"),
-        None => growth,
+    parts.extend(cleaned.sentence());
+    let growth = format!(
+        "the run adds {}",
+        amount(forecast.growth, forecast.at_least)
+    );
+    parts.push(match forecast.full_after_seconds {
+        Some(seconds) if !forecast.is_full_cache => {
+            format!("{growth} and the target is full {seconds} s after t0")
+        }
+        _ => growth,
     });
-    if info
-        .policy
-        .as_deref()
-        .is_some_and(|policy| policy.starts_with("allkeys"))
-        && maxmemory_bytes.is_some_and(|limit| limit > 0)
-    {
-        parts.push("a full target evicts keys instead of refusing writes".to_owned());
-    }
+    parts.extend(when_full(memory, forecast));
     if info.aof_enabled == Some(true) {
         parts.push("it keeps an append-only file".to_owned());
     }
@@ -80,6 +103,28 @@ pub(super) fn passed(plan: &Plan, target: &Target, info: &Info, found: &TargetFo
         parts.push("its certificate is NOT verified".to_owned());
     }
     parts.join("; ")
+}
+
+/// What there is to say of a target that evicts keys.
+fn when_full(memory: &Memory, forecast: &Forecast) -> Option<String> {
+    if !matches!(memory.limit, Limit::Maxmemory(_)) {
+        return None;
+    }
+    let evicts = match memory.when_full {
+        WhenFull::RefusesWrites | WhenFull::Unknown => return None,
+        WhenFull::EvictsAny if forecast.is_full_cache => {
+            return Some(
+                "it is full already and evicts keys for whatever is written, by the run as by others"
+                    .to_owned(),
+            );
+        }
+        WhenFull::EvictsAny => "a full target evicts keys instead of refusing writes",
+        WhenFull::EvictsExpiring => "a full target evicts keys that expire",
+    };
+    Some(match forecast.spared {
+        Some(_) => format!("{evicts}: the run is ended if it begins to, for it holds others' keys"),
+        None => evicts.to_owned(),
+    })
 }
 
 fn server(info: &Info) -> String {

@@ -3,13 +3,14 @@
 use redyno_contract::plan::{DynoName, Flush, TargetKind};
 use redyno_contract::{Plan, message::PreflightResult};
 use redyno_target::coordination::{
-    Barrier, Claim, Leave, Ready, Seat, Watch, claim, leave, map_clock, mark_ready, poll_barrier,
-    set_stop, watch_stop,
+    Barrier, Claim, Evictions, Leave, Ready, Seat, Surroundings, Watch, claim, evictions, leave,
+    look_around, map_clock, mark_ready, poll_barrier, set_stop, watch_stop,
 };
+use redyno_target::keys::RunKeys;
 use redyno_target::{Connection, Target};
 use redyno_test_redis::RedisServer;
 
-use crate::run::{connect, keys, plan, say, target, web};
+use crate::run::{connect, inventory, keys, plan, say, target, web};
 
 struct Dyno {
     connection: Connection,
@@ -68,6 +69,12 @@ async fn lifetimes(connection: &mut Connection) -> Vec<(String, i64)> {
     found
 }
 
+/// What is left to the finish.
+fn lock_and_inventory(plan: &Plan) -> [String; 3] {
+    let [runs, data] = inventory(plan);
+    ["redyno:lock".to_owned(), runs, data]
+}
+
 #[tokio::test]
 async fn a_run_from_its_claims_to_its_last_dyno() {
     // A database of its own, so that the lock lies elsewhere.
@@ -98,6 +105,11 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
         }
     );
     for (key, seconds) in lifetimes(&mut dynos[0].connection).await {
+        if inventory(&plan).contains(&key) {
+            // As long as the data, which does not expire.
+            assert_eq!(seconds, -1, "{key}");
+            continue;
+        }
         assert!(
             (30..=90).contains(&seconds),
             "{key} lives {seconds} s before the start"
@@ -122,6 +134,8 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
     assert_eq!(keys(&mut elsewhere).await, ["redyno:lock"]);
     let mut living = lifetimes(&mut dynos[0].connection).await;
     living.extend(lifetimes(&mut elsewhere).await);
+    let beside_the_data = living.extract_if(.., |(key, _)| inventory(&plan).contains(key));
+    assert!(beside_the_data.map(|(_, seconds)| seconds).eq([-1, -1]));
     assert_eq!(living.len(), 7, "{living:?}");
     for (key, seconds) in living {
         // 3 + 2 + 10 + 5 + 3600
@@ -147,7 +161,7 @@ async fn a_run_from_its_claims_to_its_last_dyno() {
 
     assert_eq!(dynos[1].leave().await, Leave::Left);
     assert_eq!(dynos[2].leave().await, Leave::Last);
-    assert_eq!(keys(&mut dynos[0].connection).await, [""; 0]);
+    assert_eq!(keys(&mut dynos[0].connection).await, inventory(&plan));
     // The finish is still to remove the run's data; if it never comes, the lock goes by itself.
     let [(lock, seconds)] = &lifetimes(&mut elsewhere).await[..] else {
         panic!("only the lock is left");
@@ -268,7 +282,10 @@ async fn a_full_redis_can_be_told_to_stop_and_left() {
     assert_eq!(dynos[0].leave().await, Leave::Left);
     assert_eq!(dynos[1].leave().await, Leave::Left);
     assert_eq!(dynos[2].leave().await, Leave::Last);
-    assert_eq!(keys(&mut dynos[0].connection).await, ["redyno:lock"]);
+    assert_eq!(
+        keys(&mut dynos[0].connection).await,
+        lock_and_inventory(&plan)
+    );
 }
 
 #[tokio::test]
@@ -297,6 +314,95 @@ async fn where_the_finish_removes_no_data_the_last_dyno_frees_the_target() {
 }
 
 #[tokio::test]
+async fn without_the_list_of_those_that_are_ready_nobody_is_the_last() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let target = target(&server.url());
+    let plan = plan(Flush::RunKeys);
+    let mut dynos = dynos(&plan, &target).await;
+    for dyno in &mut dynos {
+        dyno.claim().await;
+        dyno.ready().await;
+    }
+    assert!(matches!(dynos[0].poll().await, Barrier::Start { .. }));
+    let keys = RunKeys::new(&plan.run.uid);
+    // As a target does that evicts keys that expire.
+    say(
+        &mut dynos[0].connection,
+        &format!("UNLINK {}", keys.ready()),
+    )
+    .await;
+    assert_eq!(dynos[0].leave().await, Leave::Left);
+    assert_eq!(dynos[1].watch().await, Watch::Quiet, "the phase is there");
+    assert_eq!(dynos[1].leave().await, Leave::Left);
+    // Nor is who leaves twice.
+    assert_eq!(dynos[1].leave().await, Leave::Left);
+}
+
+#[tokio::test]
+async fn the_lock_is_set_again_as_long_as_the_phase_is_there() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    for database in [0, 5] {
+        let target = target(&format!("{}/{database}", server.url()));
+        let plan = plan(Flush::RunKeys);
+        let mut dynos = dynos(&plan, &target).await;
+        let mut elsewhere = connect(&crate::run::target(&server.url())).await;
+        let Dyno { connection, seat } = &mut dynos[0];
+        for lock in ["UNLINK redyno:lock", "PING"] {
+            say(&mut elsewhere, lock).await;
+            let seen = look_around(connection, seat, None).await.unwrap();
+            let fine = Surroundings {
+                lock_taken_by: None,
+                evicted_keys: None,
+            };
+            assert_eq!(seen, fine);
+            let lifetime: i64 =
+                redis::from_redis_value(say(&mut elsewhere, "TTL redyno:lock").await).unwrap();
+            assert!((30..=90).contains(&lifetime), "{lifetime}");
+        }
+        say(&mut elsewhere, "SET redyno:lock team/another\tuid").await;
+        let seen = look_around(connection, seat, None).await.unwrap();
+        assert_eq!(seen.lock_taken_by.as_deref(), Some("team/another uid"));
+        // Whose phase is gone has nothing to hold.
+        say(&mut elsewhere, "FLUSHALL").await;
+        look_around(connection, seat, None).await.unwrap();
+        assert_eq!(keys(&mut elsewhere).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn evictions_are_seen_from_the_preflight_on() {
+    let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru"])
+        .await
+        .unwrap();
+    let target = target(&server.url());
+    let mut plan = plan(Flush::RunKeys);
+    let mut connection = connect(&target).await;
+    say(&mut connection, "SET somebody's data").await;
+    say(&mut connection, "CONFIG SET maxmemory 100mb").await;
+    let dynos = dynos(&plan, &target).await;
+    let seat = &dynos[0].seat;
+    let mut since = evictions(&mut connection, seat).await.unwrap().unwrap();
+    let mut seen = async |since: &mut Evictions| {
+        let seen = look_around(&mut connection, seat, Some(since)).await;
+        seen.unwrap().evicted_keys.unwrap()
+    };
+    assert_eq!(seen(&mut since).await, 0);
+    let mut other = connect(&target).await;
+    say(&mut other, "CONFIG SET maxmemory 1").await;
+    // It evicts in its own time.
+    while seen(&mut since).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Where everything may go, nobody looks.
+    say(&mut other, "CONFIG SET maxmemory 100mb").await;
+    say(&mut other, "FLUSHALL").await;
+    plan.run.uid = crate::run::OTHER_UID.to_owned();
+    let dynos = self::dynos(&plan, &target).await;
+    let none = evictions(&mut other, &dynos[0].seat).await.unwrap();
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
 async fn the_last_dyno_leaves_the_lock_of_another_run_alone() {
     let server = RedisServer::start(&[]).await.unwrap();
     let target = target(&server.url());
@@ -311,7 +417,10 @@ async fn the_last_dyno_leaves_the_lock_of_another_run_alone() {
     for dyno in &mut dynos {
         dyno.leave().await;
     }
-    assert_eq!(keys(&mut dynos[0].connection).await, ["redyno:lock"]);
+    assert_eq!(
+        keys(&mut dynos[0].connection).await,
+        lock_and_inventory(&plan)
+    );
 }
 
 #[tokio::test]

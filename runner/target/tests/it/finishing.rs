@@ -55,14 +55,16 @@ async fn everything_of_the_run_goes_and_nothing_else() {
         write_data(&mut connection, &plan).await;
         write_data(&mut connection, &of_another(&plan)).await;
         say(&mut connection, "SET somebody's data").await;
-        assert_eq!(keys(&mut connection).await.len(), 25 + 25 + 1 + 1);
+        // Somebody's key, the phase, and the two that are kept beside the data; the lock is elsewhere.
+        assert_eq!(keys(&mut connection).await.len(), 25 + 25 + 1 + 1 + 2);
 
         plan.target.kind = kind;
         let report = finish::run(&plan, &target).await;
         assert!(report.complete, "{}", report.message);
-        // Phase, stop and lock; the dynos never came.
+        // Phase, stop, lock, and the two beside the data; the dynos never came.
         let data = if data_stays { 0 } else { 25 };
-        assert_eq!(report.removed_keys, data + 3, "{}", report.message);
+        assert_eq!(report.removed_keys, data + 5, "{}", report.message);
+        assert_eq!(report.left_keys, Some(25 - data), "{}", report.message);
         assert!(
             report.message.contains("lock released"),
             "{}",

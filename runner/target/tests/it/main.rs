@@ -8,8 +8,10 @@
 
 mod connecting;
 mod coordination;
+mod evicting;
 mod finishing;
 mod flushing;
+mod leftovers;
 mod memory;
 mod preflight;
 mod run;

@@ -121,3 +121,11 @@ pub(crate) async fn keys(connection: &mut Connection) -> Vec<String> {
     keys.sort();
     keys
 }
+
+/// The two keys that a run keeps beside its data, in the order of [`keys`].
+pub(crate) fn inventory(plan: &Plan) -> [String; 2] {
+    [
+        "redyno:runs".to_owned(),
+        format!("redyno:{{{}}}:data", plan.run.uid),
+    ]
+}
