@@ -29,6 +29,8 @@ fn keys(of: &str) -> Vec<&'static str> {
             "claim" => "redyno:{8a1f}:claim:web.1",
             "data" => "redyno:{8a1f}:data",
             "lock" => "redyno:lock",
+            "spared" => "redyno:{8a1f}:spared",
+            "runs" => "redyno:runs",
             "disposable" => "redyno:disposable",
             other => panic!("no key {other}"),
         })
@@ -77,16 +79,34 @@ fn calls() -> Calls {
         (
             "preflight/enter.lua",
             (
-                "phase lock disposable",
+                "phase lock disposable runs data spared",
                 vec![
                     DATABASES,
                     LOCKS,
                     PODS,
                     LIFETIMES,
                     &["none", "database", "all"],
+                    &["8a1f"],
+                    &["team/run"],
+                    &["", "{\"version\":1}"],
+                    &["", "17"],
                     &["test:building:8a1f:"],
+                    &["cache:test:building:8a1f:"],
                 ],
             ),
+        ),
+        (
+            "coordination/surroundings.lua",
+            ("phase lock", vec![DATABASES, LOCKS, &["0", "1"]]),
+        ),
+        ("leftovers/find.lua", ("lock runs", vec![DATABASES])),
+        (
+            "leftovers/forget.lua",
+            ("runs data phase ready", vec![&["8a1f", "77"]]),
+        ),
+        (
+            "preflight/foreign.lua",
+            ("disposable", vec![DATABASES, &["0"], &["3"]]),
         ),
         ("preflight/look.lua", ("phase lock", vec![DATABASES])),
         (
@@ -94,7 +114,7 @@ fn calls() -> Calls {
             ("lock", vec![DATABASES, LOCKS, LIFETIMES]),
         ),
         (
-            "finish/release.lua",
+            "coordination/release.lua",
             ("lock phase ready start stop claim", vec![DATABASES, LOCKS]),
         ),
     ])
@@ -120,11 +140,19 @@ pub(crate) fn ours() -> Vec<Script> {
 
 /// Keys that the scripts look at, for others to be in their way.
 pub(crate) fn their_keys() -> Vec<String> {
-    ["phase", "ready", "start", "stop", "claim:web.1"]
-        .iter()
-        .map(|name| format!("{RUN}{name}"))
-        .chain(["redyno:lock".to_owned(), "redyno:disposable".to_owned()])
-        .collect()
+    [
+        "phase",
+        "ready",
+        "start",
+        "stop",
+        "claim:web.1",
+        "data",
+        "spared",
+    ]
+    .iter()
+    .map(|name| format!("{RUN}{name}"))
+    .chain(["lock", "disposable", "runs"].map(|name| format!("redyno:{name}")))
+    .collect()
 }
 
 /// A script without a call here would not be held against the real server.

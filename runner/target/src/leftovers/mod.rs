@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use redis::{RedisError, RedisResult, Value};
+use redyno_contract::message::Refusal;
 use tokio::time::{Instant, timeout_at};
 
 use crate::connect::{ConnectFailure, ConnectOptions, Connection};
@@ -21,7 +22,7 @@ use crate::removal;
 use crate::target::Target;
 use crate::words::{self, presentable};
 
-const FIND: &str = include_str!("leftovers.lua");
+const FIND: &str = include_str!("find.lua");
 const FORGET: &str = include_str!("forget.lua");
 
 /// Keys looked at by one SCAN.
@@ -221,12 +222,12 @@ pub async fn clean(target: &Target, patience: Duration) -> Result<Cleaned, Conne
     let mut connection = target
         .connect(&ConnectOptions::patient("redyno-clean"))
         .await?;
-    let failed = |error: RedisError| ConnectFailure {
-        refusal: redyno_contract::message::Refusal::Other,
-        message: format!(
-            "the target cannot be asked for what runs have left: {}",
-            words::of_error(&error, None)
-        ),
+    let failed = |error: RedisError| {
+        let words = words::of_error(&error, None);
+        ConnectFailure::new(
+            Refusal::Other,
+            format!("the target cannot be asked for what runs have left: {words}"),
+        )
     };
     let mut found = find(&mut connection, target.address().database)
         .await
