@@ -285,7 +285,7 @@ async fn unreadable(
     name: &str,
     error: &str,
 ) -> Result<(), Error> {
-    let now = Time(Timestamp::now());
+    let now = Time(context.clock.now());
     for _ in 0..STEPS {
         let Some(object) = unreadable::read(&context.client, namespace, name).await? else {
             return Ok(());
