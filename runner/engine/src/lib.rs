@@ -286,8 +286,8 @@ impl Engine {
             return;
         }
         let drain = match ending {
-            // Nobody is there to answer.
-            Ending::TargetLost { .. } => 0,
+            // Nobody is there to answer; or every further task may cost somebody a key.
+            Ending::TargetLost { .. } | Ending::ForeignKeysEvicted { .. } => 0,
             _ => self.drain_nanoseconds.min(SHORT_DRAIN_NANOSECONDS),
         };
         self.stage = Stage::Draining {

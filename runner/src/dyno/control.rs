@@ -5,16 +5,19 @@
 use std::time::Duration;
 
 use redis::RedisResult;
-use redyno_target::coordination::{self, Leave, Seat, Watch};
+use redyno_contract::report::Ending;
+use redyno_target::coordination::{self, Evictions, Leave, Seat, Watch};
 use redyno_target::{ConnectOptions, Connection, Info, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::hold;
+use super::{hold, surroundings};
 
 const POLL: Duration = Duration::from_millis(250);
+/// Between two looks at what is around the run.
+const LOOK: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,6 +42,8 @@ pub(super) enum ControlEvent {
     Stopped(String),
     /// The run's phase is not there any more.
     PhaseGone,
+    /// Something is wrong around the run: how it ends.
+    Endangered(Ending),
     /// A coordination write failed.
     WriteFailed,
 }
@@ -71,7 +76,13 @@ impl Drop for Control {
 
 impl Control {
     /// Takes over the connection that was made at the start.
-    pub(super) fn new(connection: Connection, target: Target, seat: Seat, name: String) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        target: Target,
+        seat: Seat,
+        name: String,
+        evictions: Option<Evictions>,
+    ) -> Self {
         let (commands, received) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
         let line = Line {
@@ -86,6 +97,7 @@ impl Control {
                 counters: None,
             },
             events: sender,
+            evictions,
         };
         Self {
             commands,
@@ -148,12 +160,15 @@ struct Line {
     seat: Seat,
     options: ConnectOptions,
     events: UnboundedSender<ControlEvent>,
+    evictions: Option<Evictions>,
 }
 
 impl Line {
     async fn live(mut self, mut commands: UnboundedReceiver<Command>) {
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watching = true;
         let mut phase_noted = false;
         loop {
@@ -186,6 +201,12 @@ impl Line {
                     }
                     Some(Watch::PhaseGone | Watch::Quiet) | None => {}
                 },
+                _ = looks.tick(), if watching => {
+                    if let Some(ending) = self.look_around().await {
+                        watching = false;
+                        self.tell(ControlEvent::Endangered(ending));
+                    }
+                }
             }
         }
     }
@@ -204,6 +225,18 @@ impl Line {
         let mut connection = self.connect().await?;
         match coordination::watch_stop(&mut connection, &self.seat).await {
             Ok(watch) => Some(watch),
+            Err(error) => {
+                tracing::debug!(%error, "the control connection failed");
+                self.connection = None;
+                None
+            }
+        }
+    }
+
+    async fn look_around(&mut self) -> Option<Ending> {
+        let mut connection = self.connect().await?;
+        match surroundings::look(&mut connection, &self.seat, &mut self.evictions).await {
+            Ok(ending) => ending,
             Err(error) => {
                 tracing::debug!(%error, "the control connection failed");
                 self.connection = None;

@@ -6,6 +6,7 @@ mod leaving;
 mod running;
 mod sampler;
 mod startup;
+mod surroundings;
 mod totals;
 
 use std::io;

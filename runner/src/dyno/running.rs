@@ -128,6 +128,7 @@ impl Dyno {
             clock,
             drift_microseconds,
             run_id,
+            evictions,
         } = begun;
         let start = clock
             .instant_of(at_microseconds)
@@ -151,6 +152,7 @@ impl Dyno {
                 self.target.clone(),
                 self.seat.clone(),
                 name("control"),
+                evictions,
             ),
             sampler: if asks_target {
                 Sampler::asking(self.target.clone(), name("sampler"), start)
@@ -204,6 +206,11 @@ impl Dyno {
                     ControlEvent::Stopped(reason) => self.stopped(run, &reason),
                     ControlEvent::PhaseGone => {
                         missing = missing.or_else(|| self.ask_for_identity(run));
+                    }
+                    ControlEvent::Endangered(ending) => {
+                        tracing::error!(?ending, "the run ends for what is around it");
+                        self.tell_others(run, &ending);
+                        run.load.end(&ending);
                     }
                     ControlEvent::WriteFailed => {
                         self.shown.totals(|totals| totals.coordination_failures += 1);
@@ -371,7 +378,9 @@ impl Dyno {
 
     /// A dyno that fails its own limit ends the run for all, unless the plan says otherwise.
     fn tell_others(&self, run: &Underway, ending: &Ending) {
-        if self.plan.on_dyno_failure == OnDynoFailure::Continue {
+        // No dyno may go on where that harms others.
+        let harms = matches!(ending, Ending::ForeignKeysEvicted { .. });
+        if self.plan.on_dyno_failure == OnDynoFailure::Continue && !harms {
             return;
         }
         let reason = match ending {

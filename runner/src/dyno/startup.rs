@@ -8,13 +8,13 @@ use redis::aio::ConnectionLike;
 use redyno_contract::Event;
 use redyno_contract::report::Ending;
 use redyno_target::coordination::{
-    self, Barrier, Claim, ClockMapping, Ready, Seat, Watch, map_clock,
+    self, Barrier, Claim, ClockMapping, Evictions, Ready, Seat, Watch, map_clock,
 };
 use redyno_target::{ConnectOptions, Connection, Info, Target};
 
 use tokio::time::Instant;
 
-use super::Dyno;
+use super::{Dyno, surroundings};
 use crate::shard::Load;
 use crate::workload::object_graph::script;
 use redyno_engine::LoadEvent;
@@ -42,6 +42,8 @@ pub(super) struct Begun {
     pub(super) drift_microseconds: u64,
     /// The server that all of this happened on.
     pub(super) run_id: Option<String>,
+    /// What it has evicted, where others' keys are to be spared.
+    pub(super) evictions: Option<Evictions>,
 }
 
 impl Dyno {
@@ -67,6 +69,7 @@ impl Dyno {
     async fn get_ready(&mut self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
         let mut control = connect(&self.target, &self.seat_name(), waiting_for).await;
         check_phase(self, &mut control, waiting_for).await?;
+        let mut evictions = spared(self, &mut control, waiting_for).await;
         let settings = self.shard_settings();
         let mut load =
             (self.start_load)(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
@@ -75,6 +78,9 @@ impl Dyno {
         tokio::select! {
             ready = workers_ready(&mut load, waiting_for) => ready?,
             () = self.phase.missing() => return Err(self.identify(&mut control, waiting_for).await),
+            ending = surroundings::watch(control.clone(), &self.seat, &mut evictions) => {
+                return Err(ending);
+            }
         }
         loop {
             match self.coordinate(&mut control, waiting_for).await {
@@ -92,6 +98,7 @@ impl Dyno {
                         clock,
                         drift_microseconds,
                         run_id,
+                        evictions,
                     });
                 }
                 Ok(Err(ending)) => return Err(ending),
@@ -223,6 +230,25 @@ async fn check_phase(
             Ok(Watch::Quiet) => return Ok(()),
             Ok(Watch::Stopped(_)) => return Err(Ending::Stopped),
             Ok(Watch::PhaseGone) => return Err(phase_gone()),
+            Err(error) => {
+                tracing::warn!(%error, "the target does not answer yet");
+                waiting_for.replace(format!("the target: {error}"));
+            }
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await;
+    }
+}
+
+/// What the target has evicted, where others' keys are to be spared.
+async fn spared(
+    dyno: &Dyno,
+    control: &mut Connection,
+    waiting_for: &RefCell<String>,
+) -> Option<Evictions> {
+    loop {
+        match coordination::evictions(control, &dyno.seat).await {
+            Ok(evictions) => return evictions,
             Err(error) => {
                 tracing::warn!(%error, "the target does not answer yet");
                 waiting_for.replace(format!("the target: {error}"));

@@ -2,7 +2,7 @@
 
 use redyno_contract::Plan;
 use redyno_contract::failure::FailureClass;
-use redyno_contract::plan::DynoName;
+use redyno_contract::plan::{DynoName, OnDynoFailure};
 use redyno_contract::report::Ending;
 use redyno_target::keys::RunKeys;
 use redyno_test_redis::RedisServer;
@@ -265,4 +265,77 @@ async fn idle_connections_that_the_server_closes_fail_no_task() {
     assert_eq!(*ended.ending(), Ending::Completed);
     let books = ended.report.books;
     assert_eq!((books.scheduled, books.completed, books.failed), (8, 8, 0));
+}
+
+#[tokio::test]
+async fn a_run_ends_before_somebodys_keys_are_evicted_for_it() {
+    let server = RedisServer::start(&["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"])
+        .await
+        .unwrap();
+    let mut connection = connect(&server).await;
+    let answer: String = redis::cmd("SET")
+        .arg("somebody's")
+        .arg("data")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(answer, "OK");
+    let mut plan = plans::small();
+    plan.duration_seconds = 60;
+    plan.formation[0].quantity = 2;
+    // Also where one that fails does not end the others.
+    plan.on_dyno_failure = OnDynoFailure::Continue;
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let mut dynos = [run.dyno("web", 0), run.dyno("web", 1)];
+    for dyno in &mut dynos {
+        dyno.started().await;
+    }
+    // What nobody could foresee: somebody else needs the memory, too.
+    let shrunk: String = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("maxmemory")
+        .arg(1)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(shrunk, "OK");
+    for dyno in dynos {
+        let ended = dyno.end().await;
+        assert!(
+            matches!(
+                ended.ending(),
+                Ending::ForeignKeysEvicted { keys: 1.. }
+                    | Ending::Stopped
+                    // The run's own keys were among those that went.
+                    | Ending::TargetChanged { .. }
+            ),
+            "{:?}",
+            ended.ending()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_target_another_one_took_does_not_pass() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = plans::small();
+    plan.duration_seconds = 60;
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let mut dyno = run.dyno("web", 0);
+    dyno.started().await;
+    let answer: String = redis::cmd("SET")
+        .arg("redyno:lock")
+        .arg("team/other 77777777-0000")
+        .query_async(&mut connect(&server).await)
+        .await
+        .unwrap();
+    assert_eq!(answer, "OK");
+    let ended = dyno.end().await;
+    ended.check();
+    let Ending::TargetChanged { detail } = ended.ending() else {
+        panic!("{:?}", ended.ending())
+    };
+    assert!(detail.contains("team/other"), "{detail}");
 }
