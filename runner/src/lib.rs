@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// What a dyno knows of its run: plain data, also for who drives it with a model of a run.
 pub use dyno::{Identity, Totals};
-pub use observe::control_group::Throttling;
+pub use observe::control_group::{Allowances, Throttling};
 pub use observe::own::OwnSample;
 
 /// A dyno on a machine that is given.

@@ -69,7 +69,7 @@ pub struct Identity {
     /// Its pod's uid.
     pub pod: String,
     /// How the target's certificate is verified; None without TLS.
-    pub(crate) tls: Option<TlsVerification>,
+    pub tls: Option<TlsVerification>,
 }
 
 impl Totals {

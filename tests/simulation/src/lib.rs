@@ -5,5 +5,6 @@
 //! [`report`] (many runs, and what they come to). A layer is a [`report::Model`].
 
 pub mod choices;
+pub mod load;
 pub mod report;
 pub mod shrink;

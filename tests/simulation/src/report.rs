@@ -80,8 +80,9 @@ pub struct Summary {
     pub counted: BTreeMap<&'static str, (u64, u64)>,
     /// How many runs broke a law, by law and kind, with the first seed of each.
     pub broken: BTreeMap<(u8, &'static str), (u64, u64)>,
-    /// The first seed that breaks a law, and the simplest run that breaks it in the same way.
-    pub first: Option<(u64, Story)>,
+    /// For every way in which a law was broken: the first seed of it, and the simplest run that
+    /// breaks it in the same way.
+    pub stories: Vec<(u64, Story)>,
 }
 
 /// A run that breaks a law.
@@ -187,9 +188,11 @@ pub fn explore(model: &impl Model, exploration: Exploration) -> Summary {
     let mut summary = all.into_inner().unwrap_or_default();
     summary.elapsed = begun.elapsed();
     if !stop_at_first {
-        summary.first = summary
-            .first_broken()
-            .and_then(|seed| Some((seed, story(model, Choices::of_seed(seed))?)));
+        let seeds: Vec<u64> = summary.broken.values().map(|(_, seed)| *seed).collect();
+        summary.stories = seeds
+            .into_iter()
+            .filter_map(|seed| Some((seed, story(model, Choices::of_seed(seed))?)))
+            .collect();
     }
     summary
 }
@@ -264,7 +267,7 @@ impl fmt::Display for Summary {
         for ((law, kind), (count, first)) in &self.broken {
             writeln!(out, "  {count:8}  law {law}, {kind}, first by seed {first}")?;
         }
-        if let Some((seed, story)) = &self.first {
+        for (seed, story) in &self.stories {
             writeln!(out, "\nseed {seed}, made as simple as it gets:\n{story}")?;
         }
         Ok(())
@@ -321,7 +324,7 @@ mod tests {
         let summary = explore(&Example, exploration);
         assert_eq!(summary.runs, 300);
         assert_eq!(summary.verdicts.values().sum::<u64>(), 300);
-        let (seed, story) = summary.first.clone().unwrap();
+        let (seed, story) = summary.stories[0].clone();
         assert_eq!(Some(seed), summary.first_broken());
         assert_eq!(story.list, [51, 1]);
         assert_eq!(story.broken.detail, "1 of 51");
@@ -341,7 +344,7 @@ mod tests {
             },
         );
         assert!(summary.runs < 100_000);
-        assert!(summary.first_broken().is_some() && summary.first.is_none());
+        assert!(summary.first_broken().is_some() && summary.stories.is_empty());
     }
 
     struct Panics;
