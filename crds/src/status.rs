@@ -276,6 +276,10 @@ pub struct SummaryStatus {
     /// The last dyno's true start minus the first one's, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_skew_microseconds: Option<i64>,
+    /// How much of the measured window was run, in milliseconds: all of it, or until a dyno ended
+    /// before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_milliseconds: Option<i64>,
     /// Achieved of scheduled, in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved_per_mille: Option<i64>,

@@ -54,8 +54,8 @@ pub(super) fn facts(run: &PlannedRun<'_>) -> Vec<(&'static str, String)> {
     facts.push((
         "",
         format!(
-            "{warmup}, {} s measured{}; times below count from the start",
-            plan.duration_seconds,
+            "{warmup}, {}{}; times below count from the start",
+            measured(run),
             backlog_limit(&plan.formation),
         ),
     ));
@@ -196,6 +196,19 @@ fn traffic(judgement: &Judgement, dyno_type: &str) -> Option<String> {
         figures::bytes(bytes_out / tasks),
         figures::bytes(bytes_in / tasks),
     ))
+}
+
+/// How much of the window was run.
+fn measured(run: &PlannedRun<'_>) -> String {
+    let planned = u64::from(run.plan.duration_seconds);
+    let measured = run
+        .judgement
+        .map(|judgement| judgement.summary.measured_milliseconds);
+    match measured {
+        Some(measured) if measured == planned * 1000 => format!("{planned} s measured"),
+        Some(measured) => format!("{planned} s asked, {} measured", figures::span(measured)),
+        None => format!("{planned} s asked"),
+    }
 }
 
 fn backlog_limit(formation: &[DynoTypePlan]) -> String {

@@ -3,8 +3,8 @@
 use redyno_contract::figures;
 use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
-    Distribution, DynoNumbers, DynoResult, DynoVerdict, Encryption, Judgement, Quantile,
-    ReportState, StepDistribution, ThresholdResult, Totals, TypeResult,
+    BacklogPlace, BacklogResult, Distribution, DynoNumbers, DynoResult, DynoVerdict, Encryption,
+    Judgement, Quantile, ReportState, StepDistribution, ThresholdResult, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
@@ -260,6 +260,8 @@ fn totals(dynos: &[DynoResult], planned: u64) -> Totals {
     Totals {
         planned,
         books,
+        measured_milliseconds: 240_000,
+        asked_tasks_per_second: books.scheduled as f64 / 240.0,
         achieved_tasks_per_second: books.in_time as f64 / 240.0,
         achieved_per_mille: Some(999),
         response: Some(distribution(
@@ -349,6 +351,13 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
                 allowed_count: None,
             },
         ],
+        backlogs: vec![BacklogResult {
+            max_worker_backlog: 100,
+            dyno_types: vec!["web".to_owned()],
+            peak: Some(9),
+            place: Some(place(0, 131_404)),
+            holding: Holding::Held,
+        }],
         dynos,
         target: Some(TargetVitals {
             samples: 240,
@@ -366,6 +375,17 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             ..TargetVitals::default()
         }),
         timeline: Some(timeline()),
+    }
+}
+
+fn place(index: u32, at_milliseconds: u64) -> BacklogPlace {
+    BacklogPlace {
+        dyno: DynoName {
+            dyno_type: "web".to_owned(),
+            index,
+        },
+        worker: 17,
+        at_milliseconds,
     }
 }
 
@@ -431,6 +451,10 @@ pub(crate) fn failed_by_backlog() -> Judgement {
         ),
     ];
     judgement.summary = totals(&judgement.dynos, 480_000);
+    judgement.summary.measured_milliseconds = 23_611;
+    judgement.backlogs[0].peak = Some(100);
+    judgement.backlogs[0].place = Some(place(1, 28_400));
+    judgement.backlogs[0].holding = Holding::Breached;
     judgement.timeline = Some(Timeline {
         slot_seconds: 10,
         completed: vec![20_000, 20_000, 2_000],

@@ -174,7 +174,7 @@ fn cases(report: &TerminalReport<'_>) -> Vec<Case> {
     };
     if let Some(run) = &report.run {
         if let Some(judgement) = run.judgement {
-            let limits = rows(run.plan, judgement);
+            let limits = rows(judgement);
             let backlogs = limits.len() - judgement.thresholds.len();
             for (position, row) in limits.iter().enumerate() {
                 let name = match (position < judgement.thresholds.len(), backlogs) {

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use redyno_contract::figures;
-use redyno_contract::judgement::{DynoNumbers, DynoResult, Judgement, ReportState};
+use redyno_contract::judgement::{
+    BacklogPlace, BacklogResult, DynoNumbers, Judgement, ReportState,
+};
 use redyno_contract::limit::Holding;
-use redyno_contract::plan::Plan;
 
 use super::table::{Align, Cell, Colours, Table, Tone};
 
@@ -50,7 +51,6 @@ pub(super) struct TrustItem {
 }
 
 pub(super) fn print(
-    plan: &Plan,
     judgement: &Judgement,
     colours: Colours,
     out: &mut dyn Write,
@@ -62,7 +62,7 @@ pub(super) fn print(
         ("OVER / ALLOWED", Align::Left),
         ("RESULT", Align::Left),
     ]);
-    for row in rows(plan, judgement) {
+    for row in rows(judgement) {
         let LimitRow {
             name,
             limit,
@@ -104,7 +104,7 @@ pub(super) fn print(
 }
 
 /// Every limit of the run: its thresholds, then one row per backlog limit.
-pub(super) fn rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
+pub(super) fn rows(judgement: &Judgement) -> Vec<LimitRow> {
     let mut rows: Vec<LimitRow> = judgement
         .thresholds
         .iter()
@@ -122,7 +122,7 @@ pub(super) fn rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
             }
         })
         .collect();
-    rows.extend(backlog_rows(plan, judgement));
+    rows.extend(judgement.backlogs.iter().map(backlog_row));
     rows
 }
 
@@ -136,72 +136,31 @@ pub(super) fn result(holding: Holding) -> Cell {
 }
 
 /// One row per backlog limit: types that share one share the row.
-fn backlog_rows(plan: &Plan, judgement: &Judgement) -> Vec<LimitRow> {
-    let mut limits: Vec<u32> = Vec::new();
-    for dynos in &plan.formation {
-        if !limits.contains(&dynos.max_worker_backlog) {
-            limits.push(dynos.max_worker_backlog);
-        }
-    }
-    let row = |limit: u32| {
-        let highest = judgement
-            .dynos
-            .iter()
-            .filter(|row| {
-                plan.dyno_type(&row.dyno.dyno_type)
-                    .is_some_and(|dynos| dynos.max_worker_backlog == limit)
-            })
-            .filter_map(|row| {
-                let numbers = row.numbers.as_ref()?;
-                Some((numbers.max_worker_backlog, row))
-            })
-            // The first of equals, so that the row does not depend on the order of the reports.
-            .fold(
-                None,
-                |best: Option<(u32, &DynoResult)>, (backlog, row)| match best {
-                    Some((most, _)) if most >= backlog => best,
-                    _ => Some((backlog, row)),
-                },
-            );
-        let (observed, used, remark, holding) = match highest {
-            Some((backlog, dyno)) => (
-                figures::count(backlog),
-                Some((u64::from(backlog), u64::from(limit))),
-                where_and_when(dyno, backlog),
-                if backlog >= limit {
-                    Holding::Breached
-                } else {
-                    Holding::Held
-                },
-            ),
-            None => ("-".to_owned(), None, String::new(), Holding::Unknown),
-        };
-        LimitRow {
-            name: "backlog".to_owned(),
-            limit: format!("{} waiting", figures::count(limit)),
-            observed,
-            used,
-            remark,
-            holding,
-        }
-    };
-    limits.into_iter().map(row).collect()
-}
-
-fn where_and_when(row: &DynoResult, backlog: u32) -> String {
-    let worker = row
-        .numbers
-        .iter()
-        .flat_map(|numbers| &numbers.busiest)
-        .find(|worker| worker.peak_backlog == backlog);
-    match worker {
-        Some(worker) if backlog > 0 => format!(
-            "{} worker {} at {} s",
-            row.dyno,
-            worker.worker,
-            figures::bare_seconds(worker.peak_at_milliseconds)
-        ),
-        _ => String::new(),
+fn backlog_row(result: &BacklogResult) -> LimitRow {
+    let BacklogResult {
+        max_worker_backlog,
+        dyno_types: _,
+        peak,
+        place,
+        holding,
+    } = result;
+    LimitRow {
+        name: "backlog".to_owned(),
+        limit: format!("{} waiting", figures::count(*max_worker_backlog)),
+        observed: peak.map_or_else(|| "-".to_owned(), figures::count),
+        used: peak.map(|peak| (u64::from(peak), u64::from(*max_worker_backlog))),
+        remark: place.as_ref().map_or_else(String::new, |place| {
+            let BacklogPlace {
+                dyno,
+                worker,
+                at_milliseconds,
+            } = place;
+            format!(
+                "{dyno} worker {worker} at {}",
+                figures::seconds(*at_milliseconds)
+            )
+        }),
+        holding: *holding,
     }
 }
 

@@ -139,7 +139,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
     };
     if judgement.start_microseconds.is_some() {
         writeln!(out)?;
-        limits::print(run.plan, judgement, colours, out)?;
+        limits::print(judgement, colours, out)?;
         writeln!(out)?;
         tasks::print(judgement, colours, out)?;
         failures::print(judgement, colours, out)?;

@@ -110,6 +110,10 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
     second.workload = plan_of_commands().formation[0].workload.clone();
     plan.formation.push(second);
     let mut judgement = passed(2);
+    let mut backlog = judgement.backlogs[0].clone();
+    backlog.max_worker_backlog = 150;
+    backlog.dyno_types = vec!["worker".to_owned()];
+    judgement.backlogs.push(backlog);
     judgement.dynos[1].dyno = DynoName {
         dyno_type: "worker".to_owned(),
         index: 0,

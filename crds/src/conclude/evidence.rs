@@ -135,6 +135,8 @@ pub(super) fn summary(
     let Totals {
         planned: _,
         books,
+        measured_milliseconds,
+        asked_tasks_per_second: _,
         achieved_tasks_per_second,
         achieved_per_mille,
         response,
@@ -153,6 +155,7 @@ pub(super) fn summary(
         wait: wait.as_ref().map(latency),
         service: service.as_ref().map(latency),
         start_skew_microseconds: start_skew_microseconds.map(signed),
+        measured_milliseconds: ran.then(|| signed(*measured_milliseconds)),
         achieved_per_mille: achieved_per_mille.map(i64::from),
         rate: ran.then(|| format!("{} /s", figures::rate(*achieved_tasks_per_second))),
         // Nor has one of which nothing completed a latency.

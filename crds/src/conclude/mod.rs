@@ -72,6 +72,8 @@ pub fn conclude_judged(
         formation,
         summary,
         thresholds,
+        // Workers and their backlogs stand with the dynos.
+        backlogs: _,
         dynos,
         encryption,
         target,

@@ -114,6 +114,7 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
             over_count: Some(0),
             allowed_count: Some(0),
         }],
+        backlogs: Vec::new(),
         dynos: vec![
             dyno(
                 0,

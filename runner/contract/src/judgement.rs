@@ -32,6 +32,8 @@ pub struct Judgement {
     pub summary: Totals,
     /// One row per threshold, in the order of the plan.
     pub thresholds: Vec<ThresholdResult>,
+    /// One row per backlog limit, in the order of the plan's types.
+    pub backlogs: Vec<BacklogResult>,
     /// One row per planned dyno, in the order of the plan.
     pub dynos: Vec<DynoResult>,
     /// How the connections to the target were encrypted; None if no dyno told.
@@ -95,6 +97,10 @@ pub struct Totals {
     pub planned: u64,
     /// The sum of their books.
     pub books: Books,
+    /// How much of the measured window was run, in milliseconds: by the dyno that ran most of it.
+    pub measured_milliseconds: u64,
+    /// Tasks that were due, per second of the window actually run.
+    pub asked_tasks_per_second: f64,
     /// Tasks that ended without error inside the window, per second of the window actually run.
     pub achieved_tasks_per_second: f64,
     /// achieved / scheduled, in thousandths, rounded down; None if nothing was scheduled.
@@ -190,6 +196,33 @@ pub struct ThresholdResult {
     pub over_count: Option<u64>,
     /// Tasks that may be over it; None for a rate.
     pub allowed_count: Option<u64>,
+}
+
+/// What became of a backlog limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BacklogResult {
+    /// A task that arrives at a worker with this many waiting is rejected.
+    pub max_worker_backlog: u32,
+    /// The types that have this limit.
+    pub dyno_types: Vec<String>,
+    /// The highest backlog of any of their workers: of a limit that was breached the one that
+    /// breached it first. None if nothing was told of it.
+    pub peak: Option<u32>,
+    /// Where and when that was, if it was told.
+    pub place: Option<BacklogPlace>,
+    /// Whether no task was rejected.
+    pub holding: Holding,
+}
+
+/// Where a backlog was, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BacklogPlace {
+    /// The dyno.
+    pub dyno: DynoName,
+    /// Its worker, from 0.
+    pub worker: u32,
+    /// In milliseconds since the common start.
+    pub at_milliseconds: u64,
 }
 
 /// One dyno's row.

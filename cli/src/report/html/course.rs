@@ -103,7 +103,7 @@ fn panels(
     let response = slots.known(&timeline.response_p99_microseconds, milliseconds);
     let backlog = slots.known(&timeline.peak_backlog, f64::from);
     let redis = slots.redis_core_percent(timeline);
-    let asked: f64 = types
+    let planned: f64 = types
         .iter()
         .map(|dynos| f64::from(dynos.quantity) * dynos.rate.tasks_per_second())
         .sum();
@@ -122,11 +122,15 @@ fn panels(
         Panel {
             name: "achieved tasks/s",
             class: "achieved",
-            scale: Scale::linear(known(&achieved).chain([asked])),
+            scale: Scale::linear(known(&achieved).chain([planned])),
             label: plain,
             values: achieved,
             said: |value| format!("{} /s", figures::rate(value)),
-            reference: Some((asked, "asked", format!("asked {}", figures::rate(asked)))),
+            reference: Some((
+                planned,
+                "asked",
+                format!("planned {}", figures::rate(planned)),
+            )),
         },
         Panel {
             // Percentiles do not add up over dynos.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, Judgement, Quantile};
-use redyno_contract::plan::{Latency, Plan};
+use redyno_contract::plan::Latency;
 
 /// A number, its unit, and what it is to be held against.
 struct Figure {
@@ -13,10 +13,10 @@ struct Figure {
     note: String,
 }
 
-pub(super) fn strip(plan: &Plan, judgement: &Judgement) -> Markup {
+pub(super) fn strip(judgement: &Judgement) -> Markup {
     html! {
         dl.figures {
-            @for Figure { name, value, unit, note } in shown_figures(plan, judgement) {
+            @for Figure { name, value, unit, note } in shown_figures(judgement) {
                 div {
                     dt { (name) }
                     dd { (value) @if !unit.is_empty() { small { (unit) } } }
@@ -27,18 +27,16 @@ pub(super) fn strip(plan: &Plan, judgement: &Judgement) -> Markup {
     }
 }
 
-fn shown_figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
+fn shown_figures(judgement: &Judgement) -> Vec<Figure> {
     let summary = &judgement.summary;
-    let asked: f64 = plan
-        .formation
-        .iter()
-        .map(|dynos| f64::from(dynos.quantity) * dynos.rate.tasks_per_second())
-        .sum();
     let mut figures = vec![Figure {
         name: "Achieved",
         value: figures::rate(summary.achieved_tasks_per_second),
         unit: "/s",
-        note: format!("of {} tasks/s asked", figures::rate(asked)),
+        note: format!(
+            "of {} tasks/s asked",
+            figures::rate(summary.asked_tasks_per_second)
+        ),
     }];
     for (name, latency, note) in [
         ("Response p99", Latency::Response, "what users feel"),
@@ -69,12 +67,9 @@ fn shown_figures(plan: &Plan, judgement: &Judgement) -> Vec<Figure> {
     });
     // The backlog that comes closest to its limit.
     let backlog = judgement
-        .dynos
+        .backlogs
         .iter()
-        .filter_map(|row| {
-            let limit = plan.dyno_type(&row.dyno.dyno_type)?.max_worker_backlog;
-            Some((row.numbers.as_ref()?.max_worker_backlog, limit))
-        })
+        .filter_map(|row| Some((row.peak?, row.max_worker_backlog)))
         .max_by_key(|(backlog, limit)| u64::from(*backlog) * 1000 / u64::from(*limit).max(1));
     if let Some((backlog, limit)) = backlog {
         figures.push(Figure {

@@ -3,12 +3,11 @@
 use maud::{Markup, html};
 use redyno_contract::Judgement;
 use redyno_contract::limit::Holding;
-use redyno_contract::plan::Plan;
 
 use super::table;
 use crate::report::limits::{LimitRow, TrustItem, result, rows, trust};
 
-pub(super) fn card(plan: &Plan, judgement: &Judgement) -> Markup {
+pub(super) fn card(judgement: &Judgement) -> Markup {
     html! {
         section.card {
             div.scroll tabindex="0" role="region" aria-label="Limits" {
@@ -24,7 +23,7 @@ pub(super) fn card(plan: &Plan, judgement: &Judgement) -> Markup {
                         }
                     }
                     tbody {
-                        @for row in rows(plan, judgement) { (limit(&row)) }
+                        @for row in rows(judgement) { (limit(&row)) }
                     }
                 }
             }

@@ -68,8 +68,8 @@ fn evidence(run: &PlannedRun<'_>) -> Markup {
     };
     html! {
         @if judgement.start_microseconds.is_some() {
-            (figures::strip(run.plan, judgement))
-            (limits::card(run.plan, judgement))
+            (figures::strip(judgement))
+            (limits::card(judgement))
             @if let Some(table) = failures::table(judgement) {
                 section.card {
                     (table::markup(&table::Caption {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use redyno_contract::{Verdict, figures};
 
 use super::moment;
-use crate::report::TerminalReport;
+use crate::report::{PlannedRun, TerminalReport};
 
 pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
     let TerminalReport {
@@ -48,7 +48,7 @@ pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
                             (when) ", "
                         }
                         @if let Some(run) = run {
-                            (figures::span(u64::from(run.plan.duration_seconds) * 1000)) " measured"
+                            (measured(run))
                         }
                     }
                 }
@@ -66,6 +66,23 @@ pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// How much of the window was run.
+fn measured(run: &PlannedRun<'_>) -> String {
+    let planned = u64::from(run.plan.duration_seconds) * 1000;
+    let run = run
+        .judgement
+        .map(|judgement| judgement.summary.measured_milliseconds);
+    match run {
+        Some(run) if run == planned => format!("{} measured", figures::span(run)),
+        Some(run) => format!(
+            "{} of {} measured",
+            figures::span(run),
+            figures::span(planned)
+        ),
+        None => format!("{} asked", figures::span(planned)),
     }
 }
 

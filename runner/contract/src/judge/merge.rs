@@ -40,6 +40,8 @@ fn totals(run: &Run<'_>, dyno_type: Option<&str>, with_latencies: bool) -> Total
     Totals {
         planned: run.plan.scheduled(dyno_type),
         books,
+        measured_milliseconds: measured_milliseconds(run, dynos()),
+        asked_tasks_per_second: per_second(run, dynos(), |books| books.scheduled),
         achieved_tasks_per_second: achieved_tasks_per_second(run, dynos()),
         achieved_per_mille: per_mille(books.in_time, books.scheduled),
         response: distribution(Latency::Response),
@@ -89,31 +91,52 @@ pub(super) fn per_mille(part: u64, whole: u64) -> Option<u32> {
         .map(|share| u32::try_from(share).unwrap_or(u32::MAX))
 }
 
-/// Completions inside the window per second of the window that each dyno ran. Where all ran it
-/// whole, this is one division of whole numbers.
+/// Completions inside the window per second of the window that each dyno ran.
 pub(super) fn achieved_tasks_per_second<'b, 'a: 'b>(
     run: &Run<'_>,
     dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
 ) -> f64 {
-    let books = books(dynos.clone());
-    if dynos.clone().all(Dyno::completed) {
-        books.in_time as f64 / f64::from(run.plan.duration_seconds.max(1))
-    } else {
-        dynos.map(|dyno| achieved_by(run, dyno)).sum()
-    }
+    per_second(run, dynos, |books| books.in_time)
 }
 
 /// The same of one dyno; 0 if nothing was told of it.
 pub(super) fn achieved_by(run: &Run<'_>, dyno: &Dyno<'_>) -> f64 {
-    let Some(report) = dyno.report() else {
-        return 0.0;
-    };
-    let window = window_seconds(run, dyno);
-    if window > 0.0 {
-        report.books.in_time as f64 / window
-    } else {
-        0.0
+    achieved_tasks_per_second(run, std::iter::once(dyno))
+}
+
+/// Counts per second of the window that each dyno ran. Where all ran it whole, this is one division
+/// of whole numbers.
+fn per_second<'b, 'a: 'b>(
+    run: &Run<'_>,
+    dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
+    count: impl Fn(Books) -> u64,
+) -> f64 {
+    if dynos.clone().all(Dyno::completed) {
+        return count(books(dynos)) as f64 / f64::from(run.plan.duration_seconds.max(1));
     }
+    dynos
+        .filter_map(|dyno| {
+            let window = window_seconds(run, dyno);
+            (window > 0.0).then_some(count(dyno.report()?.books) as f64 / window)
+        })
+        .sum()
+}
+
+/// How much of the window was run, by the dyno that ran most of it.
+fn measured_milliseconds<'b, 'a: 'b>(
+    run: &Run<'_>,
+    dynos: impl Iterator<Item = &'b Dyno<'a>>,
+) -> u64 {
+    let longest = dynos
+        .map(|dyno| window_seconds(run, dyno))
+        .fold(0.0, f64::max);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is no less than 0 and no more than the plan's window"
+    )]
+    let milliseconds = (longest * 1000.0).round() as u64;
+    milliseconds
 }
 
 /// How much of its measured window a dyno ran, in seconds.

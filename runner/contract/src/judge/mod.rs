@@ -1,5 +1,6 @@
 //! Judging: from a plan and what became of every dyno to a verdict with its evidence.
 
+mod backlogs;
 mod bottleneck;
 mod breach;
 mod dynos;
@@ -64,6 +65,7 @@ pub fn judge(plan: &Plan, facts: &RunFacts, outcomes: &[DynoOutcome]) -> Judgeme
         formation,
         summary,
         thresholds,
+        backlogs: backlogs::results(&run),
         dynos: dynos::rows(&run),
         encryption: run
             .dynos

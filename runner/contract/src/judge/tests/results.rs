@@ -287,3 +287,59 @@ fn a_run_cut_short_knows_no_rate() {
     assert_eq!(judgement.thresholds[1].holding, Holding::Unknown);
     assert_eq!(judgement.start_skew_microseconds, Some(300));
 }
+
+#[test]
+fn a_backlog_row_names_what_the_message_names() {
+    let mut case = Case::held();
+    case.report(0).busiest[0].peak_backlog = 100;
+    case.report(0).busiest[0].worker = 1;
+    case.backlog(1);
+    let judgement = case.judge();
+    assert!(
+        judgement
+            .message
+            .starts_with("web.2 FAILED after 8.4 s: worker 17 had 100 waiting"),
+        "{}",
+        judgement.message
+    );
+    let [row] = judgement.backlogs.as_slice() else {
+        panic!("one limit");
+    };
+    assert_eq!(row.peak, Some(100));
+    assert_eq!(row.holding, Holding::Breached);
+    let place = row.place.as_ref().unwrap();
+    assert_eq!(
+        (
+            place.dyno.to_string().as_str(),
+            place.worker,
+            place.at_milliseconds
+        ),
+        ("web.2", 17, 8_400)
+    );
+    // As many as may wait waited, and none was refused.
+    let mut case = Case::held();
+    case.report(0).busiest[0].peak_backlog = 100;
+    assert_eq!(case.judge().backlogs[0].holding, Holding::Held);
+    case.lose(1, lost());
+    assert_eq!(case.judge().backlogs[0].holding, Holding::Unknown);
+}
+
+#[test]
+fn a_run_cut_short_is_measured_by_the_window_that_it_ran() {
+    let mut case = Case::held();
+    for dyno in 0..2 {
+        case.end(dyno, Ending::Stopped);
+        let end = case.report(dyno).end.as_mut().unwrap();
+        end.after_milliseconds = 5_800;
+        let books = &mut case.report(dyno).books;
+        books.scheduled = 820;
+        books.delivered = 820;
+        books.completed = 815;
+        books.in_time = 815;
+        books.abandoned = 5;
+    }
+    let summary = case.judge().summary;
+    assert_eq!(summary.measured_milliseconds, 800);
+    assert!((summary.asked_tasks_per_second - 2.0 * 1025.0).abs() < 1e-6);
+    assert!(summary.achieved_tasks_per_second < summary.asked_tasks_per_second);
+}
