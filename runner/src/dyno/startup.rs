@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::RedisError;
 use redis::aio::ConnectionLike;
 use redyno_contract::Event;
+use redyno_contract::plan::{Fetch, Workload};
 use redyno_contract::report::Ending;
 use redyno_target::coordination::{
     self, Barrier, Claim, ClockMapping, Evictions, Ready, Seat, Watch, map_clock,
@@ -140,14 +141,16 @@ impl Dyno {
         control: &mut Connection,
         waiting_for: &RefCell<String>,
     ) -> Result<Result<Coordinated, Ending>, RedisError> {
-        let loaded = control.req_packed_command(&script::load()).await?;
-        if let Err(failure) = script::check_loaded(loaded) {
-            waiting_for.replace(format!("the script: {failure}"));
-            return Err(RedisError::from((
-                redis::ErrorKind::UnexpectedReturnType,
-                "the script could not be loaded",
-                failure.to_string(),
-            )));
+        if needs_script(&self.dynos.workload) {
+            let loaded = control.req_packed_command(&script::load()).await?;
+            if let Err(failure) = script::check_loaded(loaded) {
+                waiting_for.replace(format!("the script: {failure}"));
+                return Err(RedisError::from((
+                    redis::ErrorKind::UnexpectedReturnType,
+                    "the script could not be loaded",
+                    failure.to_string(),
+                )));
+            }
         }
         let run_id = Info::read(control).await?.run_id;
         match coordination::claim(control, &self.seat).await? {
@@ -196,6 +199,13 @@ impl Dyno {
             drift_microseconds,
             run_id,
         }))
+    }
+}
+
+const fn needs_script(workload: &Workload) -> bool {
+    match workload {
+        Workload::ObjectGraph(graph) => matches!(graph.fetch, Fetch::Lua),
+        Workload::Commands(_) => false,
     }
 }
 

@@ -18,6 +18,7 @@ mod pages;
 mod plans;
 mod process;
 mod replies;
+mod rights;
 mod threads;
 mod whole_run;
 mod wire;

@@ -1,92 +1,116 @@
 //! Trying the commands of a mix without carrying them out: queued in a transaction that is then
-//! discarded. What is queued is looked at as if it were run: whether it exists, whether it has
+//! given up. What is queued is looked at as if it were run: whether it exists, whether it has
 //! the arguments that it needs, whether this user may run it on these keys.
 
-use redis::Value;
 use redis::aio::ConnectionLike;
+use redis::{Cmd, ErrorKind, Value};
 use redyno_contract::Plan;
 use redyno_contract::message::Refusal;
-use redyno_contract::plan::{Commands, DynoTypePlan, MixedCommand, Workload};
+use redyno_contract::plan::{Commands, Flush, MixedCommand, Prefill, TargetKind, Workload};
 
 use crate::connect::Connection;
-use crate::keys::keyspace_prefix;
-use crate::preflight::refused::{Refused, of_reply};
-use crate::words::presentable;
+use crate::keys::{access_pattern, keyspace_prefix};
+use crate::preflight::permissions::Attempt;
+use crate::preflight::refused::Refused;
 
-/// Tries the mix of every dyno type that has one.
-pub(super) async fn check(connection: &mut Connection, plan: &Plan) -> Result<(), Refused> {
+/// What the mixes of the plan do to their keys.
+pub(super) fn attempts(plan: &Plan) -> Vec<Attempt> {
+    let mut all = Vec::new();
     for dynos in &plan.formation {
-        let DynoTypePlan {
-            dyno_type,
-            workload: Workload::Commands(Commands { keyspace, mix, .. }),
-            ..
-        } = dynos
-        else {
+        let Workload::Commands(commands) = &dynos.workload else {
             continue;
         };
-        let key = format!("{}0", keyspace_prefix(&plan.run.uid, dyno_type, keyspace));
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("MULTI");
-        for entry in mix {
-            let mut words = entry.command.iter();
-            pipeline.cmd(words.next().map_or("", String::as_str));
+        let Commands {
+            keyspace,
+            value_bytes: _,
+            prefill,
+            mix,
+        } = commands;
+        let key = format!(
+            "{}0",
+            keyspace_prefix(&plan.run.uid, &dynos.dyno_type, keyspace)
+        );
+        let mut attempt = |name: String, words: &[&str], patterns: &[&str]| {
+            let mut command = Cmd::new();
             for word in words {
-                let filled = word
-                    .replace(MixedCommand::KEY, &key)
-                    .replace(MixedCommand::VALUE, "1");
-                pipeline.arg(filled);
+                command.arg(filled(word, &key, "1"));
+            }
+            let verb = words.first().copied().unwrap_or_default();
+            all.push(Attempt {
+                name,
+                rule: format!("+{}", verb.to_lowercase()),
+                keys: patterns
+                    .iter()
+                    .map(|pattern| format!("~{}", access_pattern(keyspace, pattern)))
+                    .collect(),
+                command,
+                of_mix: true,
+            });
+        };
+        for entry in mix {
+            let words: Vec<&str> = entry.command.iter().map(String::as_str).collect();
+            let verb = words.first().copied().unwrap_or_default();
+            let (name, dyno_type) = (&entry.name, &dynos.dyno_type);
+            attempt(
+                format!("command {name} of type {dyno_type} ({verb})"),
+                &words,
+                &entry.key_patterns(),
+            );
+        }
+        if *prefill == Prefill::Full {
+            for pattern in commands.filled_patterns() {
+                attempt("SET".to_owned(), &["SET", pattern, "1"], &[pattern]);
             }
         }
-        pipeline.cmd("DISCARD");
-        let replies = connection
-            .req_packed_commands(&pipeline, 0, mix.len() + 2)
-            .await?;
-        // The reply of MULTI is the first.
-        judge(dyno_type, mix.iter().zip(replies.iter().skip(1)))?;
+        if removes_keys(plan) {
+            for pattern in commands.key_patterns() {
+                attempt("UNLINK".to_owned(), &["UNLINK", pattern], &[pattern]);
+            }
+        }
     }
-    Ok(())
+    all
 }
 
-/// Names the first command that cannot be run, and why.
-fn judge<'a>(
-    dyno_type: &str,
-    attempts: impl Iterator<Item = (&'a MixedCommand, &'a Value)>,
-) -> Result<(), Refused> {
-    for (entry, reply) in attempts {
-        let Value::ServerError(error) = reply else {
-            continue;
-        };
-        let MixedCommand {
-            name,
-            weight: _,
-            command,
-            expect: _,
-        } = entry;
-        let verb = command.first().map_or("", String::as_str);
-        let detail = error.details().unwrap_or_default();
-        let denied = |what: String| Err(Refused::new(Refusal::PermissionDenied, what));
-        let which = format!("command {name} of type {dyno_type} ({verb})");
-        return match error.code() {
-            "NOPERM" if !detail.contains("permissions to run") && detail.contains("key") => {
-                denied(format!(
-                    "{which}: the URL's user may not use its keys; those of {{key}} need ~test:building:*"
-                ))
-            }
-            "NOPERM" => denied(format!(
-                "{which}: the URL's user may not run it: grant it +{}",
-                verb.to_lowercase()
-            )),
-            "ERR" if detail.contains("unknown command") => {
-                denied(format!("{which}: the target does not have it"))
-            }
-            // It cannot be tried so, and may work even so.
-            "ERR" if detail.contains("inside") && detail.contains("transaction") => continue,
-            "ERR" => Err(Refused::new(
-                Refusal::Other,
-                format!("{which}: {}", presentable(detail, None)),
-            )),
-            code => Err(of_reply(code, detail)),
-        };
+/// Whether the run takes its data away again.
+fn removes_keys(plan: &Plan) -> bool {
+    matches!(
+        plan.target.kind,
+        TargetKind::Existing {
+            flush: Flush::RunKeys
+        }
+    )
+}
+
+fn filled(word: &str, key: &str, value: &str) -> String {
+    word.replace(MixedCommand::KEY, key)
+        .replace(MixedCommand::VALUE, value)
+}
+
+/// What became of each attempt on this connection, which is of no use afterwards. Nothing where the
+/// server has no transactions: then the run itself will tell.
+pub(super) async fn tried<'a>(
+    connection: &mut Connection,
+    attempts: &'a [Attempt],
+) -> Result<Vec<(&'a Attempt, Value)>, Refused> {
+    // Alone: outside of a transaction the others would be carried out.
+    let begun = connection.req_packed_command(&redis::cmd("MULTI")).await;
+    match begun.and_then(Value::extract_error) {
+        Ok(_) => {}
+        Err(error) if error.code() == Some("NOPERM") => {
+            return Err(Refused::new(
+                Refusal::PermissionDenied,
+                "the URL's user may not run MULTI, in which the commands of a mix are tried: grant it +multi",
+            ));
+        }
+        Err(error) if error.kind() == ErrorKind::Io => return Err(error.into()),
+        Err(_) => return Ok(Vec::new()),
     }
-    Ok(())
+    let mut pipeline = redis::pipe();
+    for attempt in attempts {
+        pipeline.add_command(attempt.command.clone());
+    }
+    let replies = connection
+        .req_packed_commands(&pipeline, 0, attempts.len())
+        .await?;
+    Ok(attempts.iter().zip(replies).collect())
 }

@@ -25,6 +25,8 @@ use crate::connect::{ConnectOptions, Connection};
 use crate::info::Info;
 use crate::leftovers::{self, Cleaned};
 use crate::target::Target;
+pub use permissions::least_rights;
+
 use enter::Entered;
 use growth::Growth;
 use memory::{ForeignKeys, Limit, Memory, WhenFull};
@@ -77,7 +79,7 @@ async fn look_and_enter(
         Ok(info) => info,
         // Named together with whatever else is denied.
         Err(error) if error.code() == Some("NOPERM") => {
-            permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+            permissions::check(&mut connection, target, plan).await?;
             return Err(error.into());
         }
         Err(error) => return Err(error.into()),
@@ -101,12 +103,11 @@ async fn look_and_enter(
         Err(busy) if busy.reason == Refusal::TargetBusy => return Err(busy),
         // Whatever it is, the commands one by one will show it better.
         Err(other) => {
-            permissions::check(&mut connection, &plan.run.uid, flushes).await?;
+            permissions::check(&mut connection, target, plan).await?;
             return Err(other);
         }
     }
-    permissions::check(&mut connection, &plan.run.uid, flushes).await?;
-    mix::check(&mut connection, plan).await?;
+    permissions::check(&mut connection, target, plan).await?;
     connections::check(
         plan.target.connections,
         info.maxclients,

@@ -299,8 +299,16 @@ async fn every_missing_permission_is_named() {
         (&["~*", "-info", "-time"], "may not run INFO, TIME"),
         (&["~*", "-eval"], "may not run EVAL"),
         (&["~*", "-multi"], "may not run MULTI"),
-        (&["~redyno:*"], "~redyno:* and ~test:building:*"),
-        (&["~other:*"], "~redyno:* and ~test:building:*"),
+        (&["~*", "-exec"], "may not run EXEC: grant it +exec"),
+        (
+            &["~redyno:*"],
+            "may not use the run's keys: grant it ~test:building:*",
+        ),
+        (&["~other:*"], "grant it ~redyno:* ~test:building:*"),
+        (
+            &["~redyno:*", "-get", "-rpush"],
+            "grant it +get +rpush ~test:building:*",
+        ),
     ] {
         let (_server, report) = with_user(rules, Flush::RunKeys).await;
         assert_eq!(

@@ -1,0 +1,170 @@
+//! With the least rights a run goes to its end and leaves nothing; with any one of them taken away
+//! the preflight names it.
+
+use redyno_contract::Message;
+use redyno_contract::message::{PreflightResult, Refusal};
+use redyno_contract::plan::{
+    Commands, Distribution, Expectation, Fetch, Keyspace, MixedCommand, Plan, Prefill, Workload,
+};
+use redyno_contract::report::Ending;
+use redyno_target::preflight::least_rights;
+use redyno_test_redis::RedisServer;
+
+use crate::plans;
+use crate::process::{Run, connect};
+
+fn entry(name: &str, command: &[&str]) -> MixedCommand {
+    MixedCommand {
+        name: name.to_owned(),
+        weight: 1,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        expect: Expectation::Any,
+    }
+}
+
+fn mix(prefix: &str, prefill: Prefill, mix: Vec<MixedCommand>) -> Plan {
+    let mut plan = plans::small();
+    plan.formation[0].workload = Workload::Commands(Commands {
+        keyspace: Keyspace {
+            prefix: prefix.to_owned(),
+            keys: 20,
+            distribution: Distribution::Uniform,
+        },
+        value_bytes: 32,
+        prefill,
+        mix,
+    });
+    plan
+}
+
+/// The workloads of the examples, and what differs in its rights from them.
+fn workloads() -> Vec<(&'static str, Plan)> {
+    let mut graph = plans::small();
+    plans::graph(&mut graph).fetch = Fetch::Hgetall;
+    let mut empty = plans::small();
+    plans::graph(&mut empty).prefill = Prefill::Empty;
+    vec![
+        ("object graph by Lua", plans::small()),
+        ("object graph by HGETALL", graph),
+        ("object graph, empty at first", empty),
+        (
+            "cache",
+            mix(
+                Keyspace::DEFAULT_PREFIX,
+                Prefill::Full,
+                vec![
+                    entry("get", &["GET", "{key}"]),
+                    entry("set", &["SET", "{key}", "{value}"]),
+                ],
+            ),
+        ),
+        (
+            "kinds of values with prefixes of their own",
+            mix(
+                "mine:",
+                Prefill::Empty,
+                vec![
+                    entry("hset", &["HSET", "hash:{key}", "field", "{value}"]),
+                    entry("lpush", &["LPUSH", "list:{key}", "{value}"]),
+                    entry("zadd", &["ZADD", "set:{key}", "1", "{value}"]),
+                ],
+            ),
+        ),
+    ]
+}
+
+/// Gives the user exactly these rights.
+async fn grant(server: &RedisServer, rules: &[String]) {
+    let _: () = redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("anna")
+        .arg("reset")
+        .arg("on")
+        .arg(">tops3cret")
+        .arg(rules)
+        .query_async(&mut connect(server).await)
+        .await
+        .unwrap();
+}
+
+async fn keys(server: &RedisServer) -> Vec<String> {
+    redis::cmd("KEYS")
+        .arg("*")
+        .query_async(&mut connect(server).await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn every_workload_runs_with_its_least_rights_and_names_each_that_is_missing() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let url = format!("redis://anna:tops3cret@127.0.0.1:{}", server.port());
+    for (name, plan) in workloads() {
+        let rights = least_rights(&plan);
+        for (position, missing) in rights.iter().enumerate() {
+            let mut fewer = rights.clone();
+            fewer.remove(position);
+            grant(&server, &fewer).await;
+            let (code, message) = Run::at(&plan, &url).part("preflight").await;
+            let Message::Preflight(report) = message else {
+                panic!("{message:?}")
+            };
+            assert_eq!(code, 65, "{name} without {missing}: {}", report.message);
+            assert_eq!(
+                report.result,
+                PreflightResult::Refused {
+                    reason: Refusal::PermissionDenied
+                },
+                "{name} without {missing}: {}",
+                report.message
+            );
+            let granted = report.message.split("grant it ").nth(1).unwrap_or_default();
+            assert!(
+                granted.split(' ').any(|rule| rule == missing),
+                "{name} without {missing}: {}",
+                report.message
+            );
+            assert!(!report.message.contains("tops3cret"));
+        }
+        grant(&server, &rights).await;
+        let run = Run::at(&plan, &url);
+        run.pass_preflight().await;
+        let ended = run.dyno("web", 0).end().await;
+        ended.check();
+        assert_eq!(*ended.ending(), Ending::Completed, "{name}");
+        assert_eq!(ended.report.books.failed, 0, "{name}");
+        assert_eq!(ended.report.own.coordination_failures, 0, "{name}");
+        let (code, message) = run.part("finish").await;
+        assert_eq!(code, 0, "{name}: {message:?}");
+        assert_eq!(keys(&server).await, [""; 0], "{name}");
+    }
+}
+
+/// Who has nothing is told everything, once: granted that, the run may begin.
+#[tokio::test]
+async fn what_a_refusal_lists_is_enough() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let url = format!("redis://anna:tops3cret@127.0.0.1:{}", server.port());
+    for (name, plan) in workloads() {
+        let mut granted = vec!["+get".to_owned(), "+set".to_owned()];
+        let mut refusals = 0;
+        loop {
+            grant(&server, &granted).await;
+            let (code, message) = Run::at(&plan, &url).part("preflight").await;
+            let Message::Preflight(report) = message else {
+                panic!("{message:?}")
+            };
+            if code == 0 {
+                break;
+            }
+            refusals += 1;
+            assert!(refusals <= 2, "{name}: {}", report.message);
+            let more = report.message.split("grant it ").nth(1).unwrap();
+            granted.extend(more.split(' ').map(str::to_owned));
+        }
+        let _: () = redis::cmd("FLUSHALL")
+            .query_async(&mut connect(&server).await)
+            .await
+            .unwrap();
+    }
+}
