@@ -44,6 +44,7 @@ pub(crate) fn shown(
                 dyno_type: row.dyno_type.clone(),
                 totals: filled(&row.totals, precise.totals),
                 timeline: row.timeline.clone().or(precise.timeline),
+                time_spent: row.time_spent.or(precise.time_spent),
             })
             .collect(),
         summary: filled(&judgement.summary, precise.summary),

@@ -214,6 +214,10 @@ pub struct TypeStatus {
     /// From start to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<LatencyStatus>,
+    /// Where the time of a task went that ended without error: means that add up to the response
+    /// time's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_spent: Option<TimeSpentStatus>,
     /// What was in the replies to each command of a mix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -228,6 +232,22 @@ pub struct TypeStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["class"])
     )]
     pub failures: Vec<FailureStatus>,
+}
+
+/// Where the time of a task went, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeSpentStatus {
+    /// It waited for its worker.
+    pub waiting_microseconds: i64,
+    /// The dyno worked on it: CPU time of its load threads.
+    pub dyno_microseconds: i64,
+    /// Redis executed its commands. Left out where Redis does not say, and then it is in
+    /// elsewhereMicroseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executing_microseconds: Option<i64>,
+    /// The rest: it waited at Redis for its turn, or was on the way.
+    pub elsewhere_microseconds: i64,
 }
 
 /// What was in the replies to a command of a mix.

@@ -4,7 +4,8 @@ use redyno_contract::figures;
 use redyno_contract::histogram::Digits;
 use redyno_contract::judgement::{
     BacklogPlace, BacklogResult, Distribution, DynoNumbers, DynoResult, DynoVerdict, Encryption,
-    Judgement, Quantile, ReportState, StepDistribution, ThresholdResult, Totals, TypeResult,
+    Judgement, Quantile, ReportState, StepDistribution, ThresholdResult, TimeSpent, Totals,
+    TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
@@ -205,6 +206,7 @@ pub(crate) fn numbers(books: Books, offset: i64) -> DynoNumbers {
             bytes_in: 240_000 * 26_600,
             reconnects: 0,
             coordination_failures: 0,
+            load_threads_cpu_microseconds: Some(35_000_000),
             cpu_allowance_millis: None,
             memory_allowance_bytes: None,
         },
@@ -323,6 +325,12 @@ pub(crate) fn passed(quantity: u32) -> Judgement {
             dyno_type: "web".to_owned(),
             totals: summary.clone(),
             timeline: Some(timeline()),
+            time_spent: Some(TimeSpent {
+                waiting_microseconds: 104,
+                dyno_microseconds: 62,
+                executing_microseconds: Some(231),
+                elsewhere_microseconds: 1_903,
+            }),
         }],
         summary,
         thresholds: vec![

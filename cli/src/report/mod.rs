@@ -12,6 +12,7 @@ mod latency;
 mod limits;
 pub(crate) mod table;
 mod tasks;
+mod time_spent;
 mod timeline;
 
 #[cfg(test)]
@@ -144,6 +145,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
         tasks::print(judgement, colours, out)?;
         failures::print(judgement, colours, out)?;
         latency::print(judgement, colours, out)?;
+        time_spent::print(judgement, colours, out)?;
         timeline::print(judgement, run.plan, colours, out)?;
     }
     dynos::print(run, judgement, colours, out)

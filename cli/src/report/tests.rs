@@ -2,7 +2,7 @@
 
 use redyno_contract::Reason;
 use redyno_contract::failure::{ClassFailures, FailureClass};
-use redyno_contract::judgement::{DynoVerdict, Encryption, TypeResult};
+use redyno_contract::judgement::{DynoVerdict, Encryption, TimeSpent, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::plan::{DynoName, Workload};
 use redyno_contract::timeline::Timeline;
@@ -125,6 +125,12 @@ fn two_types_with_different_limits_have_a_latency_table_each() {
             // The other type's first dyno samples Redis.
             redis_main_thread_per_mille: Vec::new(),
             ..fixtures::timeline()
+        }),
+        time_spent: Some(TimeSpent {
+            waiting_microseconds: 8,
+            dyno_microseconds: 21,
+            executing_microseconds: None,
+            elsewhere_microseconds: 1_000,
         }),
     });
     for latency in [

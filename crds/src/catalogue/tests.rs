@@ -69,7 +69,7 @@ fn plans() {
         (100 << 30, 65_000, 32_000)
     );
     assert_eq!(catalogue.plan("premium-6"), None);
-    assert_eq!(catalogue.plan_names().len(), 14);
+    assert_eq!(catalogue.plan_names().len(), 22);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use redyno_contract::failure::ClassFailures;
 use redyno_contract::figures;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Quantile, ReportState, ThresholdResult,
-    Totals, TypeResult,
+    TimeSpent, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::report::{Books, End, Ending, Replies, StepTimes, TargetVitals, server_title};
@@ -12,7 +12,7 @@ use redyno_contract::text;
 
 use crate::status::{
     CommandStatus, DynoStatus, FailureStatus, LatencyStatus, SummaryStatus, TargetStatus,
-    TaskTotals, ThresholdStatus, TypeStatus,
+    TaskTotals, ThresholdStatus, TimeSpentStatus, TypeStatus,
 };
 
 /// Longest string of the status but for messages; the schema allows no longer one.
@@ -87,6 +87,7 @@ pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
         totals,
         // The report's readers show it; the status stays small.
         timeline: _,
+        time_spent,
     } = result;
     let commands = totals.steps.iter().filter_map(|step| {
         let StepTimes {
@@ -109,6 +110,22 @@ pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
         service: totals.service.as_ref().map(latency),
         commands: commands.collect(),
         failures: totals.failures.iter().map(failure).collect(),
+        time_spent: time_spent.as_ref().map(time_spent_status),
+    }
+}
+
+fn time_spent_status(spent: &TimeSpent) -> TimeSpentStatus {
+    let TimeSpent {
+        waiting_microseconds,
+        dyno_microseconds,
+        executing_microseconds,
+        elsewhere_microseconds,
+    } = *spent;
+    TimeSpentStatus {
+        waiting_microseconds: signed(waiting_microseconds),
+        dyno_microseconds: signed(dyno_microseconds),
+        executing_microseconds: executing_microseconds.map(signed),
+        elsewhere_microseconds: signed(elsewhere_microseconds),
     }
 }
 

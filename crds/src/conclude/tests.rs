@@ -1,7 +1,7 @@
 use redyno_contract::Bottleneck;
 use redyno_contract::judgement::{
     Distribution, DynoNumbers, DynoResult, DynoVerdict, Quantile, ReportState, ThresholdResult,
-    Totals, TypeResult,
+    TimeSpent, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
@@ -104,6 +104,12 @@ fn judgement(verdict: Verdict, reason: Reason) -> Judgement {
             dyno_type: "web".to_owned(),
             totals: totals(),
             timeline: None,
+            time_spent: Some(TimeSpent {
+                waiting_microseconds: 10,
+                dyno_microseconds: 20,
+                executing_microseconds: None,
+                elsewhere_microseconds: 40,
+            }),
         }],
         summary: totals(),
         thresholds: vec![ThresholdResult {

@@ -24,7 +24,7 @@ pub struct Target {
 #[serde(rename_all = "camelCase")]
 pub struct ManagedTarget {
     /// The plan whose memory, connection limit and CPU it gets: mini, premium-0, -1, -2, -3, -4,
-    /// -5, -7, -9, -10, -12, -14, private-7, shield-7, or a plan of the administrator's catalogue.
+    /// -5, -7, -9, -10, -12, -14, private- and shield-7, -9, -10, -12, -14, or a plan of the administrator's catalogue.
     #[schemars(length(min = 1, max = 40), regex(pattern = SIZE_NAME))]
     pub plan: String,
     /// Shrinks the plan's CPU and memory for small clusters, in percent, 1 to 100; never below 1

@@ -88,6 +88,42 @@ pub struct TypeResult {
     pub totals: Totals,
     /// The course of its dynos' run, merged over those that told of theirs.
     pub timeline: Option<Timeline>,
+    /// Where its tasks' time went; None where it was not measured.
+    pub time_spent: Option<TimeSpent>,
+}
+
+/// Where the time of a task went that ended without error: means in microseconds, measured apart,
+/// that add up to its response time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeSpent {
+    /// It waited for its worker.
+    pub waiting_microseconds: u64,
+    /// The dyno worked on it: CPU time of the load threads.
+    pub dyno_microseconds: u64,
+    /// Redis executed its commands; None where Redis does not say, and then it is in what follows.
+    pub executing_microseconds: Option<u64>,
+    /// The rest: it waited at Redis for its turn, or was on the way.
+    pub elsewhere_microseconds: u64,
+}
+
+impl TimeSpent {
+    /// All of it: the mean response time.
+    pub fn all_microseconds(&self) -> u64 {
+        let Self {
+            waiting_microseconds,
+            dyno_microseconds,
+            executing_microseconds,
+            elsewhere_microseconds,
+        } = *self;
+        [
+            waiting_microseconds,
+            dyno_microseconds,
+            executing_microseconds.unwrap_or(0),
+            elsewhere_microseconds,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
 }
 
 /// Totals of some dynos.

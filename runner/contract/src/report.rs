@@ -431,6 +431,9 @@ pub struct OwnVitals {
     pub reconnects: u64,
     /// Coordination writes that failed after the start; noted, never fatal.
     pub coordination_failures: u64,
+    /// CPU time that its load threads used, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_threads_cpu_microseconds: Option<u64>,
     /// CPU that its control group really allows, in thousandths of a core; None where the kernel
     /// does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -640,7 +643,7 @@ pub struct TargetVitals {
 }
 
 /// Most commands that a report lists of a target.
-pub const MOST_COMMANDS_OF_TARGET: usize = 8;
+pub const MOST_COMMANDS_OF_TARGET: usize = 12;
 
 impl TargetVitals {
     /// What it is: `Valkey 9.1.2`, `Redis 7.0.15`, `Redis of unknown version`.

@@ -191,6 +191,7 @@ pub(crate) fn held(plan: &Plan, dyno: &DynoName) -> Report {
             bytes_in: 26_600 * scheduled,
             reconnects: 0,
             coordination_failures: 0,
+            load_threads_cpu_microseconds: Some(u64::from(plan.duration_seconds) * 190_000),
             cpu_allowance_millis: dynos
                 .cpu_millis
                 .map(|millis| Allowance::Limited(millis.into())),
@@ -440,6 +441,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             bytes_in: next(),
             reconnects: next(),
             coordination_failures: next(),
+            load_threads_cpu_microseconds: maybe(next, |next| next()),
             cpu_allowance_millis: maybe(next, allowance),
             memory_allowance_bytes: maybe(next, allowance),
         },

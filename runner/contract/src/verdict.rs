@@ -150,6 +150,8 @@ reasons! {
     RateNotDelivered => "Give the dyno more CPU, or run it on a quieter node.",
     /// The generator was too late for its numbers to be trusted.
     ScheduleLag => "Give the dyno more CPU, or run it on a quieter node.",
+    /// A dyno could use more or less than its size has.
+    SizeNotEnforced => "Find out what changes the limits of pods: an admission webhook, a LimitRange, a platform that rounds sizes up.",
     /// The dynos did not start together.
     StartSkew => "Run the test again on nodes that are less busy at the start.",
     /// A limit depends on tasks that never ended.

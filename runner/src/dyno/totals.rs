@@ -399,6 +399,7 @@ impl Totals {
                 .map(|snapshot| snapshot.counted.reconnects)
                 .unwrap_or_default(),
             coordination_failures: self.coordination_failures,
+            load_threads_cpu_microseconds: last.load_threads_cpu_microseconds_since(first),
             cpu_allowance_millis: self.allowances.cpu_millis,
             memory_allowance_bytes: self.allowances.memory_bytes,
         }

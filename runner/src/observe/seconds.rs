@@ -32,6 +32,15 @@ impl Look {
         let nanoseconds = self.at.nanoseconds_since(earlier.at);
         ThreadTime::busiest(&self.threads, &earlier.threads, nanoseconds)
     }
+
+    /// CPU time that the load threads used since an earlier look; None if there was none yet.
+    pub(crate) fn load_threads_cpu_microseconds_since(&self, earlier: &Self) -> Option<u64> {
+        let sum = |threads: &[ThreadTime]| -> u64 {
+            threads.iter().map(|thread| thread.cpu_nanoseconds).sum()
+        };
+        (!self.threads.is_empty())
+            .then(|| sum(&self.threads).saturating_sub(sum(&earlier.threads)) / 1000)
+    }
 }
 
 /// One look at the dyno, and what was recorded before it.

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use redyno_contract::Judgement;
 
-use super::{PlannedRun, TerminalReport, asked, dynos, failures, latency, tasks};
+use super::{PlannedRun, TerminalReport, asked, dynos, failures, latency, tasks, time_spent};
 
 /// How the page looks.
 const STYLE: &str = include_str!("style.css");
@@ -113,6 +113,15 @@ fn latencies(run: &PlannedRun<'_>, judgement: &Judgement) -> Markup {
                 @for note in &latencies.notes {
                     p.after { (note.replace(">=", "\u{2265}")) }
                 }
+            }
+        }
+        @if let Some(spent) = time_spent::table(judgement) {
+            section.card.long {
+                (table::markup(&table::Caption {
+                    title: "Where a task's time went",
+                    lead: Some("Means, measured apart, that add up."),
+                    first: "mean ms",
+                }, &spent))
             }
         }
     }

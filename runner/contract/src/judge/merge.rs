@@ -2,6 +2,7 @@
 
 use super::percentiles::{self, OfTasks};
 use super::run::{Dyno, Run};
+use super::time_spent;
 use crate::failure::ClassFailures;
 use crate::judgement::{StepDistribution, Totals, TypeResult};
 use crate::plan::{Latency, Step};
@@ -19,6 +20,7 @@ pub(super) fn formation(run: &Run<'_>) -> Vec<TypeResult> {
                 dyno_type: name.to_owned(),
                 totals: totals(run, Some(name), true),
                 timeline: timeline(run.of_type(Some(name))),
+                time_spent: time_spent::of(run, dynos),
             }
         })
         .collect()

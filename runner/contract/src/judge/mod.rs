@@ -14,6 +14,7 @@ mod sentence;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod time_spent;
 mod trust;
 mod way;
 
@@ -200,6 +201,7 @@ fn not_to_be_trusted(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
             ..
         } => (Reason::ScheduleLag, late_by(*throttled_per_mille)),
         Doubt::Skewed { .. } => (Reason::StartSkew, Bottleneck::Unknown),
+        Doubt::OtherSize { .. } => (Reason::SizeNotEnforced, Bottleneck::Unknown),
         Doubt::Unknown { .. } => (Reason::LimitUnknown, Bottleneck::Unknown),
     };
     Some(Decision {

@@ -286,6 +286,12 @@ pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
             "{dyno} was late with its own tasks: {}",
             schedule_lag(*lag, *limit)
         ),
+        Doubt::OtherSize {
+            dyno,
+            resource,
+            found,
+            planned,
+        } => format!("{dyno} ran with other {resource} than its size has: {found}, not {planned}"),
         Doubt::Skewed {
             microseconds,
             limit,

@@ -2,10 +2,11 @@
 
 use super::percentiles;
 use super::run::{Dyno, Known, Run};
+use crate::figures;
 use crate::judgement::{Quantile, ThresholdResult};
 use crate::limit::Holding;
 use crate::outcome::Fate;
-use crate::report::Report;
+use crate::report::{Allowance, Report};
 
 /// Fewer delivered tasks than this, in percent of those that were due, were not the asked load.
 const LEAST_DELIVERED_PERCENT: u128 = 99;
@@ -17,6 +18,9 @@ const MOST_LAG_SHARE: u64 = 10;
 
 /// Dynos that began further apart than this did not make one load.
 const MOST_SKEW_MICROSECONDS: u64 = 100_000;
+
+/// A limit that differs from the planned one by no more than this part of it was rounded.
+const SIZE_TOLERANCE: u64 = 100;
 
 /// Why the numbers cannot be trusted.
 #[derive(Debug, PartialEq)]
@@ -36,6 +40,14 @@ pub(super) enum Doubt<'a> {
         lag: u64,
         limit: u64,
         throttled_per_mille: u32,
+    },
+    /// What a dyno may use is not what its size has: which dyno, what it is that differs, how much
+    /// it may use and how much its size has.
+    OtherSize {
+        dyno: String,
+        resource: &'static str,
+        found: String,
+        planned: String,
     },
     /// The dynos did not start together.
     Skewed { microseconds: u64, limit: u64 },
@@ -76,6 +88,7 @@ pub(super) fn doubt<'a>(run: &Run<'_>, thresholds: &'a [ThresholdResult]) -> Opt
                 })
             })
         })
+        .or_else(|| reports().find_map(|(dyno, report)| other_size(dyno, report)))
         .or_else(|| {
             run.start_skew_microseconds()
                 .filter(|skew| *skew > MOST_SKEW_MICROSECONDS)
@@ -90,6 +103,39 @@ pub(super) fn doubt<'a>(run: &Run<'_>, thresholds: &'a [ThresholdResult]) -> Opt
                 .find(|threshold| threshold.holding == Holding::Unknown)
                 .map(|threshold| Doubt::Unknown { threshold })
         })
+}
+
+/// Where its size is enforced, the dyno's control group tells whether it is. What the kernel does
+/// not say is no reason to doubt.
+fn other_size(dyno: &Dyno<'_>, report: &Report) -> Option<Doubt<'static>> {
+    let differs = |found: Option<Allowance>, planned: Option<u64>| {
+        let (found, planned) = (found?, planned?);
+        let is_other = match found {
+            Allowance::Unlimited => true,
+            Allowance::Limited(found) => found.abs_diff(planned) > planned / SIZE_TOLERANCE,
+        };
+        is_other.then_some((found, planned))
+    };
+    let shown = |found: Allowance, show: &dyn Fn(u64) -> String| match found {
+        Allowance::Unlimited => "no limit".to_owned(),
+        Allowance::Limited(found) => show(found),
+    };
+    let cpu = |millis: u64| figures::cpu(u32::try_from(millis).unwrap_or(u32::MAX));
+    let of = |resource, show: &dyn Fn(u64) -> String, (found, planned)| Doubt::OtherSize {
+        dyno: dyno.name.to_string(),
+        resource,
+        found: shown(found, show),
+        planned: show(planned),
+    };
+    differs(
+        report.own.cpu_allowance_millis,
+        dyno.plan.cpu_millis.map(u64::from),
+    )
+    .map(|differing| of("CPU", &cpu, differing))
+    .or_else(|| {
+        differs(report.own.memory_allowance_bytes, dyno.plan.memory_bytes)
+            .map(|differing| of("memory", &figures::bytes, differing))
+    })
 }
 
 fn missing(dyno: &Dyno<'_>) -> Option<Doubt<'static>> {

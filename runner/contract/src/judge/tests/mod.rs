@@ -11,6 +11,7 @@ mod percentiles;
 mod precedence;
 mod properties;
 mod results;
+mod time_spent;
 mod trust;
 mod unknown;
 

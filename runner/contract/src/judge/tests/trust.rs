@@ -5,7 +5,7 @@ use crate::histogram::{Digits, Histogram};
 use crate::limit::LimitCount;
 use crate::outcome::Fate;
 use crate::plan::Limit;
-use crate::report::Report;
+use crate::report::{Allowance, Report};
 use crate::verdict::{Bottleneck, Reason, Verdict};
 
 #[test]
@@ -81,6 +81,26 @@ fn row_8_not_to_be_trusted() {
         Bottleneck::Generator,
         "web.2 was late with its own tasks: schedule lag p99 5.001 ms (limit 5 ms)",
         &|case| case.report(1).own.schedule_lag_p99_microseconds = 5_001,
+    );
+    doubtful(
+        Reason::SizeNotEnforced,
+        Bottleneck::Unknown,
+        "web.2 ran with other CPU than its size has: no limit, not 16 CPU. Find out what changes",
+        &|case| case.report(1).own.cpu_allowance_millis = Some(Allowance::Unlimited),
+    );
+    doubtful(
+        Reason::SizeNotEnforced,
+        Bottleneck::Unknown,
+        "web.2 ran with other CPU than its size has: 15.5 CPU, not 16 CPU. Find",
+        &|case| case.report(1).own.cpu_allowance_millis = Some(Allowance::Limited(15_500)),
+    );
+    doubtful(
+        Reason::SizeNotEnforced,
+        Bottleneck::Unknown,
+        "web.1 ran with other memory than its size has: 128 GiB, not 126 GiB. Find",
+        &|case| {
+            case.report(0).own.memory_allowance_bytes = Some(Allowance::Limited(128 << 30));
+        },
     );
     doubtful(
         Reason::StartSkew,
