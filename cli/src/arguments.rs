@@ -93,6 +93,9 @@ pub(crate) struct RunArguments {
     /// The Redis to load, in place of the file's target; REDIS_URL is read for an existing target only
     #[arg(long, value_name = "URL", conflicts_with = "in_cluster")]
     pub(crate) redis_url: Option<String>,
+    /// How TLS is spoken with a rediss:// URL.
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
     /// Confirms that this database may be flushed, when the file's target says so
     #[arg(long, value_name = "HOST:PORT/DB", conflicts_with = "in_cluster")]
     pub(crate) confirm_flush: Option<String>,
@@ -102,6 +105,51 @@ pub(crate) struct RunArguments {
     /// Namespace of the cluster
     #[arg(short, long, requires = "in_cluster")]
     pub(crate) namespace: Option<String>,
+}
+
+/// How TLS is spoken with the Redis of a rediss:// URL.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TlsArguments {
+    /// PEM file of the authorities that sign the server's certificate; else the system's, or those
+    /// that SSL_CERT_FILE names
+    #[arg(long = "tls-ca", value_name = "FILE", conflicts_with = "in_cluster")]
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file of the client's own certificate, for servers that want one
+    #[arg(
+        long = "tls-cert",
+        value_name = "FILE",
+        requires = "key",
+        conflicts_with = "in_cluster"
+    )]
+    pub(crate) cert: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(
+        long = "tls-key",
+        value_name = "FILE",
+        requires = "cert",
+        conflicts_with = "in_cluster"
+    )]
+    pub(crate) key: Option<PathBuf>,
+    /// What of the server's certificate is verified, instead of the file's tls
+    #[arg(
+        long = "tls",
+        value_enum,
+        value_name = "WHAT",
+        conflicts_with = "in_cluster"
+    )]
+    pub(crate) verification: Option<Verification>,
+}
+
+/// What of a server's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Verification {
+    /// The chain and the host name
+    VerifyFull,
+    /// The chain only: any host name
+    VerifyCa,
+    /// Nothing: anyone in between can read and change the traffic
+    SkipVerification,
 }
 
 /// `redyno demo`.

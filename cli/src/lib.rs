@@ -111,6 +111,7 @@ async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
         changes,
         output,
         redis_url,
+        tls,
         confirm_flush,
         in_cluster,
         namespace,
@@ -126,10 +127,14 @@ async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
             .ok()
             .filter(|url| !url.is_empty()),
         confirm_flush,
+        tls,
     };
     let prepared = local::prepare(load_test, &wishes)
         .map_err(|problem| Failure::Usage(format!("{}: {problem}", file.display())))?;
     let mut display = Display::standard_error();
+    if prepared.is_managed() && wishes.environment_url.is_some() {
+        display.say("REDIS_URL is not used: this target is a Redis of the run's own; --redis-url would replace it");
+    }
     let finished = local::run(prepared, None, &mut display).await?;
     let verdict = output::local(&finished, output).map_err(anyhow::Error::from)?;
     Ok(exit_code(verdict))

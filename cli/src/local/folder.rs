@@ -30,10 +30,19 @@ impl RunFolder {
     }
 
     /// Writes what the run's processes read.
-    pub(super) fn write_plan(&self, plan: &Plan, url: &str) -> io::Result<()> {
+    pub(super) fn write_plan(
+        &self,
+        plan: &Plan,
+        url: &str,
+        files: &[(&'static str, Vec<u8>)],
+    ) -> io::Result<()> {
         let plan = serde_json::to_string(plan).map_err(io::Error::other)?;
         private_file(&self.path.join("plan.json"))?.write_all(plan.as_bytes())?;
-        private_file(&self.path.join("target").join("url"))?.write_all(url.as_bytes())
+        let target = self.path.join("target");
+        for (name, content) in files {
+            private_file(&target.join(name))?.write_all(content)?;
+        }
+        private_file(&target.join("url"))?.write_all(url.as_bytes())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -102,7 +111,11 @@ mod tests {
         let path = {
             let folder = RunFolder::create(&uid).unwrap();
             folder
-                .write_plan(&fixtures::plan(1), "redis://127.0.0.1:1/0")
+                .write_plan(
+                    &fixtures::plan(1),
+                    "redis://127.0.0.1:1/0",
+                    &[("ca.crt", b"pem".to_vec())],
+                )
                 .unwrap();
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(folder.path()), 0o700);

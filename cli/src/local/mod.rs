@@ -99,6 +99,11 @@ pub(crate) fn prepare(mut load_test: LoadTest, wishes: &Wishes) -> Result<Prepar
 }
 
 impl Prepared {
+    /// Whether the Redis is started for this run alone.
+    pub(crate) const fn is_managed(&self) -> bool {
+        matches!(self.target, LocalTarget::Managed(_))
+    }
+
     /// What would be run.
     pub(crate) const fn resolved(&self) -> &Resolved {
         &self.resolved
@@ -143,7 +148,7 @@ pub(crate) async fn run(
             match RedisServer::start(&run.folder, &redis, maxmemory_bytes).await {
                 Ok(mut server) => {
                     let url = server.url();
-                    let ending = run.on(&url, Some(&mut server), stall).await;
+                    let ending = run.on(&url, &[], Some(&mut server), stall).await;
                     server.end().await;
                     ending?
                 }
@@ -154,10 +159,10 @@ pub(crate) async fn run(
                 }
             }
         }
-        LocalTarget::Existing { url } => {
+        LocalTarget::Existing { url, files } => {
             let mut guard = redis_server::folder_guard(&run.folder)
                 .context("this executable cannot be started again")?;
-            let ending = run.on(&url, None, None).await;
+            let ending = run.on(&url, &files, None, None).await;
             drop(guard.end(Duration::from_secs(5)).await);
             ending?
         }
@@ -187,11 +192,12 @@ impl Run<'_> {
     async fn on(
         &mut self,
         url: &str,
+        files: &[(&'static str, Vec<u8>)],
         redis: Option<&mut RedisServer>,
         stall: Option<Duration>,
     ) -> anyhow::Result<Ending> {
         self.folder
-            .write_plan(&self.resolved.plan, url)
+            .write_plan(&self.resolved.plan, url, files)
             .context("the plan cannot be written")?;
         let ending = if let Some((reason, message)) = self.preflight().await? {
             Ending::Errored(reason, message)

@@ -1,9 +1,11 @@
 //! Which Redis a run without a cluster loads. Nothing is flushed by accident.
 
 use redyno_contract::Plan;
-use redyno_contract::plan::{Flush, TargetKind};
+use redyno_contract::plan::{Flush, TargetKind, TlsVerification};
 use redyno_crds::ResolvedRedis;
-use redyno_target::Address;
+use redyno_target::{Address, Scheme};
+
+use crate::arguments::{TlsArguments, Verification};
 
 /// What the arguments and the environment say.
 #[derive(Clone, Default)]
@@ -14,6 +16,8 @@ pub(crate) struct Wishes {
     pub(crate) environment_url: Option<String>,
     /// `--confirm-flush`.
     pub(crate) confirm_flush: Option<String>,
+    /// `--tls` and what belongs to it.
+    pub(crate) tls: TlsArguments,
 }
 
 /// The Redis to load.
@@ -24,6 +28,8 @@ pub(super) enum LocalTarget {
     Existing {
         /// With its password.
         url: String,
+        /// What lies beside it: names of files and what is in them.
+        files: Vec<(&'static str, Vec<u8>)>,
     },
 }
 
@@ -40,6 +46,7 @@ pub(super) fn choose(
         redis_url,
         environment_url,
         confirm_flush,
+        tls,
     } = wishes;
     let url = match (&managed, redis_url, environment_url) {
         (_, Some(url), _) | (None, None, Some(url)) => url,
@@ -59,6 +66,7 @@ pub(super) fn choose(
         "REDIS_URL"
     };
     let address = Address::parse(url).map_err(|error| format!("{name}: {error}"))?;
+    let files = certificates(tls, &address, plan)?;
     if let Some(managed) = managed {
         // Somebody's Redis in place of our own: only what the run wrote is removed from it.
         plan.target.kind = TargetKind::Existing {
@@ -74,6 +82,7 @@ pub(super) fn choose(
             plan.target.flush_hosts = vec![address.host.clone()];
             return Ok(LocalTarget::Existing {
                 url: url.trim().to_owned(),
+                files,
             });
         }
         let command = if flush == Flush::Database {
@@ -88,7 +97,48 @@ pub(super) fn choose(
     }
     Ok(LocalTarget::Existing {
         url: url.trim().to_owned(),
+        files,
     })
+}
+
+/// What the arguments say of TLS, read and written into the plan.
+fn certificates(
+    tls: &TlsArguments,
+    address: &Address,
+    plan: &mut Plan,
+) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+    let TlsArguments {
+        ca,
+        cert,
+        key,
+        verification,
+    } = tls;
+    let mut files = Vec::new();
+    for (argument, name, path) in [
+        ("--tls-ca", "ca.crt", ca),
+        ("--tls-cert", "tls.crt", cert),
+        ("--tls-key", "tls.key", key),
+    ] {
+        if let Some(path) = path {
+            let content = std::fs::read(path)
+                .map_err(|error| format!("{argument} {}: {error}", path.display()))?;
+            files.push((name, content));
+        }
+    }
+    if let Some(verification) = verification {
+        plan.target.tls = match verification {
+            Verification::VerifyFull => TlsVerification::VerifyFull,
+            Verification::VerifyCa => TlsVerification::VerifyCa,
+            Verification::SkipVerification => TlsVerification::SkipVerification,
+        };
+    }
+    if address.scheme != Scheme::Tls && (verification.is_some() || !files.is_empty()) {
+        return Err(format!(
+            "--tls, --tls-ca, --tls-cert and --tls-key are for a URL that begins with rediss://, \
+             and that of {address} does not"
+        ));
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -107,6 +157,7 @@ mod tests {
             redis_url: redis_url.map(str::to_owned),
             environment_url: environment_url.map(str::to_owned),
             confirm_flush: confirm_flush.map(str::to_owned),
+            tls: TlsArguments::default(),
         }
     }
 
@@ -139,7 +190,7 @@ mod tests {
     fn an_explicit_url_replaces_a_managed_redis_and_only_its_own_keys_are_removed() {
         let mut plan = fixtures::plan(1);
         let target = choose(&mut plan, Some(managed()), &wishes(Some(REDIS), None, None));
-        assert!(matches!(target, Ok(LocalTarget::Existing { url }) if url == REDIS));
+        assert!(matches!(target, Ok(LocalTarget::Existing { url, .. }) if url == REDIS));
         assert_eq!(
             plan.target.kind,
             TargetKind::Existing {
@@ -152,7 +203,7 @@ mod tests {
     #[test]
     fn an_existing_redis_is_found_in_the_arguments_then_in_the_environment() {
         let url_of = |wishes: &Wishes| match choose(&mut existing(Flush::RunKeys), None, wishes) {
-            Ok(LocalTarget::Existing { url }) => Ok(url),
+            Ok(LocalTarget::Existing { url, .. }) => Ok(url),
             Ok(LocalTarget::Managed(_)) => Err("managed".to_owned()),
             Err(sentence) => Err(sentence),
         };

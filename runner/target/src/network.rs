@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Bytes in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -23,6 +24,11 @@ pub trait Network: Debug + Send + Sync + 'static {
 
     /// A connection to one of them.
     fn connect(&self, address: SocketAddr) -> NetworkAnswer<'_, Box<dyn Duplex>>;
+
+    /// A connection to a socket of this machine, which a network has not unless it says so.
+    fn connect_local<'a>(&'a self, _path: &'a Path) -> NetworkAnswer<'a, Box<dyn Duplex>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
 }
 
 /// The network of the operating system: its resolver and TCP.
@@ -40,6 +46,13 @@ impl Network for SystemNetwork {
             // A request is written whole; nothing is gained by waiting for more of it.
             tcp.set_nodelay(true)?;
             Ok(Box::new(tcp) as Box<dyn Duplex>)
+        })
+    }
+
+    fn connect_local<'a>(&'a self, path: &'a Path) -> NetworkAnswer<'a, Box<dyn Duplex>> {
+        Box::pin(async move {
+            let socket = UnixStream::connect(path).await?;
+            Ok(Box::new(socket) as Box<dyn Duplex>)
         })
     }
 }

@@ -38,7 +38,7 @@ impl Target {
         let url = String::from_utf8(url).map_err(|_| InvalidTarget::UrlNotText)?;
         let address = Address::parse(&url)?;
         let tls = match address.scheme {
-            Scheme::Plain => None,
+            Scheme::Plain | Scheme::Unix => None,
             Scheme::Tls => Some(Arc::new(Tls::new(
                 verification,
                 &address.host,

@@ -29,7 +29,12 @@ impl Target {
 pub(crate) fn presentable(words: &str, credentials: Option<&Credentials>) -> String {
     let seen = &words[..words.floor_char_boundary(LOOKED_AT)];
     let mut shown = text::one_line(seen);
-    if let Some(Credentials { user, password }) = credentials {
+    if let Some(Credentials {
+        user,
+        password,
+        was_encoded: _,
+    }) = credentials
+    {
         shown = without(&shown, password);
         // Every Redis has a user of this name.
         if let Some(user) = user.as_deref().filter(|user| *user != "default") {
@@ -86,6 +91,7 @@ mod tests {
         let credentials = Credentials {
             user: user.map(str::to_owned),
             password: password.to_owned(),
+            was_encoded: false,
         };
         presentable(words, Some(&credentials))
     }

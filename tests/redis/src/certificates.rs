@@ -8,7 +8,8 @@ use crate::folder::Folder;
 
 /// `ca.crt` and `ca.key`; `server.crt` and `server.key` for `localhost` and 127.0.0.1;
 /// `client.crt` and `client.key`; `self.crt` and `self.key`: a server's certificate signed by
-/// itself, as `openssl req -x509` makes it. Valid for two days.
+/// itself, as `openssl req -x509` makes it; `v1.crt` and `v1.key`: of X.509 version 1, as a plain
+/// `openssl x509 -req` made it before version 3.4. Valid for two days.
 #[derive(Debug)]
 pub struct Certificates(Folder);
 
@@ -31,6 +32,7 @@ impl Certificates {
         let leaf = "basicConstraints=critical,CA:FALSE";
         signed("server", "/CN=localhost", &[leaf, for_localhost])?;
         signed("client", "/CN=redyno test client", &[leaf])?;
+        make_v1(folder.path())?;
         Ok(Self(folder))
     }
 
@@ -46,6 +48,54 @@ impl Certificates {
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         std::fs::read(self.path(name))
     }
+}
+
+fn make_v1(folder: &Path) -> io::Result<()> {
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl")
+            .current_dir(folder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!(
+                "openssl made no v1.crt: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )))
+        }
+    };
+    openssl(&[
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-noenc",
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        "v1.key",
+        "-out",
+        "v1.csr",
+    ])?;
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "v1.csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-out",
+        "v1.crt",
+    ])
 }
 
 fn make(

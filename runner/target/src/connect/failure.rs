@@ -19,6 +19,8 @@ pub struct ConnectFailure {
     ///
     /// [`ConnectOptions::expects_key`]: crate::ConnectOptions::expects_key
     pub key_missing: bool,
+    /// Whether waiting may help: a server that was made a moment ago, is loading, or is full.
+    pub may_heal: bool,
 }
 
 impl ConnectFailure {
@@ -27,6 +29,21 @@ impl ConnectFailure {
             refusal,
             message: message.into(),
             key_missing: false,
+            may_heal: matches!(
+                refusal,
+                Refusal::HostNotFound
+                    | Refusal::ConnectionRefused
+                    | Refusal::ConnectionTimeout
+                    | Refusal::TooFewConnections
+            ),
+        }
+    }
+
+    /// The same, where waiting may help.
+    pub(crate) fn that_may_heal(self) -> Self {
+        Self {
+            may_heal: true,
+            ..self
         }
     }
 
@@ -60,6 +77,19 @@ pub(super) fn of_tcp(address: &Address, error: &io::Error) -> ConnectFailure {
         _ => ConnectFailure::new(
             Refusal::Other,
             format!("cannot connect to {address}: {error}"),
-        ),
+        )
+        .that_may_heal(),
     }
+}
+
+/// What a failed connection to a socket of this machine means.
+pub(super) fn of_socket(address: &Address, error: &io::Error) -> ConnectFailure {
+    let refusal = match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Refusal::ConnectionRefused,
+        _ => Refusal::Other,
+    };
+    ConnectFailure::new(
+        refusal,
+        format!("cannot connect to the socket {address}: {error}"),
+    )
 }

@@ -130,8 +130,13 @@ fn said(address: &Address, options: &ConnectOptions, with_user: bool) -> (Vec<u8
         Some(Credentials {
             user: Some(user),
             password,
+            was_encoded: _,
         }) if with_user => say(Word::Auth, &["AUTH", user, password]),
-        Some(Credentials { user: _, password }) => say(Word::Auth, &["AUTH", password]),
+        Some(Credentials {
+            user: _,
+            password,
+            was_encoded: _,
+        }) => say(Word::Auth, &["AUTH", password]),
         None => {}
     }
     if address.database != 0 {
@@ -243,15 +248,25 @@ fn meaning(word: Word, line: &str, address: &Address, with_user: bool) -> Meanin
                 "{address} is in protected mode: it accepts no connection from other machines until it has a password"
             ),
         ),
-        ("LOADING", _) => refused(
-            Refusal::Other,
-            format!("{address} is still loading its data"),
+        ("LOADING" | "MASTERDOWN" | "BUSY", _) => Meaning::Refused(
+            ConnectFailure::new(
+                Refusal::Other,
+                match code {
+                    "LOADING" => format!("{address} is still loading its data"),
+                    _ => format!("{address} does not answer yet: {shown}"),
+                },
+            )
+            .that_may_heal(),
         ),
         ("NOAUTH", _) => refused(
             Refusal::AuthenticationFailed,
             format!("{address} wants a password and the URL has none"),
         ),
         (_, Word::Auth) if with_user && error.contains("wrong number of arguments") => {
+            Meaning::NoUsers
+        }
+        // Old URLs of Heroku have a user who was never one.
+        ("WRONGPASS", Word::Auth) if with_user && address.has_user_of_old_heroku() => {
             Meaning::NoUsers
         }
         (_, Word::Auth)
@@ -265,7 +280,10 @@ fn meaning(word: Word, line: &str, address: &Address, with_user: bool) -> Meanin
         // Some servers repeat the arguments of a command that they do not know.
         (_, Word::Auth) => refused(
             Refusal::AuthenticationFailed,
-            format!("{address} does not accept the URL's user and password"),
+            format!(
+                "{address} does not accept the URL's user and password{}",
+                address.advice_on_encoding()
+            ),
         ),
         ("NOPERM", Word::Select) => refused(
             Refusal::PermissionDenied,

@@ -8,6 +8,7 @@ mod patiently;
 mod stream;
 
 use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use failure::ConnectFailure;
 pub use options::ConnectOptions;
 pub use stream::{ByteCounters, Stream};
 
+use crate::address::Scheme;
 use crate::network::Duplex;
 use crate::target::Target;
 use crate::tls::Tls;
@@ -88,6 +90,12 @@ impl Target {
     async fn reach(&self, deadline: Instant) -> Result<Box<dyn Duplex>, ConnectFailure> {
         let address = self.address();
         let network = self.network();
+        if address.scheme == Scheme::Unix {
+            return timeout_at(deadline, network.connect_local(Path::new(&address.host)))
+                .await
+                .map_err(|_| self.too_late("did not accept a connection"))?
+                .map_err(|error| failure::of_socket(address, &error));
+        }
         let found = timeout_at(deadline, network.resolve(&address.host, address.port))
             .await
             .map_err(|_| self.too_late("was not resolved"))?
@@ -150,7 +158,8 @@ impl Target {
                 format!(
                     "{self} hung up during the TLS handshake: a Redis that has reached its maxclients does that, and so does a server that does not speak TLS ({error})"
                 ),
-            ),
+            )
+            .that_may_heal(),
         }
     }
 
@@ -167,6 +176,7 @@ impl Target {
             Refusal::Other,
             format!("{self} accepted a connection and hung up: {error}"),
         )
+        .that_may_heal()
     }
 
     async fn not_redis(&self, deadline: Instant) -> ConnectFailure {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use redyno_contract::message::Refusal;
 use tokio::time::{Instant, sleep};
 
 use crate::connect::{ConnectFailure, ConnectOptions, Connection};
@@ -25,22 +24,11 @@ impl Target {
         let deadline = Instant::now() + patience;
         loop {
             match self.connect(options).await {
-                Err(failure) if may_heal(failure.refusal) && Instant::now() < deadline => {
+                Err(failure) if failure.may_heal && Instant::now() < deadline => {
                     sleep(PAUSE).await;
                 }
                 result => return result,
             }
         }
     }
-}
-
-const fn may_heal(refusal: Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::HostNotFound
-            | Refusal::ConnectionRefused
-            | Refusal::ConnectionTimeout
-            | Refusal::TooFewConnections
-            | Refusal::Other
-    )
 }

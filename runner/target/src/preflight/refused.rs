@@ -28,6 +28,7 @@ impl From<ConnectFailure> for Refused {
             refusal,
             message,
             key_missing: _,
+            may_heal: _,
         } = failure;
         Self::new(refusal, message)
     }

@@ -148,10 +148,14 @@ impl Tls {
             ) => (
                 Refusal::AuthenticationFailed,
                 if self.own_certificate {
-                    format!("the server does not accept the client certificate in tls.crt: {error}")
+                    format!(
+                        "the server does not accept the client certificate in tls.crt: {}",
+                        in_words(error)
+                    )
                 } else {
                     format!(
-                        "the server ended the TLS handshake, it probably wants a client certificate (tls.crt and tls.key): {error}"
+                        "the server ended the TLS handshake, it probably wants a client certificate (tls.crt and tls.key in the Secret; --tls-cert and --tls-key without a cluster): {}",
+                        in_words(error)
                     )
                 },
             ),
@@ -159,7 +163,10 @@ impl Tls {
                 Refusal::TlsNotOffered,
                 "what listens there does not speak TLS: use redis:// or its TLS port".to_owned(),
             ),
-            other => (Refusal::Other, format!("the TLS handshake failed: {other}")),
+            other => (
+                Refusal::Other,
+                format!("the TLS handshake failed: {}", in_words(other)),
+            ),
         }
     }
 
@@ -170,12 +177,14 @@ impl Tls {
                 Roots::Given => {
                     "the server's certificate is not signed by any authority in ca.crt".to_owned()
                 }
-                Roots::System => "the server's certificate is not signed by any authority that \
-                     this system trusts: add its authority as ca.crt"
-                    .to_owned(),
-                Roots::None => "there are no root certificates to verify the server's \
-                     certificate with: add its authority as ca.crt"
-                    .to_owned(),
+                Roots::System => format!(
+                    "the server's certificate is not signed by any authority that this system \
+                     trusts: {GIVE_AUTHORITY}"
+                ),
+                Roots::None => format!(
+                    "there are no root certificates to verify the server's certificate with: \
+                     {GIVE_AUTHORITY}"
+                ),
             },
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 format!(
@@ -184,9 +193,51 @@ impl Tls {
                     self.server_name.to_str()
                 )
             }
-            other => format!("the server's certificate does not verify: {other}"),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the server's certificate has expired".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet: compare the clocks".to_owned()
+            }
+            CertificateError::Revoked => "the server's certificate was revoked".to_owned(),
+            other if format!("{other:?}").contains("UnsupportedCertVersion") => format!(
+                "the server's certificate is of X.509 version 1, which cannot be verified: make \
+                 one of version 3 (openssl x509 -req with -extfile), or {DO_NOT_VERIFY}"
+            ),
+            other => format!(
+                "the server's certificate does not verify: {}",
+                in_words(other)
+            ),
         }
     }
+}
+
+/// What to do about an authority that nobody knows.
+const GIVE_AUTHORITY: &str = "give its authority as ca.crt in the Secret (--tls-ca or SSL_CERT_FILE \
+    without a cluster), or do not verify, as Heroku's documentation prescribes for its self-signed \
+    certificates (tls: SkipVerification, or --tls SkipVerification)";
+
+const DO_NOT_VERIFY: &str = "do not verify (tls: SkipVerification, or --tls SkipVerification)";
+
+/// An error of the TLS library as words: it names kinds as they stand in its code.
+fn in_words(error: &impl std::fmt::Display) -> String {
+    let mut words = String::new();
+    let mut last = ' ';
+    for character in error.to_string().chars() {
+        let character = if matches!(character, '(' | ')' | '{' | '}' | '"') {
+            ' '
+        } else {
+            character
+        };
+        if character.is_ascii_uppercase() && last.is_ascii_lowercase() {
+            words.push(' ');
+            words.push(character.to_ascii_lowercase());
+        } else {
+            words.push(character);
+        }
+        last = character;
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// All certificates of a PEM file; None if there is none, or one that cannot be read.
@@ -195,4 +246,33 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
         .collect::<Result<_, _>>()
         .ok()?;
     (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_put_into_words() {
+        for (error, words) in [
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                "received fatal alert: Certificate required",
+            ),
+            (
+                rustls::Error::PeerIncompatible(rustls::PeerIncompatible::NoCipherSuitesInCommon),
+                "peer is incompatible: No cipher suites in common",
+            ),
+        ] {
+            assert!(
+                in_words(&error).contains(words.rsplit(": ").next().unwrap()),
+                "{}",
+                in_words(&error)
+            );
+        }
+        assert_eq!(
+            in_words(&"Other(OtherError(UnsupportedVersion))"),
+            "Other Other error Unsupported version"
+        );
+    }
 }

@@ -292,3 +292,35 @@ fn folders_that_are_no_target() {
     assert!(message(&[tls, ("tls.key", b"rubbish")]).contains("not both"));
     assert!(message(&[tls, ("tls.key", b"rubbish"), ("tls.crt", b"rubbish")]).contains("tls.crt"));
 }
+
+/// Heroku's old URLs have a user `h`, who is nobody.
+#[tokio::test]
+async fn the_user_of_old_urls_is_nobody() {
+    let server = RedisServer::start(&["--requirepass", "s3cret"])
+        .await
+        .unwrap();
+    let url = |user: &str| format!("redis://{user}:s3cret@127.0.0.1:{}", server.port());
+    let options = ConnectOptions::patient("redyno-test");
+    target(&url("h")).connect(&options).await.unwrap();
+    let failure = refused(&url("anna")).await;
+    assert_eq!(failure.refusal, Refusal::AuthenticationFailed);
+    let failure = refused(&url("h").replace("s3cret", "wr%6Fng")).await;
+    assert!(failure.message.contains("written %25"), "{failure}");
+    assert!(!failure.message.contains("wrong"), "{failure}");
+}
+
+/// A database that is not there stays so: nobody waits for it.
+#[tokio::test]
+async fn a_database_that_is_not_there_is_refused_at_once_by_its_number() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let begun = std::time::Instant::now();
+    let failure = target(&format!("{}/16", server.url()))
+        .connect_patiently(
+            &ConnectOptions::patient("redyno-test"),
+            std::time::Duration::from_secs(60),
+        )
+        .await
+        .unwrap_err();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30));
+    assert!(failure.message.contains("has no database 16"), "{failure}");
+}

@@ -150,3 +150,49 @@ async fn one_side_speaks_tls_and_the_other_does_not() {
         .unwrap_err();
     assert_eq!(failure.refusal, Refusal::TlsNotOffered, "{failure}");
 }
+
+/// SkipVerification looks at nothing, not even at whether the certificate can be read; who verifies
+/// is told what is wrong with it and how to mend it.
+#[tokio::test]
+async fn a_certificate_of_version_1() {
+    let certificates = Certificates::make().unwrap();
+    let text = std::process::Command::new("openssl")
+        .args(["x509", "-noout", "-text", "-in"])
+        .arg(certificates.path("v1.crt"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("Version: 1 "), "{text}");
+    let file = |name: &str| certificates.path(name).to_string_lossy().into_owned();
+    for protocol in ["TLSv1.2", "TLSv1.3"] {
+        let server = RedisServer::start_tls(
+            &certificates,
+            &[
+                "--tls-cert-file",
+                &file("v1.crt"),
+                "--tls-key-file",
+                &file("v1.key"),
+                "--tls-protocols",
+                protocol,
+            ],
+        )
+        .await
+        .unwrap();
+        let authority = certificates.read("ca.crt").unwrap();
+        let mut connection = attempt(&server.tls_url(), SkipVerification, &[])
+            .await
+            .unwrap();
+        say(&mut connection, "SET key value").await;
+        for verification in [VerifyFull, VerifyCa] {
+            let failure = attempt(&server.tls_url(), verification, &[("ca.crt", &authority)])
+                .await
+                .unwrap_err();
+            assert_eq!(failure.refusal, Refusal::TlsVerificationFailed);
+            assert!(
+                failure.message.contains("of X.509 version 1")
+                    && failure.message.contains("SkipVerification"),
+                "{failure}"
+            );
+        }
+    }
+}
