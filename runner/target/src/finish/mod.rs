@@ -148,15 +148,13 @@ async fn wait_and_remove(
         progress.data = count(connection, &inventory).await;
         Ok(())
     };
+    let mut forgotten = Ok(0);
     if removal.is_ok() {
         if lifetimes::removes_data(plan) {
             progress.data = Data::Gone;
         }
         // Only now is nothing left that the inventory is needed for.
-        match leftovers::forget(connection, &plan.run.uid, Vec::new()).await {
-            Ok(forgotten) => progress.coordination_keys += forgotten,
-            Err(error) => tracing::warn!(%error, "the inventory of the run's data stays"),
-        }
+        forgotten = leftovers::forget(connection, &plan.run.uid, Vec::new()).await;
     }
     // Whatever became of the data: the next run waits for the lock.
     let (database, value) = (target.address().database, lock::value(&plan.run));
@@ -167,10 +165,15 @@ async fn wait_and_remove(
             .await
     {
         released = release(&mut fresh, expiring, database, &value).await;
+        if forgotten.is_err() {
+            forgotten = leftovers::forget(&mut fresh, &plan.run.uid, Vec::new()).await;
+        }
     }
     let released = removal.and(released)?;
     progress.coordination_keys += released.removed;
     progress.lock = Some(released.lock);
+    // It does not expire: while it is there, something of the run is left.
+    progress.coordination_keys += forgotten?;
     let deadline = Instant::now() + PATIENCE_WITH_THE_REST;
     match leftovers::remove(connection, database, deadline).await {
         Ok(cleaned) => progress.cleaned = cleaned,
