@@ -28,6 +28,17 @@ bench: ## Measure the runner beside other tools and write docs/benchmarks.md (ha
 	@cargo build --quiet --release -p redyno-runner -p redyno-bench
 	@cargo run --quiet --release -p redyno-bench -- --document docs/benchmarks.md
 
+# The packages of the simulation's layers.
+SIMULATION_1 = redyno-simulation
+SIMULATION_3 = redyno-simulation-wire
+LAYER ?= 1
+SEEDS ?= 1000
+FROM ?= 0
+
+.PHONY: simulate
+simulate: ## Look for runs that break a law, on simulated time (LAYER=1 or 3, SEEDS=N, FROM=K)
+	@cargo run --quiet --profile demo -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
+
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts
 	cargo fmt --all --check

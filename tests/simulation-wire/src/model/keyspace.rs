@@ -62,7 +62,7 @@ fn expire_after(call: &mut Call<'_>, unit: i64, name: &str) -> Reply {
     call.server
         .database(database)
         .expire(&key, u64::try_from(at).ok());
-    call.note(&key, ChangeKind::Written);
+    call.note(&key, ChangeKind::Renewed);
     Reply::Integer(1)
 }
 
@@ -74,7 +74,7 @@ pub(super) fn persist(call: &mut Call<'_>) -> Reply {
     }
     let database = call.session.database;
     call.server.database(database).expire(&key, None);
-    call.note(&key, ChangeKind::Written);
+    call.note(&key, ChangeKind::Renewed);
     Reply::Integer(1)
 }
 
@@ -155,7 +155,8 @@ fn flush(call: &mut Call<'_>, databases: &[usize]) -> Reply {
         call.server.database(*number).clear();
     }
     call.session.database = selected;
-    call.server.flushes.push(call.server.now);
+    let by = String::from_utf8_lossy(&call.session.name).into_owned();
+    call.server.flushes.push((call.server.now, by));
     Reply::OK
 }
 

@@ -76,6 +76,8 @@ pub struct Change {
 pub enum ChangeKind {
     /// It was made or changed.
     Written,
+    /// How long it lives was changed.
+    Renewed,
     /// A command took it away.
     Removed,
     /// Its time had come.
@@ -111,8 +113,8 @@ pub struct Server {
     pub run_id: String,
     /// What happened to keys, in order.
     pub changes: Vec<Change>,
-    /// When databases were flushed.
-    pub flushes: Vec<Microseconds>,
+    /// When databases were flushed, and by whom.
+    pub flushes: Vec<(Microseconds, String)>,
     /// Whether it was full before the command under way, and the eviction for it, had begun.
     pub full: bool,
     next_session: u64,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use redyno_contract::plan::Keyspace;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::line::LineEnd;
-use super::network::{Arrival, Door, Network};
+use super::network::{Arrival, Door, Host, Network};
 use crate::model::{Microseconds, Reply, Server, Settings, Words, take_command, used};
 
 /// CPU time that any command takes, in microseconds.
@@ -57,21 +58,18 @@ pub struct Hosted {
     epoch: Instant,
     epoch_microseconds: Microseconds,
     /// Who hangs up after so long without a command.
-    idle_close: Option<Duration>,
-    /// Commands that were carried out without an error, by connection name and command.
-    executed: RefCell<BTreeMap<(String, String), u64>>,
+    idle_close: Cell<Option<Duration>>,
+    /// Commands of tasks that were carried out without an error, by whose they were.
+    executed: RefCell<BTreeMap<(Host, String), u64>>,
     /// Servers that are no more, for the oracle.
     past: RefCell<Vec<Server>>,
+    /// When it was restarted.
+    restarts: RefCell<Vec<Microseconds>>,
 }
 
 impl Hosted {
     /// A host with an empty server, whose clock shows this.
-    pub fn new(
-        settings: Settings,
-        run_id: &str,
-        clock: Microseconds,
-        idle_close: Option<Duration>,
-    ) -> Rc<Self> {
+    pub fn new(settings: Settings, run_id: &str, clock: Microseconds) -> Rc<Self> {
         Rc::new(Self {
             server: RefCell::new(Server::new(settings, run_id)),
             generation: Cell::new(0),
@@ -80,15 +78,26 @@ impl Hosted {
             slowness: Cell::new(1),
             epoch: Instant::now(),
             epoch_microseconds: clock,
-            idle_close,
+            idle_close: Cell::new(None),
             executed: RefCell::default(),
             past: RefCell::default(),
+            restarts: RefCell::default(),
         })
     }
 
     /// The server that runs now.
     pub fn server(&self) -> std::cell::Ref<'_, Server> {
         self.server.borrow()
+    }
+
+    /// From now on it hangs up on who is idle for so long.
+    pub fn close_idle(&self, after: Duration) {
+        self.idle_close.set(Some(after));
+    }
+
+    /// The server that runs now, to be changed.
+    pub fn server_mut(&self) -> std::cell::RefMut<'_, Server> {
+        self.server.borrow_mut()
     }
 
     /// What the server's clock shows.
@@ -105,9 +114,15 @@ impl Hosted {
         seen
     }
 
-    /// How often each connection name had each command carried out without an error.
-    pub fn executed(&self) -> BTreeMap<(String, String), u64> {
+    /// How often each host had each command on data carried out without an error, and each
+    /// transaction.
+    pub fn executed(&self) -> BTreeMap<(Host, String), u64> {
         self.executed.borrow().clone()
+    }
+
+    /// When it was restarted.
+    pub fn restarts(&self) -> Vec<Microseconds> {
+        self.restarts.borrow().clone()
     }
 
     /// Somebody else's command, which takes no time.
@@ -123,12 +138,12 @@ impl Hosted {
     /// Takes connections from the network, for ever.
     pub async fn serve(self: Rc<Self>, network: Network) {
         let mut arrivals = network.listen();
-        while let Some(Arrival { stream }) = arrivals.recv().await {
-            spawn_local(Rc::clone(&self).talk(stream));
+        while let Some(Arrival { host, stream }) = arrivals.recv().await {
+            spawn_local(Rc::clone(&self).talk(host, stream));
         }
     }
 
-    async fn talk(self: Rc<Self>, mut stream: LineEnd) {
+    async fn talk(self: Rc<Self>, host: Host, mut stream: LineEnd) {
         let generation = self.generation.get();
         let connected = self.server.borrow_mut().connect();
         let id = match connected {
@@ -141,14 +156,14 @@ impl Hosted {
                 return;
             }
         };
-        self.converse(id, generation, &mut stream).await;
+        self.converse(host, id, generation, &mut stream).await;
         if self.generation.get() == generation {
             self.server.borrow_mut().disconnect(id);
         }
     }
 
     /// Until either hangs up.
-    async fn converse(&self, id: u64, generation: u64, stream: &mut LineEnd) {
+    async fn converse(&self, host: Host, id: u64, generation: u64, stream: &mut LineEnd) {
         let mut received = Vec::new();
         loop {
             match take_command(&mut received) {
@@ -157,7 +172,7 @@ impl Hosted {
                     if self.generation.get() != generation {
                         return;
                     }
-                    let Some(reply) = self.carry_out(id, &words) else {
+                    let Some(reply) = self.carry_out(host, id, &words) else {
                         return;
                     };
                     let mut bytes = Vec::new();
@@ -176,7 +191,7 @@ impl Hosted {
                 }
             }
             let reading = stream.read_buf(&mut received);
-            let read = match self.idle_close {
+            let read = match self.idle_close.get() {
                 None => reading.await,
                 Some(patience) => match tokio::time::timeout(patience, reading).await {
                     Ok(read) => read,
@@ -205,25 +220,24 @@ impl Hosted {
     }
 
     /// None if there is no such connection any more.
-    fn carry_out(&self, id: u64, words: &Words) -> Option<Reply> {
+    fn carry_out(&self, host: Host, id: u64, words: &Words) -> Option<Reply> {
         let mut server = self.server.borrow_mut();
         let reply = server.command(id, words, self.now())?;
-        let name = server
-            .sessions
-            .get(&id)
-            .map(|session| String::from_utf8_lossy(&session.name).into_owned())
-            .unwrap_or_default();
         let failed = match &reply {
             Reply::Error(_) => true,
             Reply::Array(replies) => replies.iter().any(Reply::is_error),
             _ => false,
         };
-        if !failed && reply != Reply::Status("QUEUED") {
-            let command = String::from_utf8_lossy(&words[0]).to_ascii_lowercase();
+        let command = String::from_utf8_lossy(&words[0]).to_ascii_lowercase();
+        let is_of_a_task = command == "exec"
+            || words
+                .get(1)
+                .is_some_and(|key| key.starts_with(Keyspace::DEFAULT_PREFIX.as_bytes()));
+        if is_of_a_task && !failed && reply != Reply::Status("QUEUED") {
             *self
                 .executed
                 .borrow_mut()
-                .entry((name, command))
+                .entry((host, command))
                 .or_default() += 1;
         }
         Some(reply)
@@ -267,6 +281,7 @@ impl Hosted {
     }
 
     fn restart(&self) {
+        self.restarts.borrow_mut().push(self.now());
         let mut server = self.server.borrow_mut();
         let settings = server.settings.clone();
         let run_id = format!("{}r", server.run_id);

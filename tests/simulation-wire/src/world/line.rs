@@ -126,6 +126,14 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
+    /// Nothing arrives any more, and nobody is told.
+    pub(super) fn hush(&self) {
+        for line in &self.lines {
+            let mut line = lock(line);
+            line.weather.fate = Fate::FallsSilent { after: line.gone };
+        }
+    }
+
     /// Both ends learn of it at once; what was under way is lost.
     pub(super) fn break_it(&self) {
         for line in &self.lines {

@@ -46,11 +46,12 @@ struct State {
 }
 
 /// Whose connections they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host(pub usize);
 
 /// A connection that has come in.
 pub(super) struct Arrival {
+    pub(super) host: Host,
     pub(super) stream: LineEnd,
 }
 
@@ -105,6 +106,13 @@ impl Network {
         }
     }
 
+    /// From now on nothing arrives any more on the connections that are there.
+    pub fn hush_all(&self) {
+        for (_, breaker) in self.state().connections.values() {
+            breaker.hush();
+        }
+    }
+
     /// Breaks the connections of this host, which makes no others any more.
     pub fn cut_off(&self, host: Host) {
         let mut state = self.state();
@@ -140,7 +148,7 @@ impl Network {
         let (mut there, back) = (state.forecast)(number);
         let round_trip = there.next_delay() + back.delay;
         let (here, stream, breaker) = connection(there, back);
-        if state.listener.send(Arrival { stream }).is_err() {
+        if state.listener.send(Arrival { host, stream }).is_err() {
             return Err(Door::Shut);
         }
         state.connections.insert(number, (host, breaker));
