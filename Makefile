@@ -37,7 +37,7 @@ FROM ?= 0
 
 .PHONY: simulate
 simulate: ## Look for runs that break a law, on simulated time (LAYER=1 or 3, SEEDS=N, FROM=K)
-	@cargo run --quiet --profile demo -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
+	@cargo run --quiet --profile simulate -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
 
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts

@@ -179,9 +179,14 @@ fn errors(run: &Run<'_>, position: usize, max_per_million: u32, broken: bool) ->
     let books = merge::books(run.of_type(of));
     let allowed = allowed_errors(max_per_million, books.scheduled);
     let complete = run.of_type(of).all(Dyno::complete);
+    // Whether what never ended would have failed, nobody knows.
+    let never_ended = books
+        .abandoned
+        .saturating_add(books.undispatched)
+        .saturating_add(books.rejected);
     let holding = if broken || (complete && books.failed > allowed) {
         Holding::Breached
-    } else if complete {
+    } else if complete && books.failed.saturating_add(never_ended) <= allowed {
         Holding::Held
     } else {
         Holding::Unknown
@@ -191,6 +196,9 @@ fn errors(run: &Run<'_>, position: usize, max_per_million: u32, broken: bool) ->
         (u128::from(books.failed) * 1_000_000).div_ceil(u128::from(books.scheduled.max(1)));
     let observed = match excess(run, position) {
         Some(excess) if excess.during_warmup => format!("{} in the warm-up", excess.over),
+        _ if holding == Holding::Unknown && complete => {
+            format!("{} failed, {never_ended} never ended", books.failed)
+        }
         _ if books.failed == 0 => "0".to_owned(),
         _ => format!("{per_million} per million"),
     };

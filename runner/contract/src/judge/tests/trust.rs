@@ -2,10 +2,10 @@
 
 use super::{Case, expect};
 use crate::histogram::{Digits, Histogram};
-use crate::limit::LimitCount;
+use crate::limit::{Holding, LimitCount};
 use crate::outcome::Fate;
 use crate::plan::Limit;
-use crate::report::{Allowance, Report};
+use crate::report::{Allowance, Books, Report};
 use crate::verdict::{Bottleneck, Reason, Verdict};
 
 #[test]
@@ -127,6 +127,49 @@ fn row_8_not_to_be_trusted() {
     );
 }
 
+fn allow_errors(case: &mut Case, per_million: u32) {
+    let limits = case.plan.thresholds.iter_mut();
+    for limit in limits.map(|threshold| &mut threshold.limit) {
+        if let Limit::Errors { max_per_million } = limit {
+            *max_per_million = per_million;
+        }
+    }
+}
+
+/// A target that hangs as the window ends fails no task: those that it never answers are counted.
+#[test]
+fn a_task_that_never_ended_may_have_failed() {
+    let judged = |allowed_per_million, never_ended: fn(&mut Books)| {
+        let mut case = Case::held();
+        allow_errors(&mut case, allowed_per_million);
+        let books = &mut case.report(1).books;
+        books.completed -= 1;
+        books.in_time -= 1;
+        never_ended(books);
+        case.judge()
+    };
+    let abandoned = |books: &mut Books| books.abandoned += 1;
+    let undispatched = |books: &mut Books| {
+        books.delivered -= 1;
+        books.undispatched += 1;
+    };
+    for never_ended in [abandoned as fn(&mut Books), undispatched] {
+        // One task of 8,000.
+        for (allowed_per_million, reason) in [(124, Reason::LimitUnknown), (125, Reason::Passed)] {
+            let judgement = judged(allowed_per_million, never_ended);
+            assert_eq!(judgement.reason, reason, "{}", judgement.message);
+        }
+    }
+    let judgement = judged(0, abandoned);
+    let errors = judgement
+        .thresholds
+        .iter()
+        .find(|threshold| threshold.name == "errors")
+        .unwrap();
+    assert_eq!(errors.holding, Holding::Unknown);
+    assert_eq!(errors.observed, "0 failed, 1 never ended");
+}
+
 #[test]
 fn trust_has_exact_bounds() {
     let passes = |spoil: &dyn Fn(&mut Case)| {
@@ -138,6 +181,8 @@ fn trust_has_exact_bounds() {
     passes(&|case| case.report(1).own.schedule_lag_p99_microseconds = 5_000);
     passes(&|case| case.report(1).start.as_mut().unwrap().offset_microseconds = 100_100);
     passes(&|case| {
+        // What never ended may have failed: so many errors would be allowed.
+        allow_errors(case, 5_000);
         let books = &mut case.report(1).books;
         books.delivered = 3960;
         books.undispatched = 40;
