@@ -83,6 +83,12 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn failed(failure: &Failure) -> ExitCode {
+    if let Failure::Other(error) = failure
+        && error.chain().any(is_of_a_reader_who_left)
+    {
+        // Whoever reads only the beginning, as head does, has got what they wanted.
+        return failure.code();
+    }
     let chain = match failure {
         Failure::Usage(sentence) => sentence.clone(),
         Failure::Other(error) => format!("{error:#}"),
@@ -90,6 +96,12 @@ fn failed(failure: &Failure) -> ExitCode {
     // Nobody is left to tell if standard error is gone.
     drop(writeln!(std::io::stderr(), "error: {chain}"));
     failure.code()
+}
+
+fn is_of_a_reader_who_left(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 async fn watch(arguments: WatchArguments) -> Result<ExitCode, Failure> {

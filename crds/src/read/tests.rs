@@ -92,6 +92,18 @@ fn wrong_types_are_named_with_what_is_right() {
 }
 
 #[test]
+fn a_whole_number_with_an_exponent_is_told_how_it_is_written() {
+    for number in ["1e3", "1000.0"] {
+        let yaml = MINIMAL.replace("tasksPerSecond: 10", &format!("tasksPerSecond: {number}"));
+        let error = error(&yaml);
+        assert!(
+            error.contains("with digits alone, without a point or an exponent"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn numbers_too_large_to_be_read_are_named() {
     let yaml = MINIMAL.replace("durationSeconds: 10", "durationSeconds: 3000000000");
     assert_eq!(

@@ -27,6 +27,12 @@ pub(crate) enum Kind {
 }
 
 /// The keywords that [`check`] knows; a test holds the generated schema against them.
+
+/// `1e3` and `1000.0` are fractions to YAML, whatever they amount to.
+fn is_whole_but_not_written_so(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0))
+}
+
 #[cfg(test)]
 pub(crate) const KEYWORDS: [&str; 22] = [
     "type",
@@ -102,6 +108,9 @@ impl Problems {
                     Some("object") => "an object",
                     Some("array") => "a list",
                     Some("string") => "a string (in quotes if it looks like a number)",
+                    Some("integer") if is_whole_but_not_written_so(value) => {
+                        "a whole number written as one: with digits alone, without a point or an exponent such as 1e3"
+                    }
                     Some("integer") => "a whole number",
                     Some("boolean") => "true or false",
                     Some(other) => other,

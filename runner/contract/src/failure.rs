@@ -76,6 +76,32 @@ classes! {
 }
 
 impl FailureClass {
+    /// Whether trying the same again may succeed, before there is any load.
+    pub const fn may_heal(self) -> bool {
+        match self {
+            Self::Connection
+            | Self::Timeout
+            | Self::Loading
+            | Self::ClusterDown
+            | Self::MasterDown
+            | Self::NoReplicas
+            | Self::Busy
+            | Self::MaxClients => true,
+            Self::OutOfMemory
+            | Self::ReadOnly
+            | Self::NoPermission
+            | Self::Authentication
+            | Self::Moved
+            | Self::CrossSlot
+            | Self::SaveFailed
+            | Self::Quota
+            | Self::WrongType
+            | Self::NoScript
+            | Self::Lost
+            | Self::Other => false,
+        }
+    }
+
     /// Whether the target may be gone, or be another one: that has to be found out before such a
     /// failure is held against it.
     pub const fn puts_the_target_in_question(self) -> bool {

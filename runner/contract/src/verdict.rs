@@ -109,7 +109,7 @@ reasons! {
     /// An image could not be pulled in time.
     ImagePullFailed => "Check the image's name, its registry and imagePullSecrets.",
     /// The dynos were not all ready in time.
-    StartTimeout => "Look at the named dyno's log, or raise startTimeoutSeconds.",
+    StartTimeout => "Put right what the message names, or raise startTimeoutSeconds if the dynos only needed longer.",
     /// A dyno was killed for using more memory than its size has.
     DynoOutOfMemory => "Use a larger size or fewer workers.",
     /// A dyno's pod was deleted, or its node was lost.

@@ -31,7 +31,7 @@ use crate::machine::{Machine, SystemMachine};
 use crate::observe::control_group::ControlGroup;
 use crate::observe::own::OwnProcess;
 use crate::output::{Events, Lines, RecordFile, WriteAt, record_file};
-use crate::shard::{Load, PhaseQuestion, ShardSettings, load_threads};
+use crate::shard::{FinalRefusal, Load, PhaseQuestion, ShardSettings, load_threads};
 use crate::termination::Termination;
 use redyno_engine::Share;
 
@@ -76,6 +76,7 @@ struct Dyno {
     target: Target,
     seat: Seat,
     phase: Arc<PhaseQuestion>,
+    refusal: Arc<FinalRefusal>,
     own: OwnProcess,
     start_load: StartLoad,
     shown: Arc<Shown>,
@@ -221,6 +222,7 @@ impl Dyno {
         let seat = Seat::new(&plan, &target, name.clone(), &pod);
         Ok(Self {
             phase: Arc::new(PhaseQuestion::new(seat.phase_key())),
+            refusal: Arc::default(),
             seat,
             identity: Identity {
                 dyno: name,
@@ -264,6 +266,7 @@ impl Dyno {
             share: Share::WHOLE,
             target: self.target.clone(),
             phase: Arc::clone(&self.phase),
+            refusal: Arc::clone(&self.refusal),
             bytes: Arc::default(),
         }
     }

@@ -16,6 +16,7 @@ mod pacer;
 mod phase;
 mod probe;
 mod ready;
+mod refusal;
 mod shared;
 mod threads;
 mod timer;
@@ -37,6 +38,7 @@ use crate::machine::{LoadThread, Machine};
 
 pub(crate) use load::Load;
 pub(crate) use phase::PhaseQuestion;
+pub(crate) use refusal::FinalRefusal;
 pub(crate) use threads::load_threads;
 pub use timer::SystemTimer;
 
@@ -55,6 +57,8 @@ pub(crate) struct ShardSettings {
     pub(crate) target: Target,
     /// Whether that is still the Redis that the preflight saw.
     pub(crate) phase: Arc<PhaseQuestion>,
+    /// Where a worker tells that it will never get ready.
+    pub(crate) refusal: Arc<FinalRefusal>,
     /// Counts its workers' bytes.
     pub(crate) bytes: Arc<ByteCounters>,
 }

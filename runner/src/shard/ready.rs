@@ -106,15 +106,28 @@ async fn attempt(
     work: &Work,
     connector: &Connector,
 ) -> Result<TaskConnection, String> {
-    let mut connection = connector
-        .connect()
-        .await
-        .map_err(|failure| failure.to_string())?;
+    let mut connection = connector.connect().await.map_err(|failure| {
+        // Of a missing phase the control connection finds out what it means.
+        if !failure.may_heal && !failure.key_missing {
+            settings.refusal.tell(failure.to_string());
+        }
+        failure.to_string()
+    })?;
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
     let prepared = work.prepare(&mut connection);
     match tokio::time::timeout(limit.max(CONNECT_TIMEOUT), prepared).await {
         Ok(Ok(())) => Ok(connection),
-        Ok(Err(failure)) => Err(format!("cannot write what the run begins with: {failure}")),
+        Ok(Err(failure)) => {
+            let detail = format!(
+                "the target refused what the run begins with ({}): {}",
+                failure.class.as_str(),
+                settings.target.presentable(&failure.words)
+            );
+            if !failure.class.may_heal() {
+                settings.refusal.tell(detail.clone());
+            }
+            Err(detail)
+        }
         Err(_) => Err("the target did not answer in time while data was written".to_owned()),
     }
 }

@@ -242,3 +242,32 @@ async fn what_is_missing_of_a_building_is_a_lost_task() {
         run.part("finish").await;
     }
 }
+
+/// A refusal that waiting cannot heal ends the run at once, in the target's words, instead of when
+/// the time for the start is over.
+#[tokio::test]
+async fn a_prefill_that_is_refused_for_good_ends_at_once() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let plan = mix(
+        Prefill::Full,
+        vec![entry("get", 1, &["GET", "{key}"], Expectation::Hit)],
+    );
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let _: () = redis::cmd("CONFIG")
+        .arg(&["SET", "maxmemory", "1"])
+        .query_async(&mut connect(&server).await)
+        .await
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let ended = run.dyno("web", 0).end().await;
+    // The plan would wait for a minute.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30));
+    let Ending::StartTimeout { detail } = ended.ending() else {
+        panic!("{:?}", ended.ending())
+    };
+    assert!(
+        detail.contains("(oom): OOM command not allowed"),
+        "{detail}"
+    );
+}
