@@ -16,6 +16,8 @@ mod time_spent;
 mod timeline;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -413,17 +413,18 @@ impl Spread {
             if allowed_over(percentile, all) == 0 {
                 return Quantile::Maximum(self.times.max_microseconds);
             }
-            // A bucket's upper end may lie above the true maximum, which is known exactly.
+            // A bucket's upper end may lie above the true maximum, which is known exactly, and a
+            // time of 0 counts as 1 there.
             let most = no_more_than
                 .unwrap_or(u64::MAX)
-                .min(self.times.max_microseconds.max(1));
+                .min(self.times.max_microseconds);
             let shown = figures::beside(highest.min(most), most, digits);
             if more_than.is_none_or(|limit| shown > limit) {
                 return Quantile::At(shown);
             }
         }
         let least = match least {
-            Some(least) => figures::rounded_down(least, digits),
+            Some(least) => figures::rounded_down(least.min(self.longest), digits),
             // It is slower than all others, however long they took.
             None => self.longest_shown(),
         };

@@ -228,10 +228,13 @@ fn rate(run: &Run<'_>, of: Option<&str>, min_tasks_per_second: u32) -> Threshold
     ThresholdResult {
         name: String::new(),
         holding,
-        observed: format!(
-            "{} /s",
-            figures::rate(merge::achieved_tasks_per_second(run, run.of_type(of)))
-        ),
+        // A run without a task has no rate, rather than one of 0.
+        observed: if merge::books(run.of_type(of)).scheduled == 0 {
+            "unknown".to_owned()
+        } else {
+            let achieved = merge::achieved_tasks_per_second(run, run.of_type(of));
+            format!("{} /s", figures::rate(achieved))
+        },
         limit: format!("{min_tasks_per_second} /s"),
         over_count: None,
         allowed_count: None,
