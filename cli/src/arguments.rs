@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Watch(WatchArguments),
     /// Report a LoadTest of the cluster
     Report(ReportArguments),
+    /// Remove what runs left in a Redis that were killed
+    Clean(CleanArguments),
     /// One process of a run; the command starts these itself
     #[command(hide = true)]
     Runner(RunnerArguments),
@@ -100,7 +102,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "HOST:PORT/DB", conflicts_with = "in_cluster")]
     pub(crate) confirm_flush: Option<String>,
     /// Create the LoadTest in the current cluster and follow it
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["ca", "cert", "key", "verification"])]
     pub(crate) in_cluster: bool,
     /// Namespace of the cluster
     #[arg(short, long, requires = "in_cluster")]
@@ -112,31 +114,16 @@ pub(crate) struct RunArguments {
 pub(crate) struct TlsArguments {
     /// PEM file of the authorities that sign the server's certificate; else the system's, or those
     /// that SSL_CERT_FILE names
-    #[arg(long = "tls-ca", value_name = "FILE", conflicts_with = "in_cluster")]
+    #[arg(long = "tls-ca", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// PEM file of the client's own certificate, for servers that want one
-    #[arg(
-        long = "tls-cert",
-        value_name = "FILE",
-        requires = "key",
-        conflicts_with = "in_cluster"
-    )]
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// PEM file of its key
-    #[arg(
-        long = "tls-key",
-        value_name = "FILE",
-        requires = "cert",
-        conflicts_with = "in_cluster"
-    )]
+    #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
     /// What of the server's certificate is verified, instead of the file's tls
-    #[arg(
-        long = "tls",
-        value_enum,
-        value_name = "WHAT",
-        conflicts_with = "in_cluster"
-    )]
+    #[arg(long = "tls", value_enum, value_name = "WHAT")]
     pub(crate) verification: Option<Verification>,
 }
 
@@ -208,6 +195,17 @@ pub(crate) struct ReportArguments {
     pub(crate) full: bool,
 }
 
+/// `redyno clean`.
+#[derive(Debug, Args)]
+pub(crate) struct CleanArguments {
+    /// The Redis and its database; without it, that of REDIS_URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis_url: Option<String>,
+    /// How TLS is spoken with a rediss:// URL.
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -263,6 +261,7 @@ mod tests {
                 "run test.yaml --in-cluster --confirm-flush x:1/0",
                 "--confirm-flush",
             ),
+            ("clean redis://x", "redis://x"),
             ("report", "<NAME>"),
             ("validate", "<FILES>"),
             ("explode", "explode"),

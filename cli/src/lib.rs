@@ -25,8 +25,8 @@ use clap::{CommandFactory, FromArgMatches};
 use redyno_contract::Verdict;
 
 use crate::arguments::{
-    Arguments, Command, DemoArguments, ReportArguments, RunArguments, ValidateArguments,
-    WatchArguments,
+    Arguments, CleanArguments, Command, DemoArguments, ReportArguments, RunArguments,
+    ValidateArguments, WatchArguments,
 };
 use crate::exit::Failure;
 use crate::local::Wishes;
@@ -46,6 +46,7 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(arguments) => Box::pin(run(arguments)),
         Command::Demo(arguments) => Box::pin(demo(arguments)),
         Command::Validate(arguments) => Box::pin(async { validate(arguments) }),
+        Command::Clean(arguments) => Box::pin(clean(arguments)),
         Command::Watch(arguments) => Box::pin(watch(arguments)),
         Command::Report(arguments) => Box::pin(report_of(arguments)),
         Command::Guard(arguments) => Box::pin(async { Ok(local::guard(arguments).await?) }),
@@ -135,9 +136,7 @@ async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let load_test = file::load(&file, changes)?;
     let wishes = Wishes {
         redis_url,
-        environment_url: std::env::var("REDIS_URL")
-            .ok()
-            .filter(|url| !url.is_empty()),
+        environment_url: environment_url(),
         confirm_flush,
         tls,
     };
@@ -150,6 +149,25 @@ async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let finished = local::run(prepared, None, &mut display).await?;
     let verdict = output::local(&finished, output).map_err(anyhow::Error::from)?;
     Ok(exit_code(verdict))
+}
+
+async fn clean(arguments: CleanArguments) -> Result<ExitCode, Failure> {
+    let CleanArguments { redis_url, tls } = arguments;
+    match (redis_url, environment_url()) {
+        (Some(url), _) => local::clean("--redis-url", &url, &tls).await,
+        (None, Some(url)) => local::clean("REDIS_URL", &url, &tls).await,
+        (None, None) => Err(Failure::Usage(
+            "which Redis is to be cleaned? Give --redis-url, such as redis://user:password@host:6379/0, or set REDIS_URL"
+                .to_owned(),
+        )),
+    }
+}
+
+/// `REDIS_URL`.
+fn environment_url() -> Option<String> {
+    std::env::var("REDIS_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
 }
 
 async fn demo(arguments: DemoArguments) -> Result<ExitCode, Failure> {

@@ -38,6 +38,15 @@ impl RunFolder {
     ) -> io::Result<()> {
         let plan = serde_json::to_string(plan).map_err(io::Error::other)?;
         private_file(&self.path.join("plan.json"))?.write_all(plan.as_bytes())?;
+        self.write_target(url, files)
+    }
+
+    /// Writes which Redis it is, with its password, and what lies beside that.
+    pub(super) fn write_target(
+        &self,
+        url: &str,
+        files: &[(&'static str, Vec<u8>)],
+    ) -> io::Result<()> {
         let target = self.path.join("target");
         for (name, content) in files {
             private_file(&target.join(name))?.write_all(content)?;

@@ -3,6 +3,7 @@
 //!
 //! [`prepare`] decides, before anything exists, what would be run; [`run`] runs it.
 
+mod clean;
 mod dyno;
 mod folder;
 mod formation;
@@ -38,6 +39,7 @@ use crate::precision::{self, Shown};
 use crate::progress::Display;
 use crate::report::Curve;
 
+pub(crate) use self::clean::clean;
 pub(crate) use self::guard::{GuardArguments, guard};
 pub(crate) use self::interrupt::Interrupts;
 pub(crate) use self::target::Wishes;
@@ -180,6 +182,14 @@ struct Run<'a> {
     found: Option<TargetFound>,
 }
 
+/// Why no dyno was asked for.
+struct NotBegun {
+    reason: Reason,
+    message: String,
+    /// Whether the preflight may have taken the target: it passed, or nobody knows what it did.
+    may_have_entered: bool,
+}
+
 /// How it ended.
 enum Ending {
     /// Before any dyno was asked for.
@@ -199,7 +209,12 @@ impl Run<'_> {
         self.folder
             .write_plan(&self.resolved.plan, url, files)
             .context("the plan cannot be written")?;
-        let ending = if let Some((reason, message)) = self.preflight().await? {
+        let refusal = self.preflight().await?;
+        let was_refused = matches!(&refusal, Some(refusal) if !refusal.may_have_entered);
+        let ending = if let Some(NotBegun {
+            reason, message, ..
+        }) = refusal
+        {
             Ending::Errored(reason, message)
         } else {
             let ended = formation::run(Surroundings {
@@ -214,14 +229,16 @@ impl Run<'_> {
             .context("this executable cannot be started again")?;
             Ending::Judged(Box::new(ended))
         };
-        if matches!(self.resolved.plan.target.kind, TargetKind::Existing { .. }) {
+        // A run that was refused has written nothing: to look for its keys would only load somebody's
+        // Redis, or wait for one that is not there.
+        if matches!(self.resolved.plan.target.kind, TargetKind::Existing { .. }) && !was_refused {
             self.finish().await;
         }
         Ok(ending)
     }
 
-    /// Gives the reason and the message to end with, if the run must not begin.
-    async fn preflight(&mut self) -> anyhow::Result<Option<(Reason, String)>> {
+    /// Gives what to end with, if the run must not begin.
+    async fn preflight(&mut self) -> anyhow::Result<Option<NotBegun>> {
         self.display.say(&format!(
             "Preflight of {} ...",
             self.resolved.plan.target.title
@@ -231,30 +248,36 @@ impl Run<'_> {
         let now = Timestamp::now();
         let report =
             bytes.and_then(|bytes| evidence::of_preflight(&bytes, &self.resolved.plan.run.uid));
-        let ending = match report {
+        let refusal = match report {
             Ok(report) => {
                 let PreflightReport {
                     message, target, ..
                 } = &report;
                 self.found.clone_from(target);
                 self.display.say(message);
-                self.draft
-                    .preflight(&report, now)
-                    .map(|reason| (reason, message.clone()))
+                self.draft.preflight(&report, now).map(|reason| NotBegun {
+                    reason,
+                    message: message.clone(),
+                    may_have_entered: false,
+                })
             }
             Err(detail) => {
                 let message = format!("the preflight failed: {detail}");
-                let reason = self.draft.refused(Refusal::Other, &message, now);
-                Some((reason, message))
+                Some(NotBegun {
+                    reason: self.draft.refused(Refusal::Other, &message, now),
+                    message,
+                    may_have_entered: true,
+                })
             }
         };
         if self.interrupts.asked() {
-            return Ok(Some((
-                Reason::Cancelled,
-                "The run was cancelled before its dynos were asked for.".to_owned(),
-            )));
+            return Ok(Some(NotBegun {
+                reason: Reason::Cancelled,
+                message: "The run was cancelled before its dynos were asked for.".to_owned(),
+                may_have_entered: refusal.is_none_or(|refusal| refusal.may_have_entered),
+            }));
         }
-        Ok(ending)
+        Ok(refusal)
     }
 
     async fn finish(&mut self) {

@@ -66,7 +66,10 @@ pub(super) fn choose(
         "REDIS_URL"
     };
     let address = Address::parse(url).map_err(|error| format!("{name}: {error}"))?;
-    let files = certificates(tls, &address, plan)?;
+    let (files, verification) = certificates(tls, &address)?;
+    if let Some(verification) = verification {
+        plan.target.tls = verification;
+    }
     if let Some(managed) = managed {
         // Somebody's Redis in place of our own: only what the run wrote is removed from it.
         plan.target.kind = TargetKind::Existing {
@@ -101,12 +104,11 @@ pub(super) fn choose(
     })
 }
 
-/// What the arguments say of TLS, read and written into the plan.
-fn certificates(
+/// What the arguments say of TLS: the files, read, and what is verified, if they say so.
+pub(super) fn certificates(
     tls: &TlsArguments,
     address: &Address,
-    plan: &mut Plan,
-) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+) -> Result<(Vec<(&'static str, Vec<u8>)>, Option<TlsVerification>), String> {
     let TlsArguments {
         ca,
         cert,
@@ -125,20 +127,18 @@ fn certificates(
             files.push((name, content));
         }
     }
-    if let Some(verification) = verification {
-        plan.target.tls = match verification {
-            Verification::VerifyFull => TlsVerification::VerifyFull,
-            Verification::VerifyCa => TlsVerification::VerifyCa,
-            Verification::SkipVerification => TlsVerification::SkipVerification,
-        };
-    }
+    let verification = verification.map(|verification| match verification {
+        Verification::VerifyFull => TlsVerification::VerifyFull,
+        Verification::VerifyCa => TlsVerification::VerifyCa,
+        Verification::SkipVerification => TlsVerification::SkipVerification,
+    });
     if address.scheme != Scheme::Tls && (verification.is_some() || !files.is_empty()) {
         return Err(format!(
             "--tls, --tls-ca, --tls-cert and --tls-key are for a URL that begins with rediss://, \
              and that of {address} does not"
         ));
     }
-    Ok(files)
+    Ok((files, verification))
 }
 
 #[cfg(test)]

@@ -104,6 +104,30 @@ impl Redyno {
             .unwrap_or_else(|| panic!("no {words:?} among {processes:?}"));
         signal("KILL", &process.id);
     }
+
+    /// Kills each of the processes whose command line contains these words, if there are any yet.
+    pub(crate) fn kill_each(&self, words: &str) {
+        for process in self.processes() {
+            if process.line.contains(words) {
+                // It may end by itself in this moment.
+                drop(Command::new("kill").args(["-KILL", &process.id]).status());
+            }
+        }
+    }
+
+    /// Sends a signal to each of the processes whose command line contains these words, of which
+    /// there are so many.
+    pub(crate) fn signal_each(&self, name: &str, words: &str, count: usize) {
+        let processes = self.processes();
+        let found: Vec<&Process> = processes
+            .iter()
+            .filter(|process| process.line.contains(words))
+            .collect();
+        assert_eq!(found.len(), count, "{words:?} among {processes:?}");
+        for process in found {
+            signal(name, &process.id);
+        }
+    }
 }
 
 /// A process of a run.

@@ -2,7 +2,7 @@
 
 use redyno_test_redis::{Certificates, RedisServer};
 
-use crate::command::{EASY, Ended, MANAGED, Redyno, load_test, on_a_quiet_machine};
+use crate::command::{EASY, Ended, MANAGED, Redyno, Running, load_test, on_a_quiet_machine};
 
 const PASSWORD: &str = "streng-geheim-4711";
 const EXISTING: &str = "{existing: {secretRef: {name: my-redis}}}";
@@ -198,4 +198,170 @@ async fn a_socket_of_this_machine_is_loaded_too() {
             .unwrap()
     });
     assert!(ended.out.contains("PASSED"), "{}{}", ended.out, ended.err);
+}
+
+/// A mix on an existing Redis; `workers` in its one dyno.
+fn mix(duration_seconds: u32, keys: u32, workers: u32) -> String {
+    load_test(EXISTING, duration_seconds, &format!("    workers: {workers}\n    tasksPerSecond: 20\n"))
+        .replace(
+            "workload: {objectGraph: {maxFlats: 5, itemPayloadBytes: 100}}",
+            &format!(
+                "workload: {{commands: {{keyspace: {{keys: {keys}, prefix: \"app:\"}}, valueBytes: 10, prefill: Full, \
+                 mix: [{{name: get, command: [GET, \"cache:{{key}}\"]}}]}}}}"
+            ),
+        )
+}
+
+fn redis_cli(server: &RedisServer, words: &[&str]) -> String {
+    let output = std::process::Command::new("redis-cli")
+        .args(["-p", &server.port().to_string()])
+        .args(words)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A run that is killed so that none of its processes can clean up, and whose lock is removed by
+/// whoever knows that.
+fn kill_a_run(redyno: &Redyno, server: &RedisServer) {
+    let file = redyno.file(&mix(600, 1000, 2));
+    let mut command = redyno.command();
+    command
+        .args(["run", "-o", "json"])
+        .arg(file)
+        .env("REDIS_URL", server.url());
+    let mut running = Running::start(command);
+    running.await_words("offered /s");
+    redyno.signal_each("STOP", "runner dyno", 1);
+    // The kernel hangs up on who is stopped when its parent dies; if it has not yet, this ends it.
+    running.signal("KILL");
+    redyno.kill_each("runner dyno");
+    drop(running.ended());
+    redyno.await_nothing_left();
+    // What was sent before the kill may be on its way.
+    assert_eq!(
+        redis_cli(server, &["GETRANGE", "redyno:lock", "0", "8"]),
+        "local/sma"
+    );
+}
+
+fn clean(redyno: &Redyno, server: &RedisServer) -> Ended {
+    let output = redyno
+        .command()
+        .args(["clean", "--redis-url", &server.url()])
+        .output()
+        .unwrap();
+    Ended::of(output).expect(0)
+}
+
+#[tokio::test]
+async fn what_a_killed_run_left_is_removed_by_a_clean_and_by_the_next_run() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let redyno = Redyno::new();
+    assert_eq!(redis_cli(&server, &["SET", "cache:app:own", "data"]), "OK");
+
+    kill_a_run(&redyno, &server);
+    let there = redis_cli(&server, &["DBSIZE"]);
+    let ended = clean(&redyno, &server);
+    assert!(
+        ended.out.contains("local/small is using it"),
+        "{}",
+        ended.out
+    );
+    assert_eq!(redis_cli(&server, &["DBSIZE"]), there);
+    assert_eq!(redis_cli(&server, &["DEL", "redyno:lock"]), "1");
+    let ended = clean(&redyno, &server);
+    assert!(
+        ended.out.contains("removed 1000 data keys of local/small"),
+        "{}",
+        ended.out
+    );
+    assert_eq!(redis_cli(&server, &["KEYS", "*"]), "cache:app:own");
+    let ended = clean(&redyno, &server);
+    assert!(
+        ended.out.contains("no run that has ended left anything"),
+        "{}",
+        ended.out
+    );
+
+    kill_a_run(&redyno, &server);
+    assert_eq!(redis_cli(&server, &["DEL", "redyno:lock"]), "1");
+    let file = redyno.file(&mix(2, 100, 2));
+    let ended = on_a_quiet_machine(0, || {
+        redyno
+            .command()
+            .arg("run")
+            .arg(&file)
+            .env("REDIS_URL", server.url())
+            .output()
+            .unwrap()
+    });
+    drop(ended);
+    assert_eq!(redis_cli(&server, &["KEYS", "*"]), "cache:app:own");
+}
+
+#[tokio::test]
+async fn a_clean_says_what_it_cannot_do() {
+    let redyno = Redyno::new();
+    let run = |arguments: &[&str]| {
+        Ended::of(
+            redyno
+                .command()
+                .arg("clean")
+                .args(arguments)
+                .output()
+                .unwrap(),
+        )
+    };
+    let ended = run(&[]).expect(64);
+    assert!(ended.err.contains("--redis-url"), "{}", ended.err);
+    let ended = run(&["--redis-url", "http://user:geheim@cache"]).expect(64);
+    assert!(!ended.err.contains("geheim"), "{}", ended.err);
+    let mut server = RedisServer::start(&[]).await.unwrap();
+    let url = server.url();
+    server.kill().unwrap();
+    let ended = run(&["--redis-url", &url]).expect(2);
+    assert!(ended.err.contains("connection refused"), "{}", ended.err);
+    redyno.expect_nothing_left();
+}
+
+#[tokio::test]
+async fn a_run_that_is_refused_ends_at_once_and_touches_nothing() {
+    let redyno = Redyno::new();
+    let mut server = RedisServer::start(&["--maxclients", "20"]).await.unwrap();
+    let run = |server: &RedisServer| {
+        let file = redyno.file(&mix(2, 10_000_000, 16 * 4));
+        let since = std::time::Instant::now();
+        let ended = Ended::of(
+            redyno
+                .command()
+                .args(["run", "-o", "json"])
+                .arg(file)
+                .env("REDIS_URL", server.url())
+                .output()
+                .unwrap(),
+        )
+        .expect(2);
+        assert_eq!(ended.reason(), "PreflightFailed");
+        (ended, since.elapsed())
+    };
+    let (ended, _) = run(&server);
+    assert!(ended.out.contains("TooFewConnections"), "{}", ended.out);
+    // Those with which the preflight took back what it had tried, and no more.
+    let unlinks = redis_cli(&server, &["INFO", "commandstats"]);
+    let calls: u32 = unlinks
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_unlink:calls="))
+        .and_then(|rest| rest.split(',').next()?.parse().ok())
+        .unwrap_or(0);
+    assert!(calls < 10, "{unlinks}");
+    assert_eq!(redis_cli(&server, &["DBSIZE"]), "0");
+
+    server.kill().unwrap();
+    let (ended, took) = run(&server);
+    assert!(ended.out.contains("ConnectionRefused"), "{}", ended.out);
+    // The preflight gives a Redis that was made a moment ago some seconds; nobody waits after that.
+    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
+    assert!(!ended.err.contains("cleanup"), "{}", ended.err);
+    redyno.expect_nothing_left();
 }
