@@ -162,7 +162,12 @@ impl Dynos {
                 self.full.insert(dyno.clone(), *report);
                 Vec::new()
             }
-            Some(Event::Listening { .. } | Event::Ready | Event::Started { .. }) => Vec::new(),
+            Some(
+                Event::Listening { .. }
+                | Event::Waiting { .. }
+                | Event::Ready
+                | Event::Started { .. },
+            ) => Vec::new(),
             None => course.ended(dyno),
         };
         for line in &lines {

@@ -20,6 +20,9 @@ use crate::evidence;
 use crate::precision::FullReports;
 use crate::progress::{Course, Display};
 
+/// Longest text of a dyno that is shown, in bytes.
+const LONGEST_DETAIL: usize = 300;
+
 /// Seconds between a dyno's progress lines.
 const PROGRESS_SECONDS: u32 = 1;
 
@@ -232,6 +235,10 @@ impl Follower<'_> {
         let all = self.plan.dynos().count();
         match event {
             Event::Listening { address: _ } => {}
+            Event::Waiting { detail } => {
+                let detail = redyno_contract::text::quoted(&detail, LONGEST_DETAIL);
+                self.display.say(&format!("{dyno} waits for {detail}"));
+            }
             Event::Ready => {
                 self.ready.insert(dyno.clone());
                 if self.ready.len() == all {

@@ -21,6 +21,11 @@ pub enum Event {
         /// `127.0.0.1:41234`.
         address: String,
     },
+    /// Not ready yet, or not started: what has been waited for, for more than two seconds.
+    Waiting {
+        /// What for.
+        detail: String,
+    },
     /// Claimed, all workers connected, prefilled: waiting for the others.
     Ready,
     /// S has passed.

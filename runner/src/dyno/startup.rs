@@ -26,6 +26,9 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 /// How long whoever misses the run's phase waits for an answer to what that means.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Whoever waits longer than this says what for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+
 /// Questions of the time, of which the one that was answered fastest counts.
 const CLOCK_SAMPLES: u32 = 10;
 
@@ -56,7 +59,14 @@ impl Dyno {
         tokio::select! {
             biased;
             () = termination.wait() => Err(Ending::Terminated),
-            result = self.get_ready(&waiting_for) => result,
+            result = async {
+                let getting_ready = std::pin::pin!(self.get_ready(&waiting_for));
+                let telling = std::pin::pin!(self.tell_of_waiting(&waiting_for));
+                match futures::future::select(getting_ready, telling).await {
+                    futures::future::Either::Left((result, _)) => result,
+                    futures::future::Either::Right((never, _)) => match never {},
+                }
+            } => result,
             () = tokio::time::sleep(limit) => Err(Ending::StartTimeout {
                 detail: format!(
                     "not started after {} s: waiting for {}",
@@ -67,7 +77,22 @@ impl Dyno {
         }
     }
 
-    async fn get_ready(&mut self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
+    /// Says every two seconds what is waited for, unless that is what was said last.
+    async fn tell_of_waiting(&self, waiting_for: &RefCell<String>) -> std::convert::Infallible {
+        let mut said = String::new();
+        loop {
+            tokio::time::sleep(TOLD_AFTER).await;
+            let detail = waiting_for.borrow().clone();
+            if detail != said {
+                self.events.print(&Event::Waiting {
+                    detail: detail.clone(),
+                });
+                said = detail;
+            }
+        }
+    }
+
+    async fn get_ready(&self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
         let mut control = connect(&self.target, &self.seat_name(), waiting_for).await;
         check_phase(self, &mut control, waiting_for).await?;
         let mut evictions = spared(self, &mut control, waiting_for).await;
@@ -138,7 +163,7 @@ impl Dyno {
 
     /// Claims, says ready, and waits at the barrier. All of it may be done again.
     async fn coordinate(
-        &mut self,
+        &self,
         control: &mut Connection,
         waiting_for: &RefCell<String>,
     ) -> Result<Result<Coordinated, Ending>, RedisError> {
@@ -271,7 +296,8 @@ async fn spared(
 }
 
 async fn workers_ready(load: &mut Load, waiting_for: &RefCell<String>) -> Result<(), Ending> {
-    waiting_for.replace("its own workers' connections".to_owned());
+    waiting_for
+        .replace("its own workers to connect and to write what the run begins with".to_owned());
     loop {
         match load.event().await {
             LoadEvent::Ready => return Ok(()),

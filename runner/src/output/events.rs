@@ -30,7 +30,7 @@ impl Events {
         };
         line.push(b'\n');
         match event {
-            Event::Progress(_) => self.lines.offer(line),
+            Event::Progress(_) | Event::Waiting { .. } => self.lines.offer(line),
             Event::Listening { .. }
             | Event::Ready
             | Event::Started { .. }

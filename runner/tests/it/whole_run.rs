@@ -92,7 +92,10 @@ async fn a_run_completes_and_its_books_are_exact() {
     let names: Vec<&str> = ended
         .events
         .iter()
+        // How long anything takes on this machine is no matter.
+        .filter(|event| !matches!(event, Event::Waiting { .. }))
         .map(|event| match event {
+            Event::Waiting { .. } => "waiting",
             Event::Listening { .. } => "listening",
             Event::Ready => "ready",
             Event::Started { .. } => "started",
