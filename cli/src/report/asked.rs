@@ -249,7 +249,7 @@ fn target(run: &PlannedRun<'_>) -> String {
     let title = &run.plan.target.title;
     if let Some(vitals) = vitals(run) {
         return format!(
-            "{title}: {}, {}, {}, {} of {} connections{encryption}",
+            "{title}: {}, {}, {}, at most {} of {} connections in use{encryption}",
             vitals.software(),
             memory(vitals.maxmemory_bytes),
             vitals

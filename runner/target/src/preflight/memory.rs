@@ -1,6 +1,7 @@
 //! Whether the run fits into the target's memory; if not, when it is full, and what happens then.
 
 use redyno_contract::Plan;
+use redyno_contract::figures::bytes;
 use redyno_contract::message::Refusal;
 use redyno_contract::plan::{DynoTypePlan, Workload};
 
@@ -296,23 +297,6 @@ pub(super) fn used_at_start(info: &Info, all_is_flushed: bool) -> u64 {
     match info.used_memory_startup {
         Some(startup) if all_is_flushed => startup.min(used),
         _ => used,
-    }
-}
-
-/// For people: `25 MB`, `1.5 GB`.
-pub(super) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KB", "MB", "GB", "TB"];
-    let mut unit = 0;
-    let mut size = 1_u64;
-    while count / size >= 1000 && unit + 1 < UNITS.len() {
-        size *= 1000;
-        unit += 1;
-    }
-    let tenths = count / (size / 10).max(1);
-    if unit == 0 || tenths >= 100 {
-        format!("{} {}", count / size, UNITS[unit])
-    } else {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     }
 }
 
@@ -637,12 +621,12 @@ mod tests {
 
     #[test]
     fn what_may_be_more_is_said_to_be() {
-        assert_eq!(added(&GROWTH), "about 11 KB");
+        assert_eq!(added(&GROWTH), "about 11.2 KiB");
         let more = Growth {
             at_least: true,
             ..GROWTH
         };
-        assert_eq!(added(&more), "at least 11 KB");
+        assert_eq!(added(&more), "at least 11.2 KiB");
     }
 
     #[test]
@@ -652,20 +636,5 @@ mod tests {
         assert_eq!(used_at_start(&info, false), 5_000);
         let info = Info::parse(b"used_memory:5000");
         assert_eq!(used_at_start(&info, true), 5_000);
-    }
-
-    #[test]
-    fn sizes_are_shown_for_people() {
-        for (count, shown) in [
-            (0, "0 bytes"),
-            (999, "999 bytes"),
-            (1_000, "1.0 KB"),
-            (25_000_000, "25 MB"),
-            (1_540_000_000, "1.5 GB"),
-            (100_000_000_000, "100 GB"),
-            (u64::MAX, "18446744 TB"),
-        ] {
-            assert_eq!(bytes(count), shown);
-        }
     }
 }

@@ -8,8 +8,9 @@ use redyno_contract::report::software;
 use crate::address::Scheme;
 use crate::info::Info;
 use crate::leftovers::Cleaned;
-use crate::preflight::memory::{Forecast, Limit, Memory, WhenFull, amount, bytes};
+use crate::preflight::memory::{Forecast, Limit, Memory, WhenFull, amount};
 use crate::target::Target;
+use redyno_contract::figures::bytes;
 
 pub(super) fn already_passed(info: &Info) -> String {
     format!("{}: already passed", server(info))
