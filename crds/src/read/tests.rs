@@ -113,6 +113,32 @@ fn numbers_too_large_to_be_read_are_named() {
 }
 
 #[test]
+fn placeholders_without_quotes_are_explained() {
+    let with = |command: &str| {
+        let commands =
+            format!("workload: {{commands: {{mix: [{{name: x, command: {command}}}]}}}}");
+        let line = MINIMAL
+            .lines()
+            .find(|line| line.contains("workload:"))
+            .unwrap();
+        let indent = &line[..line.find('w').unwrap()];
+        error(&MINIMAL.replace(line, &format!("{indent}{commands}")))
+    };
+    for (command, name) in [
+        ("[GET, {key}]", "key"),
+        ("[SET, '{key}', {value}]", "value"),
+        ("[GET, cache: {key}]", "key"),
+        ("[SET, {key}, {value}, EX, '60']", "value"),
+    ] {
+        let error = with(command);
+        let words = format!("write \"{{{name}}}\", with quotes around the whole word");
+        assert!(error.contains(&words), "{command}: {error}");
+    }
+    // Another object is none.
+    assert!(with("[GET, {name: x}]").contains("an object is not possible"));
+}
+
+#[test]
 fn what_is_no_load_test_is_refused() {
     assert_eq!(error(""), "no LoadTest in it");
     assert_eq!(error("# nothing\n---\n"), "no LoadTest in it");

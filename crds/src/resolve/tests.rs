@@ -211,6 +211,64 @@ fn commands_with_their_defaults_and_in_full() {
 }
 
 #[test]
+fn a_mix_whose_keys_cannot_be_is_named() {
+    let resolved = |prefill: &str, commands: &[&str]| {
+        let mix: Vec<_> = commands
+            .iter()
+            .enumerate()
+            .map(|(position, line)| {
+                json!({"name": format!("x{position}"), "command": line.split(' ').collect::<Vec<_>>()})
+            })
+            .collect();
+        check(|spec| {
+            spec["formation"][0]["workload"] =
+                json!({"commands": {"prefill": prefill, "mix": mix}});
+        })
+    };
+    for (prefill, commands, words) in [
+        (
+            "Full",
+            &["GET {key}", "HSET {key} f {value}"][..],
+            "{key} is a string for GET but not for HSET",
+        ),
+        (
+            "Full",
+            &["LPUSH {key} {value}"],
+            "no command of the mix uses its keys as strings",
+        ),
+        (
+            "Full",
+            &["GET own", "HSET {key} f x"],
+            "no command of the mix uses its keys as strings",
+        ),
+        (
+            "Empty",
+            &["SET {value} x"],
+            "the key {value} is made of a value",
+        ),
+        (
+            "Empty",
+            &["GET {key}", "SET {key}:{value} x"],
+            "the key {key}:{value} is made of",
+        ),
+    ] {
+        let problems = resolved(prefill, commands).unwrap_err();
+        assert!(problems[0].to_string().contains(words), "{problems:?}");
+    }
+    for (prefill, commands) in [
+        ("Full", &["GET {key}", "HSET hash:{key} f {value}"][..]),
+        ("Full", &["GET {key}", "EXPIRE {key} 60"]),
+        ("Empty", &["GET {key}", "HSET {key} f {value}"]),
+        (
+            "Empty",
+            &["PUBLISH channel {value}", "LPUSH {key} {key}{value}"],
+        ),
+    ] {
+        assert!(resolved(prefill, commands).is_ok(), "{commands:?}");
+    }
+}
+
+#[test]
 fn the_load_is_scaled_exactly() {
     let resolved = check(|spec| spec["loadPercent"] = 33.into()).unwrap();
     assert_eq!(resolved.plan.formation[0].rate, Rate::per_second(330));

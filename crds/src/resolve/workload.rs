@@ -110,12 +110,42 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
             }
         })
         .collect();
-    plan::Commands {
+    let resolved = plan::Commands {
         keyspace,
         value_bytes: problems.natural(&format!("{field}.valueBytes"), *value_bytes),
         prefill: self::prefill(*prefill),
         mix,
+    };
+    for (position, entry) in resolved.mix.iter().enumerate() {
+        if let Some(key) = entry.key_made_of_a_value() {
+            problems.add(
+                &format!("{field}.mix[{position}].command"),
+                &format!(
+                    "the key {key} is made of a value, so nobody could remove it after the run: use {{key}}"
+                ),
+            );
+        }
     }
+    if resolved.prefill == plan::Prefill::Full {
+        if let Some((pattern, string, other)) = resolved.contradiction() {
+            let verb =
+                |entry: &plan::MixedCommand| entry.command.first().cloned().unwrap_or_default();
+            problems.add(
+                &format!("{field}.prefill"),
+                &format!(
+                    "Full writes strings, and {pattern} is a string for {} but not for {}: give one of them keys of its own, such as other:{pattern}",
+                    verb(string),
+                    verb(other),
+                ),
+            );
+        } else if resolved.filled_patterns().is_empty() && !resolved.key_patterns().is_empty() {
+            problems.add(
+                &format!("{field}.prefill"),
+                "Full writes strings, and no command of the mix uses its keys as strings: Empty is what is possible",
+            );
+        }
+    }
+    resolved
 }
 
 fn is_get_of_a_key(command: &[String]) -> bool {

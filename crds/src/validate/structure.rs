@@ -103,6 +103,16 @@ impl Problems {
             (Value::Number(number), None) if int_or_string && is_integer(number) => {}
             (Value::Bool(_), Some("boolean")) => {}
             (_, None) if !int_or_string => {}
+            (Value::Object(object), Some("string")) if placeholder(object).is_some() => {
+                let name = placeholder(object).unwrap_or_default();
+                self.add(
+                    Kind::Shape,
+                    field,
+                    format!(
+                        "{{{name}}} without quotes is an object for YAML: write \"{{{name}}}\", with quotes around the whole word"
+                    ),
+                );
+            }
             (_, expected) => {
                 let expected = match expected {
                     Some("object") => "an object",
@@ -250,6 +260,17 @@ impl Problems {
             };
             self.add(kind, field, format!("is {value}, must be {allowed}"));
         }
+    }
+}
+
+/// The placeholder that was meant by an object, as YAML reads `{key}`, `{value}`, and `cache:{key}`
+/// in a list of one line.
+fn placeholder(object: &Map<String, Value>) -> Option<&str> {
+    let (name, value) = object.iter().next().filter(|_| object.len() == 1)?;
+    match value {
+        Value::Null if matches!(name.as_str(), "key" | "value") => Some(name),
+        Value::Object(inner) => placeholder(inner),
+        _ => None,
     }
 }
 
