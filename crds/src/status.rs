@@ -152,6 +152,10 @@ pub struct TaskTotals {
 ///
 /// A percentile that lies among tasks that did not complete is not known: it is at least the number
 /// that stands there, and the field beside it says so.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each speaks of the number above it"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LatencyStatus {

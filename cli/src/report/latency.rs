@@ -76,27 +76,25 @@ fn one<'a>(dyno_type: Option<&'a str>, totals: &Totals) -> LatencyTable<'a> {
     let (mut too_few, mut bounded) = (false, false);
     let mut row = |name: &str, times: Times, distribution: Option<&Distribution>, note: &str| {
         let mut cells: Vec<Cell> = vec![name.into()];
-        let max = match distribution {
-            Some(Distribution {
-                p50,
-                p90,
-                p99,
-                p999,
-                max,
-                times: _,
-                digits: _,
-            }) => {
-                for quantile in [p50, p90, p99, p999] {
-                    too_few |= matches!(quantile, Quantile::Maximum(_));
-                    bounded |= quantile.is_lower_bound();
-                    cells.push(cell(*quantile).into());
-                }
-                *max
+        let max = if let Some(Distribution {
+            p50,
+            p90,
+            p99,
+            p999,
+            max,
+            times: _,
+            digits: _,
+        }) = distribution
+        {
+            for quantile in [p50, p90, p99, p999] {
+                too_few |= matches!(quantile, Quantile::Maximum(_));
+                bounded |= quantile.is_lower_bound();
+                cells.push(cell(*quantile).into());
             }
-            None => {
-                cells.extend(std::iter::repeat_n(Cell::from(""), 4));
-                known_maximum(totals, times)
-            }
+            *max
+        } else {
+            cells.extend(std::iter::repeat_n(Cell::from(""), 4));
+            known_maximum(totals, times)
         };
         bounded |= max.is_lower_bound();
         cells.push(match max {
