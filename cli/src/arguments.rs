@@ -130,6 +130,10 @@ pub(crate) struct TlsArguments {
 /// What of a server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the words of the API, which are written here as they are there"
+)]
 pub(crate) enum Verification {
     /// The chain and the host name
     VerifyFull,

@@ -20,6 +20,9 @@ pub(crate) struct Wishes {
     pub(crate) tls: TlsArguments,
 }
 
+/// Names of files and what is in them.
+pub(super) type Files = Vec<(&'static str, Vec<u8>)>;
+
 /// The Redis to load.
 pub(super) enum LocalTarget {
     /// One that is started for this run alone.
@@ -29,7 +32,7 @@ pub(super) enum LocalTarget {
         /// With its password.
         url: String,
         /// What lies beside it: names of files and what is in them.
-        files: Vec<(&'static str, Vec<u8>)>,
+        files: Files,
     },
 }
 
@@ -108,7 +111,7 @@ pub(super) fn choose(
 pub(super) fn certificates(
     tls: &TlsArguments,
     address: &Address,
-) -> Result<(Vec<(&'static str, Vec<u8>)>, Option<TlsVerification>), String> {
+) -> Result<(Files, Option<TlsVerification>), String> {
     let TlsArguments {
         ca,
         cert,

@@ -119,8 +119,8 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
     for (position, entry) in resolved.mix.iter().enumerate() {
         if let Some(key) = entry.key_made_of_a_value() {
             problems.add(
-                &format!("{field}.mix[{position}].command"),
-                &format!(
+                format!("{field}.mix[{position}].command"),
+                format!(
                     "the key {key} is made of a value, so nobody could remove it after the run: use {{key}}"
                 ),
             );
@@ -131,8 +131,8 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
             let verb =
                 |entry: &plan::MixedCommand| entry.command.first().cloned().unwrap_or_default();
             problems.add(
-                &format!("{field}.prefill"),
-                &format!(
+                format!("{field}.prefill"),
+                format!(
                     "Full writes strings, and {pattern} is a string for {} but not for {}: give one of them keys of its own, such as other:{pattern}",
                     verb(string),
                     verb(other),
@@ -140,7 +140,7 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
             );
         } else if resolved.filled_patterns().is_empty() && !resolved.key_patterns().is_empty() {
             problems.add(
-                &format!("{field}.prefill"),
+                format!("{field}.prefill"),
                 "Full writes strings, and no command of the mix uses its keys as strings: Empty is what is possible",
             );
         }

@@ -26,13 +26,12 @@ pub(crate) enum Kind {
     Bound,
 }
 
-/// The keywords that [`check`] knows; a test holds the generated schema against them.
-
 /// `1e3` and `1000.0` are fractions to YAML, whatever they amount to.
 fn is_whole_but_not_written_so(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0))
 }
 
+/// The keywords that [`check`] knows; a test holds the generated schema against them.
 #[cfg(test)]
 pub(crate) const KEYWORDS: [&str; 22] = [
     "type",

@@ -74,11 +74,11 @@ async fn an_error_reply_is_an_answer_and_costs_no_connection() {
         entry("incr", 1, &["INCR", "{key}"], Expectation::Any),
     ];
     let certificates = Certificates::make().unwrap();
-    let plain = RedisServer::start(&[]).await.unwrap();
+    let unencrypted = RedisServer::start(&[]).await.unwrap();
     let encrypted = RedisServer::start_tls(&certificates, &[]).await.unwrap();
     let plan = mix(Prefill::Full, counting_text);
     for run in [
-        Run::new(&plan, &plain),
+        Run::new(&plan, &unencrypted),
         Run::encrypted(&plan, &encrypted, &certificates),
     ] {
         run.pass_preflight().await;
@@ -95,7 +95,7 @@ async fn an_error_reply_is_an_answer_and_costs_no_connection() {
         assert_eq!(ended.report.own.reconnects, 0);
     }
     // The preflight, four workers and the dyno's other connections, and this one.
-    let connections = number(&plain, "stats", "total_connections_received").await;
+    let connections = number(&unencrypted, "stats", "total_connections_received").await;
     assert!(connections < 15, "{connections}");
 }
 

@@ -168,15 +168,13 @@ async fn remove_run(
         .send(redis::cmd("GET").arg(RunKeys::new(uid).data()))
         .await
         .map_err(said)?;
-    let inventory = match json {
-        Value::BulkString(json) => Inventory::from_json(uid, &json)
-            .map_err(|error| format!("its inventory cannot be used: {error}"))?,
+    let Value::BulkString(json) = json else {
         // Nothing names its keys any more; so there is nothing to remember.
-        _ => {
-            forget(connection, uid, Vec::new()).await.map_err(said)?;
-            return Ok(());
-        }
+        forget(connection, uid, Vec::new()).await.map_err(said)?;
+        return Ok(());
     };
+    let inventory = Inventory::from_json(uid, &json)
+        .map_err(|error| format!("its inventory cannot be used: {error}"))?;
     removal::remove(connection, inventory.keys(), removed)
         .await
         .map_err(said)?;

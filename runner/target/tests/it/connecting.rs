@@ -317,7 +317,7 @@ async fn a_database_that_is_not_there_is_refused_at_once_by_its_number() {
     let failure = target(&format!("{}/16", server.url()))
         .connect_patiently(
             &ConnectOptions::patient("redyno-test"),
-            std::time::Duration::from_secs(60),
+            std::time::Duration::from_mins(1),
         )
         .await
         .unwrap_err();
