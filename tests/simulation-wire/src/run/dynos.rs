@@ -84,8 +84,13 @@ impl Ended {
     }
 }
 
-/// The first host that is a dyno's.
+/// The first host that is a dyno's; the one before it is that of a second pod of the first dyno.
 const FIRST_HOST: usize = 10;
+
+/// Whether a dyno lives there, one that nobody judges among them.
+pub const fn is_a_pod_of_a_dyno(host: Host) -> bool {
+    host.0 >= FIRST_HOST - 1
+}
 
 impl Dynos {
     /// Those of a plan.

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use crate::model::Settings;
 use crate::world::{Host, Hosted, Network};
 use dynos::Dynos;
-pub use dynos::Ended;
+pub use dynos::{Ended, is_a_pod_of_a_dyno};
 pub use fault::{Fault, FaultKind, Stage};
 pub use happen::OTHER_RUN;
 pub use scenario::{HOST, Scenario, UID};

@@ -59,12 +59,11 @@ pub struct Hosted {
     epoch_microseconds: Microseconds,
     /// Who hangs up after so long without a command.
     idle_close: Cell<Option<Duration>>,
-    /// Commands of tasks that were carried out without an error, by whose they were.
-    executed: RefCell<BTreeMap<(Host, String), u64>>,
+    /// Commands of tasks that were carried out without an error, by whose they were, for each server
+    /// that ever ran here.
+    executed: RefCell<BTreeMap<(u64, Host, String), u64>>,
     /// Servers that are no more, for the oracle.
     past: RefCell<Vec<Server>>,
-    /// When it was restarted.
-    restarts: RefCell<Vec<Microseconds>>,
 }
 
 impl Hosted {
@@ -81,7 +80,6 @@ impl Hosted {
             idle_close: Cell::new(None),
             executed: RefCell::default(),
             past: RefCell::default(),
-            restarts: RefCell::default(),
         })
     }
 
@@ -115,14 +113,9 @@ impl Hosted {
     }
 
     /// How often each host had each command on data carried out without an error, and each
-    /// transaction.
-    pub fn executed(&self) -> BTreeMap<(Host, String), u64> {
+    /// transaction; the number of the server that did it comes first.
+    pub fn executed(&self) -> BTreeMap<(u64, Host, String), u64> {
         self.executed.borrow().clone()
-    }
-
-    /// When it was restarted.
-    pub fn restarts(&self) -> Vec<Microseconds> {
-        self.restarts.borrow().clone()
     }
 
     /// Somebody else's command, which takes no time.
@@ -237,7 +230,7 @@ impl Hosted {
             *self
                 .executed
                 .borrow_mut()
-                .entry((host, command))
+                .entry((self.generation.get(), host, command))
                 .or_default() += 1;
         }
         Some(reply)
@@ -281,7 +274,6 @@ impl Hosted {
     }
 
     fn restart(&self) {
-        self.restarts.borrow_mut().push(self.now());
         let mut server = self.server.borrow_mut();
         let settings = server.settings.clone();
         let run_id = format!("{}r", server.run_id);
