@@ -30,6 +30,17 @@ pub enum Written {
     Conflict,
 }
 
+/// What came of writing a decision down, reports and status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of both.
+    pub written: Written,
+    /// Why the API server does not take the reports, in its words: a policy of the namespace, or a
+    /// ConfigMap that somebody made immutable. The run goes on by what its pods still say; it is
+    /// tried again at each look.
+    pub unstored: Option<String>,
+}
+
 /// What came of a decision's effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -50,25 +61,36 @@ pub async fn write(
     client: &Client,
     load_test: &LoadTest,
     decision: &Decision,
-) -> Result<Written, Error> {
+) -> Result<Outcome, Error> {
     let namespace = load_test.namespace().unwrap_or_default();
     let mut written = Written::Already;
+    let mut unstored = None;
     if !decision.store.is_empty() {
         let name = Child::Report.name(&load_test.name_any());
-        store(client, &namespace, &name, &decision.store)
-            .await
-            .map_err(|source| Error::Store {
-                source: Box::new(source),
-            })?;
-        written = Written::Now;
+        match store(client, &namespace, &name, &decision.store).await {
+            Ok(()) => written = Written::Now,
+            Err(kube::Error::Api(status)) if is_refused(status.code) => {
+                unstored = Some(status.message.clone());
+            }
+            Err(source) => {
+                let source = Box::new(source);
+                return Err(Error::Store { source });
+            }
+        }
     }
     if load_test.status.as_ref() != Some(&decision.status) {
-        if !write_status(client, load_test, decision).await? {
-            return Ok(Written::Conflict);
-        }
-        written = Written::Now;
+        written = if write_status(client, load_test, decision).await? {
+            Written::Now
+        } else {
+            Written::Conflict
+        };
     }
-    Ok(written)
+    Ok(Outcome { written, unstored })
+}
+
+/// Whether the API server has looked at a change and does not want it.
+const fn is_refused(code: u16) -> bool {
+    matches!(code, 400 | 403 | 413 | 422)
 }
 
 /// Creates and deletes what a decision says, in its order, up to the first failure: the next look
@@ -122,10 +144,7 @@ pub async fn carry_out(
 }
 
 /// Adds data to a report ConfigMap.
-///
-/// # Errors
-/// If the API server cannot be asked or does not know the ConfigMap.
-pub async fn store(
+async fn store(
     client: &Client,
     namespace: &str,
     name: &str,

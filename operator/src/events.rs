@@ -40,6 +40,16 @@ impl Notice {
         }
     }
 
+    /// What pods left is not taken by the API server.
+    pub fn unstored(refusal: &str) -> Self {
+        Self {
+            warning: true,
+            reason: "ReportsNotStored".to_owned(),
+            action: "Store".to_owned(),
+            note: format!("reports cannot be stored, which is tried again: {refusal}"),
+        }
+    }
+
     /// The LoadTest is not one that this release can read.
     pub fn unreadable(error: &str) -> Self {
         Self {
@@ -77,10 +87,9 @@ pub fn transitions(former: Option<&LoadTestStatus>, now: &LoadTestStatus) -> Vec
         }
         match (type_, new.status.as_str()) {
             (FINISHED, "True") => Some(verdict(now)),
-            // That there is nothing to do is not worth an event.
-            (TARGET_CLEANED, "True") => None,
-            // What kept a run from its end is told by the verdict.
-            (FINISHED, _) | (_, "Unknown") => None,
+            // That a target is clean is as it should be; what kept a run from its end is told by the
+            // verdict.
+            (TARGET_CLEANED, "True") | (FINISHED, _) | (_, "Unknown") => None,
             (PREFLIGHT_PASSED | DYNOS_READY | STARTED | ACCEPTED, "False")
                 if conditions::is_true(&now.conditions, FINISHED) =>
             {

@@ -133,16 +133,16 @@ impl RunPods {
         };
         for (key, mut found) in by_key {
             found.sort_by_key(|pod| (created(&pod.pod.metadata), pod.uid().to_owned()));
-            let uid = match latched.iter().find(|reference| reference.name == key) {
-                Some(reference) => reference.uid.clone(),
-                None => {
-                    let uid = found[0].uid().to_owned();
-                    pods.seen.push(PodReference {
-                        name: key.clone(),
-                        uid: uid.clone(),
-                    });
-                    uid
-                }
+            let known = latched.iter().find(|reference| reference.name == key);
+            let uid = if let Some(reference) = known {
+                reference.uid.clone()
+            } else {
+                let uid = found[0].uid().to_owned();
+                pods.seen.push(PodReference {
+                    name: key.clone(),
+                    uid: uid.clone(),
+                });
+                uid
             };
             for pod in found {
                 if pod.uid() == uid {
@@ -287,6 +287,9 @@ mod tests {
         assert_eq!(proven.seen(), load_test.status.unwrap().pods);
     }
 
+    /// What it is, and how it is made of a good pod.
+    type Forgery = (&'static str, fn(&mut Pod));
+
     #[test]
     fn a_pod_that_only_looks_like_one_does_not() {
         let (load_test, pods) = running();
@@ -298,7 +301,7 @@ mod tests {
             all.insert(0, forged);
             proven(&load_test, all)
         };
-        let forgeries: [(&str, fn(&mut Pod)); 8] = [
+        let forgeries: [Forgery; 8] = [
             ("of another namespace", |pod| {
                 pod.metadata.namespace = Some("evil".to_owned());
             }),

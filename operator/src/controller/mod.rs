@@ -18,7 +18,7 @@ use redyno_crds::LoadTest;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::apply::{Applied, Written, carry_out, write};
+use crate::apply::{Applied, Outcome, Written, carry_out, write};
 use crate::backoff::Backoff;
 use crate::build::labels;
 use crate::clock::Clock;
@@ -43,6 +43,9 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// The longest that one look may take.
 const LONGEST_LOOK: Duration = Duration::from_mins(1);
+
+/// How soon reports are stored again that the API server did not take.
+const STORED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Steps of a run that one look takes at most; a run has about ten from its creation to its end.
 const STEPS: usize = 16;
@@ -249,9 +252,12 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             Box::pin(observe(&context.client, &context.pods, &load_test, now)).await?;
         observed.refused = refused.take();
         let decision = decide(&load_test, &observed, now, &context.settings);
-        let written = write(&context.client, &load_test, &decision).await?;
+        let Outcome { written, unstored } = write(&context.client, &load_test, &decision).await?;
         if written == Written::Conflict {
             continue;
+        }
+        if let Some(message) = &unstored {
+            tell(context, &load_test, &[Notice::unstored(message)]).await;
         }
         // At the same time: what is written is told even if an effect fails, and no effect waits
         // for an event.
@@ -264,6 +270,10 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
             Applied::Changed => {}
             Applied::Refused(by) => refused = Some(by),
             Applied::Nothing if written == Written::Now => {}
+            Applied::Nothing if unstored.is_some() => {
+                let requeue = decision.requeue.unwrap_or(STORED_AGAIN);
+                return Ok(Action::requeue(requeue.min(STORED_AGAIN)));
+            }
             Applied::Nothing => {
                 // Every word of the pods that are gone is stored by now, or is nobody's.
                 let uid = load_test.uid().unwrap_or_default();

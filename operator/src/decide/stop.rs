@@ -54,16 +54,22 @@ pub(super) fn forgotten(
     run: &Accepted,
     collected: &Collected,
 ) -> ControlFlow<()> {
-    let was_given_up = condition(&draft.status.conditions, FINISHED)
-        .is_some_and(|condition| condition.reason == reasons::STOPPING);
+    let former = condition(&draft.status.conditions, FINISHED)
+        .filter(|condition| condition.reason == reasons::STOPPING)
+        .map(|condition| condition.message.clone());
     // Without the whole ConfigMap it is a child that was lost.
-    if !was_given_up || collected.given_up.is_some() || draft.report().is_none() {
+    let (Some(former), None, Some(_)) = (former, &collected.given_up, draft.report()) else {
         return ControlFlow::Continue(());
-    }
-    let message = format!(
-        "the run was given up, and why was taken out of {}",
+    };
+    let missing = format!(
+        "{} does not say that the run was given up",
         Child::Report.title(draft.name())
     );
+    let message = if former.starts_with(&missing) {
+        former
+    } else {
+        format!("{missing}: {former}")
+    };
     give_up(draft, run, collected, Cause::EvidenceChanged { message })
 }
 

@@ -250,6 +250,13 @@ fn a_release_comes_is_changed_goes_back_and_goes() {
         found
     };
     let there = objects();
+    let key = || {
+        let key = namespace
+            .get("secret", "second-redyno-operator-seal-key")
+            .expect("the key of the seals");
+        key["data"]["key"].as_str().expect("a key").to_owned()
+    };
+    let made = key();
     for (kind, number) in [
         ("deployment", 1),
         ("networkpolicy", 3),
@@ -270,6 +277,7 @@ fn a_release_comes_is_changed_goes_back_and_goes() {
     let json_logs = ["--set", "operator.logFormat=json"];
     helm(&[&change[..], &json_logs, &in_namespace].concat()).expect_success("helm upgrade");
     assert_eq!(format(), "json");
+    assert_eq!(key(), made, "the key outlives an upgrade");
     helm(&[&["rollback", "second"][..], &in_namespace].concat()).expect_success("helm rollback");
     assert_eq!(format(), "text");
     assert_eq!(objects(), there);
