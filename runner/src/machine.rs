@@ -15,6 +15,8 @@ pub use crate::observe::control_group::Throttling;
 use crate::observe::own;
 pub use crate::observe::own::Memory;
 pub use crate::shard::SystemTimer;
+use crate::shard::attention::{self, ThisThread};
+pub use crate::shard::attention::{Attention, Sleep};
 use crate::shard::{application, busy};
 
 /// What is known of the process that a dyno is.
@@ -55,6 +57,9 @@ pub trait Machine: Process + Clone + 'static {
 
     /// What the calling load thread has spent so far.
     fn spent(&self) -> ThreadTime;
+
+    /// What the calling load thread can know of how it gets on.
+    fn attention(&self) -> Box<dyn Attention>;
 
     /// Uses so much of the calling load thread's CPU time, in microseconds: the application's own.
     fn work(&self, microseconds: u32);
@@ -124,6 +129,8 @@ impl Machine for SystemMachine {
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
+                .on_thread_park(attention::falls_asleep)
+                .on_thread_unpark(attention::wakes_up)
                 .build()?;
             let result = LocalSet::new().block_on(&runtime, work());
             // Without waiting for a name that does not resolve.
@@ -146,6 +153,10 @@ impl Machine for SystemMachine {
 
     fn spent(&self) -> ThreadTime {
         busy::of_this_thread()
+    }
+
+    fn attention(&self) -> Box<dyn Attention> {
+        Box::new(ThisThread::new(self.group.clone()))
     }
 
     fn work(&self, microseconds: u32) {

@@ -2,9 +2,9 @@
 
 use redyno_contract::report::Ending;
 
-use super::arrivals::{Phase, Task};
-use super::limits::Unfinished;
-use super::worker::never_started;
+use super::arrivals::Phase;
+use super::on_time::OnTime;
+use super::worker::{Left, Worker};
 use super::{Engine, Moment, ShareSnapshot, Stage};
 
 impl Engine {
@@ -13,12 +13,9 @@ impl Engine {
     /// engine's [`Engine::advance`] has said that nothing is left to wait for; the engine must not
     /// be told of anything afterwards.
     pub fn close(&mut self, ending: Ending, at: Moment, now: Moment) -> ShareSnapshot {
-        self.stage = Stage::Draining {
-            ending,
-            at,
-            until: now,
-        };
         let Self {
+            share,
+            queue_order,
             arrivals,
             workers,
             rejected,
@@ -26,27 +23,56 @@ impl Engine {
             incomplete,
             interval,
             grid,
+            on_time,
             ..
         } = self;
-        let mut settle = |task: Task, age: &Unfinished| {
+        let mut settle = |on_time: &OnTime, worker: &Worker, left: Left| {
+            let Left { task, late, known } = left;
             if task.phase == Phase::Measured {
-                limits.unfinished(age);
-                incomplete.unfinished(age);
-                interval.slots.response(grid.slot(task.due), age.since_due);
+                let [as_it_was, _] = &known;
+                let excuse = on_time.excuse(*queue_order, worker, (task, late), known);
+                limits.unfinished(as_it_was, &excuse);
+                incomplete.unfinished(as_it_was);
+                let slot = grid.slot(task.due);
+                interval.slots.response(slot, as_it_was.since_due);
             }
         };
-        for (task, unfinished) in workers.iter().flat_map(|worker| worker.unfinished(now)) {
-            settle(task, &unfinished);
+        for worker in &*workers {
+            for task in worker.waits() {
+                on_time.never_begun(task);
+            }
+            for left in worker.unfinished(now, &on_time.delays) {
+                settle(on_time, worker, left);
+            }
         }
-        for task in rejected.drain(..) {
-            settle(task, &never_started(task, now));
+        // Rejected, or due before the end, but never handed over.
+        let due = std::iter::from_fn(|| arrivals.take()).take_while(|(task, _)| task.due <= at);
+        for (task, number) in rejected.drain(..).chain(due) {
+            on_time.never_begun(task);
+            let worker = &workers[share.position(number)];
+            settle(
+                on_time,
+                worker,
+                worker.never_given(task, now, &on_time.delays),
+            );
         }
-        // Due before the end, but never handed over.
-        while let Some((task, _)) = arrivals.take()
-            && task.due <= at
-        {
-            settle(task, &never_started(task, now));
-        }
+        self.stage = Stage::Draining {
+            ending: self.counted_in_the_drain(ending),
+            at,
+            until: now,
+        };
         self.snapshot(now)
+    }
+
+    /// An end by a backlog says how many would have been waiting with the load threads on time: who
+    /// has the worker knows.
+    fn counted_in_the_drain(&self, mut ending: Ending) -> Ending {
+        if let Ending::BacklogLimit {
+            worker, on_time, ..
+        } = &mut ending
+        {
+            *on_time = on_time.or_else(|| self.on_time.backlog(*worker));
+        }
+        ending
     }
 }

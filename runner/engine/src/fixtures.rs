@@ -1,11 +1,13 @@
 //! Settings of the tests.
 
+use std::num::NonZeroU32;
+
 use redyno_contract::plan::{Assignment, DynoName, QueueOrder};
 use redyno_contract::schedule::{Rate, Schedule};
 
-use super::EngineSettings;
 use super::arrivals::{Choice, Windows};
 use super::settings::PlannedLimits;
+use super::{Disturbances, Engine, EngineSettings, Share};
 use redyno_contract::random::Seed;
 
 /// The seed of dyno web.1, web.2, ...
@@ -35,4 +37,17 @@ pub(crate) fn settings(rate: u32, seconds: u32, workers: u32) -> EngineSettings 
         drain_seconds: 30,
         limits: PlannedLimits::default(),
     }
+}
+
+/// The engine of the only load thread.
+pub(crate) fn engine(settings: EngineSettings) -> Engine {
+    Engine::new(settings, Share::WHOLE, &Disturbances::new(NonZeroU32::MIN))
+}
+
+/// The engines of so many load threads.
+pub(crate) fn engines(settings: &EngineSettings, threads: NonZeroU32) -> Vec<Engine> {
+    let disturbances = Disturbances::new(threads);
+    Share::of(threads)
+        .map(|share| Engine::new(settings.clone(), share, &disturbances))
+        .collect()
 }

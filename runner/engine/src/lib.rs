@@ -12,7 +12,10 @@
 //! is known there alone.
 
 mod arrivals;
+mod backlog;
 mod closing;
+mod delay;
+mod disturbance;
 mod failure;
 #[cfg(test)]
 mod fixtures;
@@ -21,6 +24,7 @@ mod incomplete;
 mod interval;
 mod limits;
 mod moment;
+mod on_time;
 mod pace;
 mod settings;
 mod share;
@@ -30,6 +34,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod watch;
 mod whole;
 mod worker;
 
@@ -37,6 +42,8 @@ use redyno_contract::plan::QueueOrder;
 use redyno_contract::report::{Ending, Latencies, Replies, Times};
 
 pub use arrivals::{Choice, Phase, Task, Windows};
+pub use delay::{Delay, LEAST_DELAY_NANOSECONDS};
+pub use disturbance::Disturbances;
 pub use failure::{ConnectionAfter, FailureClass, FailureCounts, FirstWords};
 pub use gather::{Gather, LoadEvent, Sample};
 pub use incomplete::{AgeHistograms, IncompleteTasks};
@@ -50,10 +57,12 @@ pub use slots::{Slot, SlotGrid, Slots};
 pub use snapshot::{Counted, ShareSnapshot};
 pub use tally::Tally;
 pub use thread::{ThreadCommand, ThreadEvent, ThreadSample, ThreadTime, ThreadVitals};
+pub use watch::{Clocks, Watch};
 pub use whole::{Snapshot, Whole, first_end};
 
 use arrivals::Arrivals;
 use limits::Limits;
+use on_time::OnTime;
 use worker::Worker;
 
 /// After a stop, a SIGTERM or a breach, unfinished tasks may go on for at most this long.
@@ -117,8 +126,10 @@ pub struct Engine {
     last: Option<Task>,
     warmup: Tally,
     measured: Tally,
-    rejected: Vec<Task>,
+    /// Tasks that were rejected, each with the worker that did.
+    rejected: Vec<(Task, u32)>,
     limits: Limits,
+    on_time: OnTime,
     latencies: Latencies,
     steps: Vec<Times>,
     replies: Vec<Replies>,
@@ -132,8 +143,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// All workers of the share connected and idle, nothing due yet.
-    pub fn new(settings: EngineSettings, share: Share) -> Self {
+    /// All workers of the share connected and idle, nothing due yet. All engines of a dyno, and no
+    /// others, share its disturbances.
+    pub fn new(settings: EngineSettings, share: Share, disturbances: &Disturbances) -> Self {
         let EngineSettings {
             choice,
             windows,
@@ -159,6 +171,10 @@ impl Engine {
             measured: Tally::default(),
             rejected: Vec::new(),
             limits: Limits::new(limits, steps),
+            on_time: OnTime::new(
+                disturbances.of(share),
+                (windows.measured_from(), windows.measured_until()),
+            ),
             latencies: Latencies::default(),
             steps: vec![Times::default(); steps],
             replies: vec![Replies::default(); steps],
@@ -210,7 +226,8 @@ impl Engine {
         if waiting >= limit {
             let by_lost_connections = !worker.is_connected();
             self.tally(task.phase).rejected += 1;
-            self.rejected.push(task);
+            self.rejected.push((task, number));
+            self.task_rejected(number, task);
             let ending = Ending::BacklogLimit {
                 worker: number,
                 backlog: waiting,
@@ -226,11 +243,12 @@ impl Engine {
             return Some(Arrival::Rejected);
         }
         let idle = worker.is_connected() && !worker.is_running();
-        worker.give(task, now);
+        worker.give(task, now, &self.on_time.delays);
         let waiting = worker.waiting();
         self.interval.peak_backlog = self.interval.peak_backlog.max(waiting);
         self.interval.slots.backlog(self.grid.slot(now), waiting);
         self.tally(task.phase).delivered += 1;
+        self.handed_over(task);
         let lag = now.microseconds_since(task.due);
         self.interval.phase(task.phase).schedule_lag.record(lag);
         if task.phase == Phase::Measured {
@@ -299,14 +317,17 @@ impl Engine {
 
     /// The worker's loop asks for its next task, and begins it.
     pub fn begin(&mut self, worker: u32, now: Moment) -> Option<Task> {
-        let order = self.queue_order;
-        self.worker(worker).begin(order, now)
+        let place = self.share.position(worker);
+        let begun = self.workers[place].begin(self.queue_order, now, &self.on_time.delays)?;
+        self.task_begun(worker, begun, now);
+        Some(begun.task)
     }
 
     /// The worker's task begins the step at this position of the workload; the one before it, if
     /// it is still going on, ends.
     pub fn begin_step(&mut self, worker: u32, step: usize, now: Moment) {
-        if let Some(task) = self.worker(worker).begin_step(step, now)
+        let place = self.share.position(worker);
+        if let Some(task) = self.workers[place].begin_step(step, now, &self.on_time.delays)
             && task.phase == Phase::Measured
         {
             self.limits.begin_step(step);
@@ -316,7 +337,8 @@ impl Engine {
     /// The worker's task is through with the step that was going on. Only needed where something
     /// that belongs to no step comes before the next: the end of a task ends its last one.
     pub fn end_step(&mut self, worker: u32, now: Moment) {
-        self.worker(worker).end_step(now);
+        let place = self.share.position(worker);
+        self.workers[place].end_step(now, &self.on_time.delays);
     }
 
     /// The worker's task ended without error.
@@ -324,7 +346,9 @@ impl Engine {
         let window = self.window();
         // A run that is held will have ended then.
         let in_window = self.stage == Stage::Running;
-        let Some(completed) = self.worker(worker).complete(now, window) else {
+        let place = self.share.position(worker);
+        let Some(completed) = self.workers[place].complete(now, window, &self.on_time.delays)
+        else {
             return;
         };
         self.served_nanoseconds += completed.nanoseconds;
@@ -347,10 +371,17 @@ impl Engine {
             }
             self.worker(worker).record(&completed.times);
             self.record(&completed.times);
-            if let Some(breach) = self.limits.completed(&completed.times) {
+            let (on_time, own) = (&self.on_time, &self.workers[place]);
+            let breach = self.limits.completed(&completed.times, || {
+                let known = [None, completed.on_time];
+                let task = (completed.task, completed.late);
+                on_time.excuse(self.queue_order, own, task, known)
+            });
+            if let Some(breach) = breach {
                 self.broken(breach, now);
             }
         }
+        self.task_ended(completed.task, now);
     }
 
     /// The worker's task ended in an error. Where its connection is dropped, its tasks wait until
@@ -363,7 +394,9 @@ impl Engine {
         now: Moment,
     ) {
         let window = self.window();
-        let Some(failed) = self.worker(worker).fail(connection, now, window) else {
+        let place = self.share.position(worker);
+        let Some(failed) = self.workers[place].fail(connection, now, window, &self.on_time.delays)
+        else {
             return;
         };
         self.served_nanoseconds += failed.nanoseconds;
@@ -375,12 +408,17 @@ impl Engine {
             let slot = self.grid.slot(failed.task.due);
             self.interval.slots.response(slot, failed.age.since_due);
         }
-        if let Some(breach) = self
-            .limits
-            .failed(failed.task.phase, class, &failed.steps_begun)
+        let own = &self.workers[place];
+        let disturbed =
+            self.on_time
+                .is_disturbed(self.queue_order, own, (failed.task, failed.late));
+        if let Some(breach) =
+            self.limits
+                .failed(failed.task.phase, class, &failed.steps_begun, disturbed)
         {
             self.broken(breach, now);
         }
+        self.task_ended(failed.task, now);
     }
 
     /// Whether nobody has kept what was said of a failure of this class.
@@ -408,8 +446,9 @@ impl Engine {
     }
 
     /// The worker has a connection again.
-    pub fn reconnected(&mut self, worker: u32) {
-        self.worker(worker).reconnected();
+    pub fn reconnected(&mut self, worker: u32, now: Moment) {
+        let place = self.share.position(worker);
+        self.workers[place].reconnected(now, &self.on_time.delays);
         self.reconnects += 1;
     }
 

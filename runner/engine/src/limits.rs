@@ -95,6 +95,21 @@ enum Standing {
 }
 
 impl Unfinished {
+    /// The time that a limit is about, as far as it went; None if there is none.
+    fn time(&self, scope: Scope) -> Option<u64> {
+        match scope {
+            Scope::Task(Latency::Response) => Some(self.since_due),
+            Scope::Task(Latency::Wait) => Some(self.wait.unwrap_or(self.since_due)),
+            Scope::Task(Latency::Service) => self.since_start,
+            Scope::Step(step) => self.steps.iter().flatten().find_map(|(own, age)| {
+                (*own == step).then_some(match age {
+                    StepAge::Ended(time) | StepAge::GoingOn(time) => *time,
+                })
+            }),
+            Scope::Nothing => None,
+        }
+    }
+
     fn standing(&self, limit: &PlannedLatencyLimit) -> Standing {
         let growing = |age: u64| {
             if age > limit.max_microseconds {
@@ -156,7 +171,36 @@ pub struct LimitCounters {
     latencies: Vec<LatencyCounter>,
     failures: FailureCounts,
     warmup_failures: FailureCounts,
+    /// Timeouts among the failures that disturbed tasks had.
+    excused: ExcusedTimeouts,
     steps_begun: Vec<u64>,
+}
+
+/// Timeouts of tasks that an own delay of the dyno disturbed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExcusedTimeouts {
+    /// Of the measured window.
+    pub measured: u64,
+    /// Of the warm-up.
+    pub warmup: u64,
+}
+
+/// What an own delay of the dyno may have cost a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Excuse<T> {
+    /// What is known of the task, had everything of ours been on time by its worker's own clock.
+    pub(crate) on_time: T,
+    /// By how much its end may have been late because others of the dyno's tasks were, in
+    /// microseconds.
+    pub(crate) shift_microseconds: u64,
+}
+
+impl<T> Excuse<T> {
+    /// Whether a time that is over a limit would not have been, by either clock.
+    const fn holds(&self, limit: &PlannedLatencyLimit, time: u64, on_time: u64) -> bool {
+        let shifted = time.saturating_sub(self.shift_microseconds);
+        on_time <= limit.max_microseconds || shifted <= limit.max_microseconds
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,11 +215,17 @@ struct LatencyCounter {
     aged: u64,
     /// Unfinished tasks that might still have ended in time.
     unknown: u64,
+    /// Tasks that are over it, but would not have been with the load threads on time.
+    excused: u64,
 }
 
 impl LatencyCounter {
     const fn over(&self) -> u64 {
         self.slow + self.failed + self.aged
+    }
+
+    const fn on_time(&self) -> u64 {
+        self.over() - self.excused
     }
 }
 
@@ -187,6 +237,7 @@ impl Limits {
                 latencies: vec![LatencyCounter::default(); planned.latencies.len()],
                 failures: FailureCounts::default(),
                 warmup_failures: FailureCounts::default(),
+                excused: ExcusedTimeouts::default(),
                 steps_begun: vec![0; steps],
             },
             planned,
@@ -206,33 +257,52 @@ impl Limits {
     }
 
     /// A measured task completed. The first limit that this breaks, in the order of the plan.
-    pub(crate) fn completed(&mut self, times: &TaskTimes) -> Option<Breach> {
-        let mut breach = None;
+    /// `excuse` is only asked for where the task is over one.
+    pub(crate) fn completed(
+        &mut self,
+        times: &TaskTimes,
+        excuse: impl Fn() -> Excuse<Option<TaskTimes>>,
+    ) -> Option<Breach> {
+        let (mut breach, mut found) = (None, None);
         for (planned, counter) in self.latencies() {
-            let time = times.of(planned.scope);
-            if time.is_some_and(|time| time > planned.max_microseconds) {
-                counter.slow += 1;
-                breach = breach.or_else(|| latency_breach(planned, counter));
-            }
+            let Some(time) = times
+                .of(planned.scope)
+                .filter(|time| *time > planned.max_microseconds)
+            else {
+                continue;
+            };
+            let excuse: &Excuse<Option<TaskTimes>> = found.get_or_insert_with(&excuse);
+            let on_time = excuse
+                .on_time
+                .and_then(|times| times.of(planned.scope))
+                .unwrap_or(time);
+            counter.slow += 1;
+            counter.excused += u64::from(excuse.holds(planned, time, on_time));
+            breach = breach.or_else(|| latency_breach(planned, counter));
         }
         breach
     }
 
     /// A task failed, after these steps had begun. The first limit that this breaks: errors
-    /// before latencies, for they are the nearer cause.
+    /// before latencies, for they are the nearer cause. Whatever made it fail, it is no lateness
+    /// of the dyno; only a task that timed out may have done so because it was `disturbed`.
     pub(crate) fn failed(
         &mut self,
         phase: Phase,
         class: FailureClass,
         steps_begun: &[usize],
+        disturbed: bool,
     ) -> Option<Breach> {
+        let excused = u64::from(disturbed && class == FailureClass::Timeout);
         match phase {
             Phase::Warmup => {
                 self.counters.warmup_failures.count(class);
+                self.counters.excused.warmup += excused;
                 self.planned.errors_of_the_warmup(&self.counters)
             }
             Phase::Measured => {
                 self.counters.failures.count(class);
+                self.counters.excused.measured += excused;
                 let mut breach = self.planned.errors(&self.counters);
                 for (planned, counter) in self.latencies() {
                     let counts = match planned.scope {
@@ -242,6 +312,7 @@ impl Limits {
                     };
                     if counts {
                         counter.failed += 1;
+                        counter.excused += excused;
                         counter.failed_by_connection +=
                             u64::from(class.puts_the_target_in_question());
                         breach = breach.or_else(|| latency_breach(planned, counter));
@@ -253,10 +324,18 @@ impl Limits {
     }
 
     /// At the end: a measured task that did not complete.
-    pub(crate) fn unfinished(&mut self, task: &Unfinished) {
+    pub(crate) fn unfinished(&mut self, task: &Unfinished, excuse: &Excuse<Unfinished>) {
         for (planned, counter) in self.latencies() {
             match task.standing(planned) {
-                Standing::Over => counter.aged += 1,
+                Standing::Over => {
+                    counter.aged += 1;
+                    let times = task
+                        .time(planned.scope)
+                        .zip(excuse.on_time.time(planned.scope));
+                    counter.excused += u64::from(
+                        times.is_some_and(|(time, on_time)| excuse.holds(planned, time, on_time)),
+                    );
+                }
                 Standing::Unknown => counter.unknown += 1,
                 Standing::Within | Standing::NotCounted => {}
             }
@@ -278,6 +357,7 @@ impl LimitCounters {
             latencies,
             failures,
             warmup_failures,
+            excused,
             steps_begun,
         } = other;
         self.latencies.resize(
@@ -291,13 +371,17 @@ impl LimitCounters {
                 failed_by_connection,
                 aged,
                 unknown,
+                excused,
             } = *others;
             mine.slow += slow;
             mine.failed += failed;
             mine.failed_by_connection += failed_by_connection;
             mine.aged += aged;
             mine.unknown += unknown;
+            mine.excused += excused;
         }
+        self.excused.measured += excused.measured;
+        self.excused.warmup += excused.warmup;
         self.failures.add(failures);
         self.warmup_failures.add(warmup_failures);
         self.steps_begun
@@ -320,6 +404,11 @@ impl LimitCounters {
     /// Failures of tasks of the warm-up by class.
     pub const fn warmup_failures(&self) -> &FailureCounts {
         &self.warmup_failures
+    }
+
+    /// Timeouts among the failures that disturbed tasks had.
+    pub const fn excused_timeouts(&self) -> ExcusedTimeouts {
+        self.excused
     }
 
     /// Completed tasks that took longer than each latency limit, in the order of the plan.
@@ -361,7 +450,7 @@ impl PlannedLimits {
                 let over = counter.over();
                 LimitCount {
                     over,
-                    excused: 0,
+                    excused: counter.excused,
                     // Of a step, no more can be unknown than began.
                     unknown: (counter.unknown + unsettled).min(total - over.min(total)),
                     total,
@@ -371,32 +460,37 @@ impl PlannedLimits {
     }
 
     fn errors(&self, counters: &LimitCounters) -> Option<Breach> {
-        error_breach(&self.errors, &counters.failures, |limit| limit.allowed)
+        let excused = counters.excused.measured;
+        error_breach(&self.errors, &counters.failures, excused, |limit| {
+            limit.allowed
+        })
     }
 
     fn errors_of_the_warmup(&self, counters: &LimitCounters) -> Option<Breach> {
-        error_breach(&self.errors, &counters.warmup_failures, |limit| {
+        let excused = counters.excused.warmup;
+        error_breach(&self.errors, &counters.warmup_failures, excused, |limit| {
             limit.allowed_in_warmup
         })
     }
 }
 
 fn latency_breach(planned: &PlannedLatencyLimit, counter: &LatencyCounter) -> Option<Breach> {
-    let over = counter.over();
-    (over > planned.allowed).then(|| Breach {
+    let on_time = counter.on_time();
+    (on_time > planned.allowed).then(|| Breach {
         ending: Ending::LatencyLimit {
             threshold: planned.threshold.clone(),
         },
-        by_lost_connections: over - counter.failed_by_connection <= planned.allowed,
+        by_lost_connections: on_time - counter.failed_by_connection <= planned.allowed,
     })
 }
 
 fn error_breach(
     limits: &[PlannedErrorLimit],
     failures: &FailureCounts,
+    excused: u64,
     allowed: impl Fn(&PlannedErrorLimit) -> u64,
 ) -> Option<Breach> {
-    let total = failures.total();
+    let total = failures.total() - excused;
     let limit = limits.iter().find(|limit| total > allowed(limit))?;
     let (class, count) = failures.commonest()?;
     Some(Breach {
@@ -437,6 +531,14 @@ mod tests {
         limits.planned.counts(&limits.counters, scheduled, 0)
     }
 
+    /// The load threads were on time.
+    const fn unexcused() -> Excuse<Option<TaskTimes>> {
+        Excuse {
+            on_time: None,
+            shift_microseconds: 0,
+        }
+    }
+
     #[test]
     fn a_time_equal_to_the_limit_is_within_it_and_a_microsecond_more_is_over() {
         let mut limits = limits(
@@ -447,11 +549,11 @@ mod tests {
             response,
             ..TaskTimes::default()
         };
-        assert_eq!(limits.completed(&times(250_000)), None);
+        assert_eq!(limits.completed(&times(250_000), unexcused), None);
         assert_eq!(counts(&limits, 3)[0].over, 0);
-        assert_eq!(limits.completed(&times(250_001)), None);
+        assert_eq!(limits.completed(&times(250_001), unexcused), None);
         assert_eq!(counts(&limits, 3)[0].over, 1);
-        let breach = limits.completed(&times(250_001));
+        let breach = limits.completed(&times(250_001), unexcused);
         assert_eq!(
             breach,
             Some(Breach {
@@ -476,7 +578,7 @@ mod tests {
         );
         limits.begin_step(0);
         limits.begin_step(1);
-        limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0, 1]);
+        limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0, 1], false);
         let counts: Vec<_> = counts(&limits, 1)
             .iter()
             .map(|count| (count.over, count.unknown, count.total))
@@ -515,7 +617,13 @@ mod tests {
             (running, [(1, 0), (0, 0), (1, 0), (0, 0), (1, 0)]),
         ] {
             let mut limits = limits(all(), vec![]);
-            limits.unfinished(&task);
+            limits.unfinished(
+                &task,
+                &Excuse {
+                    on_time: task,
+                    shift_microseconds: 0,
+                },
+            );
             let counts: Vec<_> = counts(&limits, 1)
                 .iter()
                 .map(|count| (count.over, count.unknown))
@@ -528,15 +636,15 @@ mod tests {
     fn only_connection_errors_make_a_breach_that_may_be_a_lost_target() {
         let mut limits = limits(vec![], vec![errors(1)]);
         assert_eq!(
-            limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0]),
+            limits.failed(Phase::Measured, FailureClass::OutOfMemory, &[0], false),
             None
         );
         let breach = limits
-            .failed(Phase::Measured, FailureClass::Connection, &[0])
+            .failed(Phase::Measured, FailureClass::Connection, &[0], false)
             .unwrap();
         assert!(breach.by_lost_connections);
         let breach = limits
-            .failed(Phase::Measured, FailureClass::OutOfMemory, &[0])
+            .failed(Phase::Measured, FailureClass::OutOfMemory, &[0], false)
             .unwrap();
         assert!(!breach.by_lost_connections);
         assert_eq!(
@@ -553,7 +661,7 @@ mod tests {
         let mut limits = limits(vec![], vec![errors(5)]);
         assert!(
             limits
-                .failed(Phase::Warmup, FailureClass::Other, &[0])
+                .failed(Phase::Warmup, FailureClass::Other, &[0], false)
                 .is_some()
         );
         assert_eq!(limits.counters().failures().total(), 0);

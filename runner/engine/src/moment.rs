@@ -31,6 +31,12 @@ impl Moment {
         Self(self.0.saturating_add(nanoseconds))
     }
 
+    /// So many nanoseconds earlier; S itself if that would be before it.
+    #[must_use]
+    pub const fn minus(self, nanoseconds: u64) -> Self {
+        Self(self.0.saturating_sub(nanoseconds))
+    }
+
     /// Nanoseconds since an earlier moment; 0 if it is a later one.
     pub const fn nanoseconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -190,8 +190,8 @@ mod tests {
     use redyno_contract::report::Ending;
 
     use super::*;
-    use crate::fixtures::settings;
-    use crate::{ConnectionAfter, EngineSettings, FailureClass, Share};
+    use crate::fixtures::{engine, settings};
+    use crate::{ConnectionAfter, EngineSettings, FailureClass};
 
     #[test]
     fn the_grid_only_ever_delays() {
@@ -221,13 +221,13 @@ mod tests {
         }
     }
 
-    fn engine() -> Engine {
-        Engine::new(settings(1000, 10, 1), Share::WHOLE)
+    fn fast() -> Engine {
+        engine(settings(1000, 10, 1))
     }
 
     #[test]
     fn before_the_start_only_an_end_can_come() {
-        let mut engine = engine();
+        let mut engine = fast();
         let mut pace = Pace::new(1000.0);
         let Turn { events, next } = pace.turn(&mut engine, None, true, |_| panic!("woken"));
         assert!(events.is_empty());
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn whoever_is_to_begin_is_woken_and_each_stage_is_told_once() {
-        let mut engine = engine();
+        let mut engine = fast();
         let mut pace = Pace::new(1000.0);
         let mut woken = Vec::new();
         let late = Moment::from_nanoseconds(5);
@@ -265,13 +265,10 @@ mod tests {
     /// Only who is asked can end a hold: there is nothing to wait for by the clock.
     #[test]
     fn a_hold_beyond_the_window_waits_for_its_resolution_alone() {
-        let mut engine = Engine::new(
-            EngineSettings {
-                max_worker_backlog: 1,
-                ..settings(10, 1, 1)
-            },
-            Share::WHOLE,
-        );
+        let mut engine = engine(EngineSettings {
+            max_worker_backlog: 1,
+            ..settings(10, 1, 1)
+        });
         let mut pace = Pace::new(10.0);
         let start = Moment::default();
         drop(pace.turn(&mut engine, Some(start), false, |_| {}));
@@ -286,7 +283,7 @@ mod tests {
     /// A thread that slept across the window's end and is then told to go has run it all the same.
     #[test]
     fn what_was_due_before_a_command_comes_before_it() {
-        let mut engine = Engine::new(settings(10, 1, 1), Share::WHOLE);
+        let mut engine = engine(settings(10, 1, 1));
         let mut pace = Pace::new(10.0);
         drop(pace.turn(&mut engine, Some(Moment::default()), false, |_| {}));
         let late = Moment::from_seconds(4);

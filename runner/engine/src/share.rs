@@ -29,6 +29,11 @@ impl Share {
         f64::from(self.of.get())
     }
 
+    /// Which of the threads it is, from 0.
+    pub(crate) const fn thread(self) -> usize {
+        self.thread as usize
+    }
+
     /// Whether a worker is in it.
     pub const fn has(self, worker: u32) -> bool {
         worker % self.of.get() == self.thread

@@ -1,7 +1,8 @@
 //! One engine's numbers at one moment.
 
-use redyno_contract::report::{BusyWorker, Latencies, Replies, Times};
+use redyno_contract::report::{BusyWorker, Latencies, OwnDelay, Queues, Replies, Times};
 
+use super::delay::keep_longest;
 use super::{
     Engine, FirstWords, IncompleteTasks, Interval, LimitCounters, Moment, Share, Stage, Tally, Task,
 };
@@ -57,6 +58,10 @@ pub struct Counted {
     pub other_workers_backlog: u32,
     /// Connections made anew.
     pub reconnects: u64,
+    /// The longest own delays.
+    pub delays: Vec<OwnDelay>,
+    /// Tasks that waited, had the load threads been on time: final once the books are closed.
+    pub queues: Queues,
 }
 
 impl Counted {
@@ -81,6 +86,8 @@ impl Counted {
             busiest,
             other_workers_backlog,
             reconnects,
+            delays,
+            queues,
         } = other;
         self.limits.add(&limits);
         self.latencies.response = self.latencies.response.plus(response);
@@ -103,10 +110,13 @@ impl Counted {
         self.busiest.extend(busiest);
         self.other_workers_backlog = self.other_workers_backlog.max(other_workers_backlog);
         self.reconnects += reconnects;
+        self.delays.extend(delays);
+        self.queues = self.queues.plus(queues);
     }
 
-    /// Leaves the busiest workers of all, as many as a report names.
-    pub(super) fn keep_busiest(&mut self) {
+    /// Leaves the busiest workers and the longest delays of all, as many as a report names.
+    pub(super) fn keep_most(&mut self) {
+        keep_longest(&mut self.delays);
         self.busiest
             .sort_by_key(|worker| (std::cmp::Reverse(worker.peak_backlog), worker.worker));
         let others = self
@@ -157,6 +167,8 @@ impl Engine {
                 busiest,
                 other_workers_backlog,
                 reconnects: self.reconnects,
+                delays: self.on_time.delays.longest().to_vec(),
+                queues: self.on_time.queues,
             },
         }
     }

@@ -1,7 +1,7 @@
 //! The whole dyno: what its engines counted, added up and held against the plan.
 
 use redyno_contract::limit::LimitCount;
-use redyno_contract::report::{Books, End, Ending};
+use redyno_contract::report::{Books, End, Ending, Lateness, Queues};
 
 use super::arrivals::{Choice, Windows};
 use super::settings::PlannedLimits;
@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub measured: Books,
     /// Counts of the latency limits.
     pub over: Vec<LimitCount>,
+    /// Whether the queues grew; None until the books of a run are closed that came to the end of its
+    /// window.
+    pub queues: Option<Queues>,
     /// Everything that needs no plan to be told.
     pub counted: Counted,
 }
@@ -48,6 +51,16 @@ impl Snapshot {
     /// The longest queue now.
     pub fn longest_queue(&self) -> u32 {
         self.counted.backlogs.iter().copied().max().unwrap_or(0)
+    }
+
+    /// How late the dyno's own load threads were, and what that excuses.
+    pub fn lateness(&self) -> Lateness {
+        let excused = self.counted.limits.excused_timeouts();
+        Lateness {
+            longest: self.counted.delays.clone(),
+            timed_out: excused.measured,
+            timed_out_in_warmup: excused.warmup,
+        }
     }
 
     /// The longest queue so far.
@@ -70,8 +83,11 @@ pub fn first_end<'a>(stages: impl Iterator<Item = &'a Stage>) -> Option<(Ending,
 pub(crate) fn first_of(
     ends: impl IntoIterator<Item = (Ending, Moment)>,
 ) -> Option<(Ending, Moment)> {
-    ends.into_iter()
-        .min_by_key(|(ending, at)| (*at, *ending == Ending::Completed))
+    ends.into_iter().min_by_key(|(ending, at)| {
+        // Who has the worker knows more of a backlog than the others were told.
+        let uncounted = matches!(ending, Ending::BacklogLimit { on_time: None, .. });
+        (*at, *ending == Ending::Completed, uncounted)
+    })
 }
 
 impl Whole {
@@ -103,7 +119,13 @@ impl Whole {
 
     /// What all engines counted, once each of them is closed.
     pub fn closed(&self, engines: impl IntoIterator<Item = ShareSnapshot>) -> Snapshot {
-        self.snapshot(engines, |_| 0)
+        let mut closed = self.snapshot(engines, |_| 0);
+        closed.queues = closed
+            .end
+            .as_ref()
+            .filter(|end| end.ending == Ending::Completed)
+            .map(|_| closed.counted.queues);
+        closed
     }
 
     /// The first limit that all engines' counts together break.
@@ -136,7 +158,7 @@ impl Whole {
         );
         let books = |phase, tally| self.books(phase, until, &handed_over, tally);
         let measured = books(Phase::Measured, measured);
-        counted.keep_busiest();
+        counted.keep_most();
         Snapshot {
             at,
             in_window: at >= t0,
@@ -147,6 +169,7 @@ impl Whole {
             }),
             warmup: books(Phase::Warmup, warmup),
             measured,
+            queues: None,
             over: self
                 .limits
                 .counts(&counted.limits, measured.scheduled, unsettled(&measured)),

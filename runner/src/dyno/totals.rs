@@ -293,8 +293,8 @@ impl Totals {
                 .map(|snapshot| snapshot.counted.other_workers_backlog)
                 .unwrap_or_default(),
             own: self.own_vitals(),
-            lateness: None,
-            queues: None,
+            lateness: snapshot.map(Snapshot::lateness),
+            queues: snapshot.and_then(|snapshot| snapshot.queues),
             last: self.last_seconds(),
             target: self.target.as_ref().and_then(TargetSamples::vitals),
             timeline: snapshot.map(|_| self.course.timeline()),

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use redyno_contract::report::Ending;
-use redyno_engine::{Gather, Interval, LoadEvent, Moment, Share, ThreadEvent};
+use redyno_engine::{Disturbances, Gather, Interval, LoadEvent, Moment, Share, ThreadEvent};
 use redyno_target::ByteCounters;
 use tokio::time::Instant;
 
@@ -46,15 +46,16 @@ impl Load {
             .ok()
             .and_then(NonZeroU32::new)
             .unwrap_or(NonZeroU32::MIN);
+        let disturbances = Disturbances::new(threads);
         let shards = Share::of(threads)
             .zip(counters)
             .map(|(share, bytes)| {
-                let settings = ShardSettings {
+                let own = ShardSettings {
                     share,
                     bytes: Arc::clone(bytes),
                     ..settings.clone()
                 };
-                Shard::spawn(settings, machine)
+                Shard::spawn(own, disturbances.clone(), machine)
             })
             .collect::<io::Result<Vec<_>>>()?;
         let application = u64::from(settings.dynos.application_cpu_microseconds) * 1000;

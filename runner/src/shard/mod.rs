@@ -9,6 +9,7 @@
 //! [`Engine`]: redyno_engine::Engine
 
 pub(crate) mod application;
+pub(crate) mod attention;
 pub(crate) mod busy;
 mod clock;
 mod load;
@@ -23,6 +24,7 @@ mod timer;
 mod worker;
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -32,9 +34,11 @@ use redyno_target::{ByteCounters, Target};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
-use redyno_engine::{EngineSettings, Share, ThreadCommand, ThreadEvent};
+use redyno_engine::{Disturbances, Engine, EngineSettings, Share, ThreadCommand, ThreadEvent};
 
 use crate::machine::{LoadThread, Machine};
+use clock::Clock;
+use shared::Shared;
 
 pub(crate) use load::Load;
 pub(crate) use phase::PhaseQuestion;
@@ -93,12 +97,16 @@ impl Shard {
     ///
     /// # Errors
     /// The system has no thread left.
-    fn spawn(settings: ShardSettings, machine: &impl Machine) -> io::Result<Self> {
+    fn spawn(
+        settings: ShardSettings,
+        disturbances: Disturbances,
+        machine: &impl Machine,
+    ) -> io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::unbounded_channel();
         let (its_machine, told) = (machine.clone(), sender.clone());
         let thread = machine.start(
-            move || live(settings, received, sender, its_machine),
+            move || live(settings, disturbances, received, sender, its_machine),
             move |error| tell(&told, ThreadEvent::Broken(error.to_string())),
         )?;
         Ok(Self {
@@ -155,6 +163,7 @@ impl Dismissed {
 
 async fn live(
     settings: ShardSettings,
+    disturbances: Disturbances,
     mut commands: UnboundedReceiver<ShardCommand>,
     events: UnboundedSender<ThreadEvent>,
     machine: impl Machine,
@@ -184,8 +193,18 @@ async fn live(
     };
     match start {
         Some((at, workers)) => {
-            let clock = clock::Clock::from(at);
-            pacer::run(&settings, workers, clock, commands, &events, machine).await
+            let engine = Engine::new(engine_settings(&settings), settings.share, &disturbances);
+            let clock = Clock::from(at);
+            let shared = Shared::new(engine, clock, settings.dynos.workers, machine.attention());
+            pacer::run(
+                &settings,
+                workers,
+                Rc::new(shared),
+                commands,
+                &events,
+                machine,
+            )
+            .await
         }
         None => Ok(()),
     }

@@ -3,30 +3,28 @@
 use std::io;
 use std::rc::Rc;
 
-use redyno_engine::{Engine, Moment, Pace, ThreadEvent, Turn};
+use redyno_engine::{Moment, Pace, ThreadEvent, Turn};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::clock::Clock;
 use super::ready::ReadyWorker;
 use super::shared::Shared;
-use super::{ShardCommand, ShardSettings, engine_settings, probe, tell, worker};
+use super::{ShardCommand, ShardSettings, probe, tell, worker};
 use crate::machine::{Machine, Timer};
 
 /// Runs the load from S until nothing is left to wait for.
 pub(super) async fn run(
     settings: &ShardSettings,
     workers: Vec<ReadyWorker>,
-    clock: Clock,
+    shared: Rc<Shared>,
     mut commands: UnboundedReceiver<ShardCommand>,
     events: &UnboundedSender<ThreadEvent>,
     machine: impl Machine,
 ) -> io::Result<()> {
     let timer = machine.timer()?;
-    let engine = Engine::new(engine_settings(settings), settings.share);
+    let clock = shared.clock;
     let mut pace = Pace::new(settings.dynos.rate.tasks_per_second() / settings.share.threads());
-    let shared = Rc::new(Shared::new(engine, clock, settings.dynos.workers));
     let mut tasks = JoinSet::new();
     for ready in workers {
         let worker = worker::run(settings.clone(), ready, Rc::clone(&shared), machine.clone());
@@ -41,7 +39,7 @@ pub(super) async fn run(
     let mut told = None;
     loop {
         let at = Instant::now();
-        let now = (at >= clock.instant(Moment::default())).then(|| clock.moment(at));
+        let now = (at >= clock.instant(Moment::default())).then(|| shared.looks(at));
         if now.is_some() && !pace.has_started() {
             shared.spent_before.set(machine.spent());
         }
@@ -73,6 +71,7 @@ pub(super) async fn run(
         }
         // Whatever ends the wait, the next turn does all that is due: no branch can starve another.
         // Commands come first, for there are few of them, and someone waits for each.
+        shared.pacer_timer.set(next);
         tokio::select! {
             biased;
             command = commands.recv() => match command {

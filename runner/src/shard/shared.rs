@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 
 use redyno_contract::report::Times;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::attention::Attention;
 use super::clock::Clock;
-use redyno_engine::{Engine, Moment, ThreadTime, ThreadVitals};
+use redyno_engine::{Engine, Moment, ThreadTime, ThreadVitals, Watch};
 
 /// What all parts of a load thread share.
 pub(super) struct Shared {
@@ -16,6 +18,12 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// How late the probe's timer was.
     pub(super) loop_lag: Cell<Times>,
+    /// Whether the thread gets on.
+    watch: RefCell<Watch<Box<dyn Attention>>>,
+    /// When the pacer's timer wakes it.
+    pub(super) pacer_timer: Cell<Option<Moment>>,
+    /// When the probe's timer wakes it.
+    pub(super) probe_timer: Cell<Option<Moment>>,
     /// What the thread had spent when S came.
     pub(super) spent_before: Cell<ThreadTime>,
     /// One for every worker: a task is in its hands.
@@ -30,9 +38,17 @@ pub(super) struct Shared {
 
 impl Shared {
     /// For a dyno with so many workers, of whom a part may be other threads'.
-    pub(super) fn new(engine: Engine, clock: Clock, workers: u32) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        clock: Clock,
+        workers: u32,
+        attention: Box<dyn Attention>,
+    ) -> Self {
         Self {
             engine: RefCell::new(engine),
+            watch: RefCell::new(Watch::new(attention, clock.now())),
+            pacer_timer: Cell::default(),
+            probe_timer: Cell::default(),
             clock,
             loop_lag: Cell::default(),
             spent_before: Cell::default(),
@@ -41,6 +57,45 @@ impl Shared {
             idle: Cell::new(0),
             relies_on_all_being_busy: Cell::new(false),
         }
+    }
+
+    /// Now. If the thread did not get on although it should have, the engine hears of it first: to
+    /// be called before whatever happens now is told to the engine.
+    pub(super) fn now(&self) -> Moment {
+        self.looks(Instant::now())
+    }
+
+    /// The same of an instant that has just been looked at.
+    pub(super) fn looks(&self, at: Instant) -> Moment {
+        let now = self.clock.moment(at);
+        if now == Moment::default() {
+            // Before S nothing can be late.
+            return now;
+        }
+        let delay = {
+            let mut watch = self.watch.borrow_mut();
+            match watch.clocks().slept() {
+                None => watch.gets_on(now),
+                Some(sleep) => {
+                    let [from, until] =
+                        [sleep.from, sleep.until].map(|at| self.clock.moment(at.into()));
+                    watch.dozed(sleep.before_nanoseconds, from);
+                    let timers = [self.pacer_timer.get(), self.probe_timer.get()];
+                    watch.wakes(from, until, timers.into_iter().flatten().min())
+                }
+            }
+        };
+        if let Some(delay) = delay {
+            self.engine.borrow_mut().delayed(delay);
+        }
+        now
+    }
+
+    /// Now, by the probe.
+    pub(super) fn probes(&self) -> Moment {
+        let now = self.now();
+        self.watch.borrow_mut().look(now);
+        now
     }
 
     /// Wakes a worker that has to begin with a task.
@@ -59,7 +114,7 @@ impl Shared {
     /// A worker's task has ended in this way. What fell due before is handed over before, so that
     /// it does not matter whether the pacer has come by since.
     pub(super) fn end_task(&self, end: impl FnOnce(&mut Engine, Moment)) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut engine = self.engine.borrow_mut();
         engine.hand_over(now, |worker| self.wake(worker));
         end(&mut engine, now);
@@ -98,10 +153,12 @@ mod tests {
     use redyno_contract::plan::{Assignment, DynoName, QueueOrder};
     use redyno_contract::random::Seed;
     use redyno_contract::schedule::{Rate, Schedule};
-    use redyno_engine::{Choice, EngineSettings, PlannedLimits, Share, Windows};
+    use redyno_engine::{Choice, Disturbances, EngineSettings, PlannedLimits, Share, Windows};
     use tokio::time::Instant;
 
     use super::*;
+    use crate::observe::control_group::ControlGroup;
+    use crate::shard::attention::ThisThread;
 
     /// One worker and a thousand tasks a second, a second after the start.
     fn shared() -> Shared {
@@ -128,7 +185,13 @@ mod tests {
         let start = Instant::now()
             .checked_sub(Duration::from_secs(1))
             .expect("the machine runs for longer");
-        Shared::new(Engine::new(settings, Share::WHOLE), Clock::from(start), 1)
+        let disturbances = Disturbances::new(std::num::NonZeroU32::MIN);
+        Shared::new(
+            Engine::new(settings, Share::WHOLE, &disturbances),
+            Clock::from(start),
+            1,
+            Box::new(ThisThread::new(ControlGroup::default())),
+        )
     }
 
     fn hand_over_at_the_start(shared: &Shared) {

@@ -57,7 +57,8 @@ pub(super) async fn run(
                 Err(_) => {}
             }
         }
-        let begun = shared.engine.borrow_mut().begin(number, shared.clock.now());
+        let now = shared.now();
+        let begun = shared.engine.borrow_mut().begin(number, now);
         let Some(task) = begun else {
             shared.task_for(number).await;
             continue;
@@ -83,7 +84,8 @@ pub(super) async fn run(
                     ConnectionAfter::Dropped => {
                         drop(connection);
                         connection = reconnect(&connector, &mut backoff).await;
-                        shared.engine.borrow_mut().reconnected(number);
+                        let now = shared.now();
+                        shared.engine.borrow_mut().reconnected(number, now);
                     }
                 }
             }
@@ -152,7 +154,7 @@ struct WorkerSteps<'a, M> {
 
 impl<M: Machine> Steps for WorkerSteps<'_, M> {
     fn begin(&self, step: usize) {
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         let mut engine = self.shared.engine.borrow_mut();
         engine.begin_step(self.worker, step, now);
     }
@@ -161,7 +163,7 @@ impl<M: Machine> Steps for WorkerSteps<'_, M> {
         if self.application_cpu_microseconds == 0 {
             return;
         }
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         self.shared.engine.borrow_mut().end_step(self.worker, now);
         self.machine.work(self.application_cpu_microseconds);
     }

@@ -2,8 +2,10 @@
 
 use std::io;
 
-use redyno_engine::ThreadTime;
-use redyno_runner::machine::{LoadThread, Machine, Memory, Process, Throttling, Timer};
+use redyno_engine::{Clocks, ThreadTime};
+use redyno_runner::machine::{
+    Attention, LoadThread, Machine, Memory, Process, Sleep, Throttling, Timer,
+};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
@@ -52,7 +54,36 @@ impl Machine for ModelledMachine {
         ThreadTime::default()
     }
 
+    fn attention(&self) -> Box<dyn Attention> {
+        Box::new(NeverLate(Instant::now()))
+    }
+
     fn work(&self, _microseconds: u32) {}
+}
+
+/// Of threads that always get on: all the time since then was their own.
+#[derive(Clone, Copy, Debug)]
+struct NeverLate(Instant);
+
+impl Clocks for NeverLate {
+    fn cpu_nanoseconds(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn waited_nanoseconds(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    fn throttled_nanoseconds(&self) -> u64 {
+        0
+    }
+}
+
+impl Attention for NeverLate {
+    /// Never, by its own account.
+    fn slept(&self) -> Option<Sleep> {
+        None
+    }
 }
 
 /// A timer of the runtime: whole milliseconds, never early.

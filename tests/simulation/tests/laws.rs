@@ -8,10 +8,7 @@ const SEEDS: u64 = 500;
 
 /// Ways in which a law is known to be broken, each with what it waits for. A way that is not here,
 /// or is here and not seen any more in a long run, is news.
-const KNOWN: [(u8, &str); 2] = [
-    // Keeping up is judged by what ended in time; the time that a task takes is held against it.
-    // Lateness is judged by a percentile of its own; the reckoning "on time" is to take its place.
-    (2, "failed by its own lateness"),
+const KNOWN: [(u8, &str); 1] = [
     // A quota that throttled before, and slow commands of a mostly idle server, are taken for the
     // cause of what something else broke.
     (3, "a bottleneck that is none"),

@@ -2,6 +2,7 @@
 //! on a simulated clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
@@ -13,8 +14,8 @@ use redyno_contract::report::{Ending, Start, Times};
 use redyno_contract::schedule::Rate;
 use redyno_contract::{Message, Plan, Report};
 use redyno_engine::{
-    Arrival, ConnectionAfter, Engine, EngineSettings, FailureClass, Interval, Moment, Sample,
-    Share, ThreadTime, Whole, first_end,
+    Arrival, ConnectionAfter, Disturbances, Engine, EngineSettings, FailureClass, Interval, Moment,
+    Sample, Share, ThreadTime, Whole, first_end,
 };
 use redyno_runner::{Allowances, Identity, OwnSample, Throttling, Totals};
 
@@ -208,7 +209,8 @@ impl World {
         let dynos = plan.dyno_type(&dyno.dyno_type).unwrap();
         let settings = EngineSettings::of(plan, dynos, dyno);
         let whole = Whole::new(&settings);
-        let mut engine = Engine::new(settings, Share::WHOLE);
+        let disturbances = Disturbances::new(NonZeroU32::MIN);
+        let mut engine = Engine::new(settings, Share::WHOLE, &disturbances);
         let own = OwnSample {
             cpu_microseconds: 0,
             throttling: Throttling::default(),
@@ -267,7 +269,7 @@ impl World {
                         ConnectionAfter::Dropped,
                         at,
                     );
-                    engine.reconnected(worker);
+                    engine.reconnected(worker, at);
                 } else {
                     engine.begin_step(worker, 2, at);
                     engine.complete(worker, at);

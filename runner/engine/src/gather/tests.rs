@@ -3,10 +3,9 @@
 use redyno_contract::report::Ending;
 
 use super::*;
-use crate::fixtures::settings;
+use crate::fixtures::{engines, settings};
 use crate::{
-    ConnectionAfter, Engine, FailureClass, Pace, PlannedErrorLimit, PlannedLimits, Share,
-    ThreadVitals,
+    ConnectionAfter, Engine, FailureClass, Pace, PlannedErrorLimit, PlannedLimits, ThreadVitals,
 };
 
 /// The window of the fixtures ends 5 s after S: 2 s of warm-up, 3 s measured.
@@ -65,8 +64,9 @@ impl Dyno {
         let threads = NonZeroU32::new(threads).unwrap();
         let mut dyno = Self {
             gather: Gather::new(settings, threads, 0),
-            threads: Share::of(threads)
-                .map(|share| (Engine::new(settings.clone(), share), Pace::new(25.0)))
+            threads: engines(settings, threads)
+                .into_iter()
+                .map(|engine| (engine, Pace::new(25.0)))
                 .collect(),
             told: Vec::new(),
         };
@@ -273,7 +273,7 @@ fn no_books_are_closed_before_a_hold_is_resolved() {
             ConnectionAfter::Dropped,
             before(900),
         );
-        engine.reconnected(worker);
+        engine.reconnected(worker, before(900));
         for worker in workers {
             while engine.begin(worker, before(900)).is_some() {
                 engine.complete(worker, before(900));

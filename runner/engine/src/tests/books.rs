@@ -114,7 +114,7 @@ proptest! {
                 }
                 Event::Reconnect { worker } => {
                     connected[usize::from(worker)] = true;
-                    engine.reconnected(worker.into());
+                    engine.reconnected(worker.into(), now);
                 }
                 Event::Resolve { lost } => {
                     if let Stage::Held { since, ending } = engine.stage().clone() {
@@ -253,9 +253,7 @@ proptest! {
         let milliseconds = |count: u64| Moment::from_nanoseconds(count * 1_000_000);
         let at = milliseconds(at).min(settings.windows.measured_until());
         let now = at.plus(1_000_000_000);
-        let mut engines: Vec<Engine> = Share::of(NonZeroU32::new(threads).unwrap())
-            .map(|share| Engine::new(settings.clone(), share))
-            .collect();
+        let mut engines = engines(&settings, NonZeroU32::new(threads).unwrap());
         let mut unhandled = 0;
         for (engine, (behind, ahead)) in engines.iter_mut().zip(&heard) {
             // One is behind with handing over, another went on for a while.

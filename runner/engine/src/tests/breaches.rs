@@ -17,7 +17,8 @@ fn the_arrival_that_finds_the_limit_waiting_is_rejected_and_ends_the_run() {
         Ending::BacklogLimit {
             worker: 0,
             backlog: 7,
-            on_time: None,
+            // None of them has begun, even after the drain.
+            on_time: Some(7),
         }
     );
     assert_eq!(end.after_milliseconds, 80);

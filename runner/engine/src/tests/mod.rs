@@ -2,6 +2,8 @@
 
 mod books;
 mod breaches;
+mod model;
+mod on_time;
 mod order;
 
 use std::collections::BTreeSet;
@@ -11,14 +13,14 @@ use redyno_contract::plan::Latency;
 use redyno_contract::report::Ending;
 use redyno_contract::schedule::{Rate, Schedule};
 
-use super::fixtures::{seed, settings};
+use super::fixtures::{engine, engines, seed, settings};
 use super::settings::{PlannedErrorLimit, PlannedLatencyLimit, Scope};
 use super::*;
 
 /// An engine with all workers, and what its numbers are held against.
 fn alone(settings: EngineSettings) -> (Engine, Whole) {
     let whole = Whole::new(&settings);
-    (Engine::new(settings, Share::WHOLE), whole)
+    (engine(settings), whole)
 }
 
 /// Closes an engine that has all workers, as it ended or else now.
@@ -61,9 +63,7 @@ fn simulate_threads(
     late: impl Fn(Moment) -> Moment,
 ) -> (Interval, Snapshot, Moment) {
     let whole = Whole::new(&settings);
-    let mut engines: Vec<Engine> = Share::of(NonZeroU32::new(threads).unwrap())
-        .map(|share| Engine::new(settings.clone(), share))
-        .collect();
+    let mut engines = engines(&settings, NonZeroU32::new(threads).unwrap());
     let mut running: BTreeSet<(Moment, u32, bool)> = BTreeSet::new();
     let begin = |engine: &mut Engine, running: &mut BTreeSet<_>, worker, now| {
         if let Some(task) = engine.begin(worker, now) {
@@ -100,7 +100,7 @@ fn simulate_threads(
                     ConnectionAfter::Dropped,
                     now,
                 );
-                engine.reconnected(worker);
+                engine.reconnected(worker, now);
             } else {
                 engine.begin_step(worker, 2, now);
                 engine.complete(worker, now);

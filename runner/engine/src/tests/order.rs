@@ -100,7 +100,7 @@ fn a_worker_without_a_connection_queues_what_comes() {
     );
     hand_over(&mut engine, seconds(9));
     assert_eq!(engine.begin(worker, seconds(9)), None);
-    engine.reconnected(worker);
+    engine.reconnected(worker, seconds(10));
     let task = engine.begin(worker, seconds(10)).unwrap();
     assert!(task.due > seconds(0));
 }

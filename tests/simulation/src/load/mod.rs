@@ -7,6 +7,7 @@
 //! ([`records`], [`oracle`]) knows of every task what became of it, and runs the same world again
 //! with one thing changed ([`world::Changed`]); [`laws`] hold the two against each other.
 
+mod attention;
 mod causes;
 mod control;
 mod draw;

@@ -62,6 +62,11 @@ impl Quota {
         now
     }
 
+    /// For how long it has held threads back.
+    pub(super) const fn throttled(&self) -> Time {
+        self.throttled_time
+    }
+
     /// What the control group tells by a time.
     pub(super) fn told(&self, now: Time) -> Throttling {
         Throttling {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use redyno_contract::Report;
 use redyno_contract::failure::FailureClass;
-use redyno_engine::Share;
+use redyno_engine::{Disturbances, Share};
 use redyno_runner::OwnSample;
 
 use super::control::{Control, ControlDeed, ControlItem, HOP};
@@ -128,10 +128,13 @@ impl<'a> Sim<'a> {
         let dynos = (0..world.dynos.len())
             .map(|dyno| {
                 let threads = NonZeroU32::new(world.dynos[dyno].threads).unwrap_or(NonZeroU32::MIN);
+                let disturbances = Disturbances::new(threads);
                 DynoSim {
                     threads: (0..)
                         .zip(Share::of(threads))
-                        .map(|(number, share)| Thread::new(world, dyno, share, number))
+                        .map(|(number, share)| {
+                            Thread::new(world, dyno, share, number, &disturbances)
+                        })
                         .collect(),
                     control: Control::new(world, dyno),
                     records: Records::of(world, dyno),

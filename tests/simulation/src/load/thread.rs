@@ -4,13 +4,16 @@
 //! is ready first is done first. Whatever it does takes CPU time, and time passes beside that
 //! wherever the thread or its process does not run: also between two looks at the clock.
 
+use std::ops::Range;
+
 use redyno_contract::failure::FailureClass;
 use redyno_contract::report::Times;
 use redyno_engine::{
-    ConnectionAfter, Engine, EngineSettings, Moment, Pace, Share, ThreadCommand, ThreadEvent,
-    ThreadTime, ThreadVitals,
+    ConnectionAfter, Disturbances, Engine, EngineSettings, Moment, Pace, Share, ThreadCommand,
+    ThreadEvent, ThreadTime, ThreadVitals,
 };
 
+use super::attention::Attention;
 use super::queue::Queue;
 use super::quota::Quota;
 use super::records::{Records, task_id};
@@ -113,18 +116,27 @@ pub(super) struct Thread {
     application: Time,
     timeout: Time,
     cost: Time,
+    /// When others are on its CPU, though it could run.
+    stolen: Frozen,
+    attention: Attention,
     probed: Moment,
-    probe_until: Moment,
+    /// The measured window, in which the probe's lateness counts.
+    window: Range<Moment>,
     loop_lag: Times,
     spent: ThreadTime,
     pub(super) closed: bool,
-    asleep_since: Time,
     clock: DynoClock,
     deeds: Vec<Deed>,
 }
 
 impl Thread {
-    pub(super) fn new(world: &World, dyno: usize, share: Share, number: u32) -> Self {
+    pub(super) fn new(
+        world: &World,
+        dyno: usize,
+        share: Share,
+        number: u32,
+        disturbances: &Disturbances,
+    ) -> Self {
         let spec = &world.dynos[dyno];
         let dynos = world.type_of(dyno);
         let mut settings = EngineSettings::of(&world.plan, dynos, &spec.name);
@@ -138,7 +150,7 @@ impl Thread {
         let t0 = Moment::from_seconds(world.plan.warmup_seconds);
         let mut thread = Self {
             number,
-            engine: Engine::new(settings, share),
+            engine: Engine::new(settings, share, disturbances),
             pace: Pace::new(dynos.rate.tasks_per_second() / share.threads()),
             frozen: world.frozen_thread(dyno, number),
             inbox: Queue::default(),
@@ -162,12 +174,13 @@ impl Thread {
             application: Time::from(dynos.application_cpu_microseconds) * 1000,
             timeout: Time::from(world.plan.task_timeout_milliseconds) * MILLISECOND,
             cost: spec.cost,
-            probed: t0,
-            probe_until: world.window_end(),
+            stolen: world.stolen_from(dyno, number),
+            attention: Attention::default(),
+            probed: Moment::default(),
+            window: t0..world.window_end(),
             loop_lag: Times::default(),
             spent: ThreadTime::default(),
             closed: false,
-            asleep_since: 0,
             clock: spec.clock,
             deeds: Vec::new(),
         };
@@ -248,9 +261,7 @@ impl Thread {
         let Some((ready, item)) = self.inbox.pop() else {
             return Vec::new();
         };
-        if self.busy_until < now {
-            self.asleep_since = now;
-        }
+        self.notice(ready, now, quota);
         let mut hands = Hands {
             thread: self,
             world,
@@ -267,6 +278,28 @@ impl Thread {
         std::mem::take(&mut self.deeds)
     }
 
+    /// Before anything else, the engine hears of what kept the thread.
+    fn notice(&mut self, ready: Time, now: Time, quota: &Quota) {
+        let could = ready.max(self.busy_until);
+        let stolen = (now - could) - self.stolen.worked(could, now);
+        self.attention.told.waited(stolen);
+        self.attention.told.throttled(quota.throttled());
+        let Some(moment) = self.clock.moment(now) else {
+            return;
+        };
+        let delay = if self.busy_until < now {
+            let slept = self.clock.moment(self.busy_until).unwrap_or_default();
+            let pacer = self.timer.and_then(|at| self.clock.moment(at));
+            let timer = pacer.map_or(self.probed, |pacer| pacer.min(self.probed));
+            self.attention.wakes(slept, moment, Some(timer))
+        } else {
+            self.attention.gets_on(moment)
+        };
+        if let Some(delay) = delay {
+            self.engine.delayed(delay);
+        }
+    }
+
     fn worker(&mut self, worker: u32) -> &mut Worker {
         &mut self.workers[(worker / self.threads) as usize]
     }
@@ -280,10 +313,8 @@ impl Thread {
     }
 
     fn set_probe(&mut self, world: &World, dyno: usize) {
-        if self.probed < self.probe_until {
-            let at = self.clock.time(self.probed);
-            self.push(at + world.late_timer(dyno, at + 1), Item::Probe);
-        }
+        let at = self.clock.time(self.probed);
+        self.push(at + world.late_timer(dyno, at + 1), Item::Probe);
     }
 
     pub(super) const fn spent(&self) -> ThreadTime {
@@ -304,12 +335,25 @@ struct Hands<'a> {
 impl Hands<'_> {
     /// Uses CPU time: others may run meanwhile.
     fn spend(&mut self, work: Time) {
-        self.now = self.quota.run(&self.thread.frozen, self.now, work);
+        let before = self.now;
+        self.now = self.quota.run(&self.thread.frozen, before, work);
         self.thread.spent.cpu_nanoseconds += work;
+        let stolen = (self.now - before) - self.thread.stolen.worked(before, self.now);
+        let told = &self.thread.attention.told;
+        told.used(work);
+        told.waited(stolen);
+        told.throttled(self.quota.throttled());
     }
 
-    fn look(&self) -> Moment {
-        self.thread.clock.moment(self.now).unwrap_or_default()
+    /// Now. If the thread did not get on although it should have, the engine hears of it first.
+    fn look(&mut self) -> Moment {
+        let Some(now) = self.thread.clock.moment(self.now) else {
+            return Moment::default();
+        };
+        if let Some(delay) = self.thread.attention.gets_on(now) {
+            self.thread.engine.delayed(delay);
+        }
+        now
     }
 
     fn act(&mut self, ready: Time, item: Item) {
@@ -393,7 +437,8 @@ impl Hands<'_> {
     }
 
     fn turn(&mut self) {
-        let now = self.thread.clock.moment(self.now);
+        let now = self.look();
+        let now = self.thread.clock.moment(self.now).map(|_| now);
         let thread = &mut *self.thread;
         let all_are_busy = thread.pace.serves_on_a_grid() && thread.idle == 0;
         if thread.pace.serves_on_a_grid() {
@@ -433,9 +478,12 @@ impl Hands<'_> {
 
     fn probe(&mut self) {
         let now = self.look();
-        while self.thread.probed <= now && self.thread.probed < self.thread.probe_until {
-            let lag = now.microseconds_since(self.thread.probed);
-            self.thread.loop_lag.record(lag);
+        self.thread.attention.probe(now);
+        while self.thread.probed <= now {
+            if self.thread.window.contains(&self.thread.probed) {
+                let lag = now.microseconds_since(self.thread.probed);
+                self.thread.loop_lag.record(lag);
+            }
             self.thread.probed = self.thread.probed.plus(PROBE);
         }
         self.spend(self.thread.cost / 4);
@@ -637,7 +685,8 @@ impl Hands<'_> {
         }
         match (found.doing, made) {
             (Doing::Reconnecting { .. }, true) => {
-                self.thread.engine.reconnected(worker);
+                let now = self.look();
+                self.thread.engine.reconnected(worker, now);
                 self.records.reconnected(worker);
                 self.begin(worker);
             }

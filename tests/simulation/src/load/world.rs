@@ -205,6 +205,18 @@ impl World {
         )
     }
 
+    /// When others are on the CPU that a load thread is on.
+    pub(super) fn stolen_from(&self, dyno: usize, thread: u32) -> Frozen {
+        let threads = self.dynos[dyno].threads;
+        Frozen::of(
+            self.of_dyno(dyno)
+                .filter(|fault| fault.kind == Kind::StolenCpu)
+                .filter(|fault| fault.thread == thread || fault.thread >= threads)
+                .flat_map(Fault::intervals)
+                .collect(),
+        )
+    }
+
     /// When a dyno's control thread does not run.
     pub(super) fn frozen_control(&self, dyno: usize) -> Frozen {
         let threads = self.dynos[dyno].threads;
