@@ -98,7 +98,8 @@ reasons! {
     ThresholdsBreached => "Try a lower rate or a larger target, or state a limit that the application can live with.",
     /// More tasks failed than the errors threshold allows.
     ErrorLimitReached => "Look at the error class and the target's own words in the message.",
-    /// Less than 99 % of the scheduled tasks ended inside the window.
+    /// More than 1 % of the scheduled tasks had not begun when the window ended, and the queue had
+    /// grown since its middle.
     RateNotSustained => "Try a lower rate, or more workers if none of them was short of CPU.",
     /// The spec asks for something that does not exist or cannot work.
     InvalidSpec => "Correct the named field and create the LoadTest anew; its spec cannot be changed.",

@@ -221,20 +221,6 @@ impl Evidence {
         throttled(self.throttled_per_mille)
     }
 
-    /// The generator was late, and neither the dyno's CPU nor a busy Redis explains it.
-    pub(super) fn generator(&self) -> bool {
-        // However late a task is, no Redis refuses it for that.
-        let refused = self
-            .error_class
-            .as_deref()
-            .is_some_and(|class| class != "timeout");
-        self.late.is_some()
-            && !refused
-            && !self.throttled()
-            && !self.dyno_busy()
-            && self.redis.busy().is_none()
-    }
-
     /// The dyno used what CPU it has: one that cannot use more is not even throttled. Where nobody
     /// said how much that is, it has one load thread, and that thread has a core.
     fn dyno_busy(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Final breaches: limits that were broken beyond mending while the run went on.
 
 use super::bottleneck::{self, Evidence};
+use super::fault::Fault;
 use super::merge;
 use super::run::{Dyno, Run};
 use super::thresholds::{self, Excess};
@@ -13,6 +14,12 @@ use crate::verdict::Reason;
 pub(super) enum Breach<'b, 'a> {
     /// A dyno found it and ended by it.
     OfDyno { dyno: &'b Dyno<'a>, end: &'a End },
+    /// A dyno says that it came to its end, but it rejected tasks.
+    Rejected {
+        dyno: &'b Dyno<'a>,
+        end: &'a End,
+        tasks: u64,
+    },
     /// Only the dynos' counts together show it.
     Together {
         threshold: &'a ThresholdPlan,
@@ -21,29 +28,50 @@ pub(super) enum Breach<'b, 'a> {
 }
 
 impl<'b, 'a> Breach<'b, 'a> {
-    /// The first in time, by the common start; what only the counts show has no time and comes last.
-    pub(super) fn first(run: &'b Run<'a>) -> Option<Self> {
-        let of_dyno = run
-            .dynos
-            .iter()
-            .filter_map(|dyno| Some((dyno, dyno.own_breach()?)))
-            .min_by_key(|(_, end)| end.after_milliseconds)
-            .map(|(dyno, end)| Self::OfDyno { dyno, end });
-        of_dyno.or_else(|| {
-            run.plan
-                .thresholds
-                .iter()
-                .enumerate()
-                .find_map(|(position, threshold)| {
-                    let excess = thresholds::excess(run, position)?;
-                    Some(Self::Together { threshold, excess })
-                })
-        })
+    /// The first in time that is the target's fault, by the common start, or else the first of all,
+    /// with whose fault it is; what only the counts show has no time and comes last.
+    pub(super) fn first(run: &'b Run<'a>) -> Option<(Self, Fault)> {
+        let mut of_dynos: Vec<Self> = run.dynos.iter().filter_map(Self::of).collect();
+        of_dynos.sort_by_key(Self::after_milliseconds);
+        let thresholds = run.plan.thresholds.iter().enumerate();
+        let together = thresholds.filter_map(|(position, threshold)| {
+            let excess = thresholds::excess(run, position)?;
+            Some(Self::Together { threshold, excess })
+        });
+        let mut first = None;
+        for breach in of_dynos.into_iter().chain(together) {
+            let fault = Fault::of(run, &breach);
+            if fault == Fault::Target {
+                return Some((breach, fault));
+            }
+            first = first.or(Some((breach, fault)));
+        }
+        first
+    }
+
+    /// What this dyno found, or should have.
+    fn of(dyno: &'b Dyno<'a>) -> Option<Self> {
+        if let Some(end) = dyno.own_breach() {
+            return Some(Self::OfDyno { dyno, end });
+        }
+        let end = dyno.end().filter(|_| dyno.completed())?;
+        // A report that contradicts itself is no evidence of it.
+        let report = dyno.report()?;
+        let is_evidence = report.books.balanced() && report.warmup.balanced();
+        let tasks = report.books.rejected.saturating_add(report.warmup.rejected);
+        (is_evidence && tasks > 0).then_some(Self::Rejected { dyno, end, tasks })
+    }
+
+    const fn after_milliseconds(&self) -> u64 {
+        match self {
+            Self::OfDyno { end, .. } | Self::Rejected { end, .. } => end.after_milliseconds,
+            Self::Together { .. } => u64::MAX,
+        }
     }
 
     pub(super) const fn during_warmup(&self) -> bool {
         match self {
-            Self::OfDyno { end, .. } => end.during_warmup,
+            Self::OfDyno { end, .. } | Self::Rejected { end, .. } => end.during_warmup,
             Self::Together { excess, .. } => excess.during_warmup,
         }
     }
@@ -51,7 +79,9 @@ impl<'b, 'a> Breach<'b, 'a> {
     /// The failed tasks of those whom it is about, by class.
     pub(super) fn failures(&self, run: &Run<'_>) -> Vec<ClassFailures> {
         match self {
-            Self::OfDyno { dyno, .. } => merge::failures(std::iter::once(*dyno)),
+            Self::OfDyno { dyno, .. } | Self::Rejected { dyno, .. } => {
+                merge::failures(std::iter::once(*dyno))
+            }
             Self::Together { threshold, .. } => {
                 merge::failures(run.of_type(threshold.dyno_type.as_deref()))
             }
@@ -65,12 +95,21 @@ impl<'b, 'a> Breach<'b, 'a> {
                 Ending::ErrorLimit { .. } => Reason::ErrorLimitReached,
                 _ => Reason::ThresholdsBreached,
             },
+            Self::Rejected { .. } => Reason::BacklogLimitReached,
             Self::Together { threshold, .. } => of_threshold(threshold),
         }
     }
 
-    /// What is known of the 5 s before it, or of the whole window where it has no time.
+    /// What is known of the 5 s before it, or of the whole window where it has no time. Whether the
+    /// dyno was late is no part of it: that is counted ([`Fault`]).
     pub(super) fn evidence(&self, run: &Run<'a>) -> Evidence {
+        Evidence {
+            late: None,
+            ..self.at_that_time(run)
+        }
+    }
+
+    fn at_that_time(&self, run: &Run<'a>) -> Evidence {
         match self {
             Self::OfDyno { dyno, end } => Evidence {
                 error_class: match &end.ending {
@@ -79,6 +118,9 @@ impl<'b, 'a> Breach<'b, 'a> {
                 },
                 ..bottleneck::before_end(run, dyno, end.after_milliseconds)
             },
+            Self::Rejected { dyno, end, .. } => {
+                bottleneck::before_end(run, dyno, end.after_milliseconds)
+            }
             Self::Together { threshold, .. } => {
                 bottleneck::over_window(run, run.of_type(threshold.dyno_type.as_deref()))
             }

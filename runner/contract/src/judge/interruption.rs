@@ -131,6 +131,31 @@ fn ended(detail: &str) -> Interruption {
     )
 }
 
+/// After the common start, a dyno found that the target is not the one that was prepared.
+pub(super) fn target_changed(run: &Run<'_>) -> Option<Interruption> {
+    if facts(run).is_some_and(|facts| facts.cancelled) {
+        return None;
+    }
+    run.dynos
+        .iter()
+        .filter(|dyno| dyno.report().is_some_and(|report| report.start.is_some()))
+        .filter_map(|dyno| Some((dyno, dyno.end()?)))
+        .filter(|(_, end)| matches!(end.ending, Ending::TargetChanged { .. }))
+        .min_by_key(|(_, end)| end.after_milliseconds)
+        .and_then(|(dyno, end)| {
+            let changed = by_its_word(dyno, end)?;
+            Some(Interruption {
+                during_warmup: end.during_warmup,
+                what: format!(
+                    "{}, after {}",
+                    changed.what,
+                    figures::seconds(end.after_milliseconds)
+                ),
+                ..changed
+            })
+        })
+}
+
 /// What ended the run before its time, or cannot be true.
 pub(super) fn in_mid_run(run: &Run<'_>) -> Option<Interruption> {
     first(run).or_else(|| stopped_by_nobody(run))

@@ -4,7 +4,9 @@ mod backlogs;
 mod bottleneck;
 mod breach;
 mod dynos;
+mod fault;
 mod interruption;
+mod keeping_up;
 mod merge;
 mod next;
 mod percentiles;
@@ -19,6 +21,7 @@ mod trust;
 mod way;
 
 use breach::Breach;
+use fault::Fault;
 use interruption::Interruption;
 use next::Next;
 use run::{Dyno, Run};
@@ -30,9 +33,6 @@ use crate::limit::Holding;
 use crate::outcome::{DynoOutcome, RunFacts};
 use crate::plan::Plan;
 use crate::verdict::{Bottleneck, Reason, Verdict};
-
-/// Achieved tasks, in percent of the scheduled ones, from which on a type has kept up.
-const LEAST_ACHIEVED_PERCENT: u128 = 99;
 
 /// Judges a run that has ended. `outcomes` has one entry per planned dyno, in any order; a dyno
 /// without one counts as never seen.
@@ -101,6 +101,7 @@ fn decide(run: &Run<'_>, evidence: &Merged) -> Decision {
     no_common_start(run)
         .or_else(|| target_taken(run))
         .or_else(|| target_lost(run))
+        .or_else(|| target_changed(run))
         .or_else(|| final_breach(run))
         .or_else(|| not_carried_out(run))
         .or_else(|| not_to_be_trusted(run, evidence))
@@ -130,23 +131,32 @@ fn target_lost(run: &Run<'_>) -> Option<Decision> {
     })
 }
 
+/// After row 3: the target was exchanged or emptied in mid-run. Whatever was measured since, and
+/// whatever broke, was not the work that was asked for.
+fn target_changed(run: &Run<'_>) -> Option<Decision> {
+    let interruption = interruption::target_changed(run)?;
+    Some(Decision {
+        verdict: Verdict::Inconclusive,
+        ..errored(interruption, Some(Bottleneck::Unknown))
+    })
+}
+
 /// Rows 4 to 6: a limit was broken beyond mending, and by whom.
 fn final_breach(run: &Run<'_>) -> Option<Decision> {
-    let breach = Breach::first(run)?;
+    let (breach, fault) = Breach::first(run)?;
     let evidence = breach.evidence(run);
-    let (verdict, reason, bottleneck) = if evidence.throttled() {
-        // Row 4: the size is under test.
-        (Verdict::Failed, breach.reason(), Bottleneck::DynoCpu)
-    } else if evidence.generator() {
-        // Row 5: our own lateness is no fault of what is under test.
-        (
-            Verdict::Inconclusive,
-            Reason::ScheduleLag,
-            Bottleneck::Generator,
-        )
-    } else {
+    let (verdict, reason, bottleneck) = match &fault {
+        // Row 4: the size is under test. Time in which the quota held a load thread back is never
+        // counted as lateness of its own.
+        Fault::Target if evidence.throttled() => {
+            (Verdict::Failed, breach.reason(), Bottleneck::DynoCpu)
+        }
         // Row 6.
-        (Verdict::Failed, breach.reason(), evidence.bottleneck())
+        Fault::Target => (Verdict::Failed, breach.reason(), evidence.bottleneck()),
+        // Row 5: our own lateness is no fault of what is under test.
+        Fault::Generator { .. } | Fault::Another { .. } | Fault::Unknown => {
+            (Verdict::Inconclusive, Reason::ScheduleLag, blamed(&fault))
+        }
     };
     Some(Decision {
         verdict,
@@ -154,10 +164,18 @@ fn final_breach(run: &Run<'_>) -> Option<Decision> {
         during_warmup: breach.during_warmup(),
         bottleneck: Some(bottleneck),
         message: sentence::of(
-            &sentence::breach(run, &breach, &evidence),
+            &sentence::breach(run, &breach, &fault, &evidence),
             sentence::advice_on_failures(&breach.failures(run), reason, bottleneck),
         ),
     })
+}
+
+/// What held a run back whose breach may be our own.
+const fn blamed(fault: &Fault) -> Bottleneck {
+    match fault {
+        Fault::Generator { .. } | Fault::Another { .. } => Bottleneck::Generator,
+        Fault::Target | Fault::Unknown => Bottleneck::Unknown,
+    }
 }
 
 /// Row 7: the run did not get to its end, or its books do not balance.
@@ -213,14 +231,37 @@ fn not_to_be_trusted(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
     })
 }
 
-/// Row 9: a threshold that only the whole window can break.
+/// Row 9: a threshold that only the whole window can break; one that the target broke before one
+/// that the generator did.
 fn breached_at_the_end(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
-    let (plan, result) = run
-        .plan
-        .thresholds
-        .iter()
-        .zip(&evidence.thresholds)
-        .find(|(_, result)| result.holding == Holding::Breached)?;
+    let mut breached: Vec<_> = (0..)
+        .zip(run.plan.thresholds.iter().zip(&evidence.thresholds))
+        .filter(|(_, (_, result))| result.holding == Holding::Breached)
+        .map(|(position, (plan, result))| {
+            let dynos = run.of_type(plan.dyno_type.as_deref());
+            let fault = thresholds::excess_at_the_end(run, position)
+                .map_or(Fault::Target, |excess| {
+                    Fault::of_counts(excess.on_time, excess.allowed, dynos)
+                });
+            (plan, result, fault)
+        })
+        .collect();
+    breached.sort_by_key(|(_, _, fault)| *fault != Fault::Target);
+    let (plan, result, fault) = breached.into_iter().next()?;
+    if fault != Fault::Target {
+        let bottleneck = blamed(&fault);
+        let reason = Reason::ScheduleLag;
+        return Some(Decision {
+            verdict: Verdict::Inconclusive,
+            reason,
+            during_warmup: false,
+            bottleneck: Some(bottleneck),
+            message: sentence::of(
+                &sentence::threshold_of_ours(result, &fault),
+                sentence::advice(reason, bottleneck),
+            ),
+        });
+    }
     let found = bottleneck::over_window(run, run.of_type(plan.dyno_type.as_deref()));
     let reason = breach::of_threshold(plan);
     let failures = merge::failures(run.of_type(plan.dyno_type.as_deref()));
@@ -234,15 +275,15 @@ fn breached_at_the_end(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
 
 /// Row 9: however short the run, its own schedule has to be kept up with.
 fn not_kept_up(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
-    let row = evidence.formation.iter().find(|row| {
-        let books = row.totals.books;
-        u128::from(books.in_time) * 100 < u128::from(books.scheduled) * LEAST_ACHIEVED_PERCENT
-    })?;
+    let (row, behind) = evidence
+        .formation
+        .iter()
+        .find_map(|row| Some((row, keeping_up::behind(run, &row.dyno_type)?)))?;
     let found = bottleneck::over_window(run, run.of_type(Some(&row.dyno_type)));
     Some(failed_at_the_end(
         Reason::RateNotSustained,
         found.bottleneck(),
-        &sentence::not_kept_up(row, &found),
+        &sentence::not_kept_up(row, &behind, &found),
         &row.totals.failures,
     ))
 }

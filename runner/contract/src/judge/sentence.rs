@@ -2,6 +2,8 @@
 
 use super::bottleneck::Evidence;
 use super::breach::Breach;
+use super::fault::Fault;
+use super::keeping_up::Behind;
 use super::next::Next;
 use super::run::{Dyno, Run};
 use super::thresholds::shown_limit;
@@ -10,7 +12,7 @@ use crate::failure::{ClassFailures, FailureClass};
 use crate::figures;
 use crate::judgement::{ThresholdResult, Totals, TypeResult};
 use crate::plan::{Latency, Limit, OnDynoFailure, Percentile, Step};
-use crate::report::Ending;
+use crate::report::{Ending, OwnDelay};
 use crate::text;
 use crate::verdict::{Bottleneck, Reason};
 
@@ -50,7 +52,12 @@ pub(super) const fn advice(reason: Reason, bottleneck: Bottleneck) -> &'static s
 }
 
 /// Why a final breach came about.
-pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence) -> String {
+pub(super) fn breach(
+    run: &Run<'_>,
+    breach: &Breach<'_, '_>,
+    fault: &Fault,
+    evidence: &Evidence,
+) -> String {
     let what = match breach {
         Breach::OfDyno { dyno, end } => {
             let when = figures::seconds(end.after_milliseconds);
@@ -81,6 +88,12 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
             };
             format!("{} FAILED after {when}{phase}: {why}", dyno.name)
         }
+        Breach::Rejected { dyno, tasks, .. } => format!(
+            "{} FAILED: {} rejected, for a worker had {} waiting",
+            dyno.name,
+            figures::counted(*tasks, "task was", "tasks were"),
+            figures::count(dyno.plan.max_worker_backlog)
+        ),
         Breach::Together { threshold, excess } => {
             let of = threshold
                 .dyno_type
@@ -103,7 +116,55 @@ pub(super) fn breach(run: &Run<'_>, breach: &Breach<'_, '_>, evidence: &Evidence
             )
         }
     };
-    format!("{what}{}{}", cause(evidence), relieved(run, breach))
+    let cause = match fault {
+        Fault::Target => cause(evidence),
+        _ => ours(fault),
+    };
+    format!("{what}{cause}{}", relieved(run, breach))
+}
+
+/// Why a breach is, or may be, the generator's fault: a clause.
+fn ours(fault: &Fault) -> String {
+    let delay = |delay: &OwnDelay| {
+        format!(
+            "{} after {}",
+            figures::milliseconds(figures::rounded(delay.microseconds, 2)),
+            figures::seconds(delay.at_milliseconds)
+        )
+    };
+    match fault {
+        Fault::Target => String::new(),
+        Fault::Generator { on_time, longest } => format!(
+            "; but with its own load threads on time it would have been {}{}",
+            figures::count(*on_time),
+            longest.as_ref().map_or_else(String::new, |longest| format!(
+                ": the longest delay of their own was {}",
+                delay(longest)
+            ))
+        ),
+        Fault::Another {
+            dyno,
+            delay: others,
+        } => format!(
+            "; but the load threads of {dyno} were late shortly before, by {}, and what they then \
+             sent at once may have brought it about",
+            delay(others)
+        ),
+        Fault::Unknown => {
+            "; whether it would have come with the load threads on time, nobody counted".to_owned()
+        }
+    }
+}
+
+/// A threshold that was broken at the end, as it may not have been with the load threads on time.
+pub(super) fn threshold_of_ours(threshold: &ThresholdResult, fault: &Fault) -> String {
+    format!(
+        "Threshold {} BREACHED: {} (limit {}){}",
+        threshold.name,
+        threshold.observed,
+        threshold.limit,
+        ours(fault)
+    )
 }
 
 /// What was said of the first failure of a class: behind the class and its count.
@@ -172,14 +233,6 @@ fn over_threshold(run: &Run<'_>, name: &str) -> String {
 /// The evidence behind a bottleneck, as a clause.
 pub(super) fn cause(evidence: &Evidence) -> String {
     let share = |per_mille: Option<u32>| figures::percent(per_mille.unwrap_or(0));
-    if let Some((lag, limit)) = evidence.late
-        && evidence.generator()
-    {
-        return format!(
-            "; but the generator itself was late, {}",
-            schedule_lag(lag, limit)
-        );
-    }
     match evidence.bottleneck() {
         Bottleneck::RedisCpu => {
             let busy = evidence.redis.busy();
@@ -324,13 +377,23 @@ pub(super) fn threshold(
 }
 
 /// A type that did not keep up.
-pub(super) fn not_kept_up(row: &TypeResult, evidence: &Evidence) -> String {
-    let books = row.totals.books;
+pub(super) fn not_kept_up(row: &TypeResult, behind: &Behind, evidence: &Evidence) -> String {
+    let how = match behind {
+        Behind::Queues { queues, scheduled } => format!(
+            "{} of {} tasks had not begun when the window ended, 1 % may, and {} in its middle",
+            figures::count(queues.at_end),
+            figures::count(*scheduled),
+            figures::count(queues.at_middle)
+        ),
+        Behind::Achieved { in_time, scheduled } => format!(
+            "{} of {} tasks ended in time, at least 99 % must",
+            figures::count(*in_time),
+            figures::count(*scheduled)
+        ),
+    };
     format!(
-        "{} did not keep up: {} of {} tasks ended in time, at least 99 % must{}{}",
+        "{} did not keep up: {how}{}{}",
         row.dyno_type,
-        figures::count(books.in_time),
-        figures::count(books.scheduled),
         why_tasks_failed(&row.totals.failures),
         cause(evidence)
     )

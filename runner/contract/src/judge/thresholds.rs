@@ -7,7 +7,7 @@ use crate::figures;
 use crate::judgement::{Quantile, ThresholdResult};
 use crate::limit::{Holding, LimitCount, allowed_errors, allowed_over, holding};
 use crate::plan::{Latency, LatencyLimit, Limit, Step, ThresholdPlan};
-use crate::report::Ending;
+use crate::report::{Ending, Lateness};
 
 /// One row per threshold, in the order of the plan.
 pub(super) fn results(run: &Run<'_>) -> Vec<ThresholdResult> {
@@ -51,6 +51,9 @@ fn broke(dyno: &Dyno<'_>, threshold: &ThresholdPlan) -> bool {
 pub(super) struct Excess {
     /// Tasks over the limit.
     pub(super) over: u64,
+    /// Those of them that would have been over it with the load threads on time; None where nobody
+    /// counted them.
+    pub(super) on_time: Option<u64>,
     /// What the whole plan allows.
     pub(super) allowed: u64,
     /// Whether this was in the warm-up.
@@ -63,18 +66,19 @@ pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
     let threshold = &run.plan.thresholds[position];
     let of = threshold.dyno_type.as_deref();
     let firm = || run.of_type(of).filter(|dyno| !dyno.told_to_end());
-    let found = |over: u64, allowed: u64, during_warmup: bool| {
+    let found = |over: u64, on_time: Option<u64>, allowed: u64, during_warmup: bool| {
         (over > allowed).then_some(Excess {
             over,
+            on_time,
             allowed,
             during_warmup,
         })
     };
     match &threshold.limit {
         Limit::Latency(limit) => {
-            let count = count(run, firm(), position);
             let allowed = allowed_over(limit.percentile, run.plan.scheduled(of));
-            found(count.over, allowed, false)
+            let over = count(run, firm(), position).over;
+            found(over, over_on_time(run, firm(), position), allowed, false)
         }
         Limit::Errors { max_per_million } => {
             let max_per_million = *max_per_million;
@@ -82,13 +86,84 @@ pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
                 sum.saturating_add(report.warmup.failed)
             });
             let planned = planned_warmup(run, of);
-            found(warmup, allowed_errors(max_per_million, planned), true).or_else(|| {
+            let allowed = allowed_errors(max_per_million, planned);
+            found(warmup, failed_in_warmup_on_time(firm()), allowed, true).or_else(|| {
                 let allowed = allowed_errors(max_per_million, run.plan.scheduled(of));
-                found(merge::books(firm()).failed, allowed, false)
+                let failed = merge::books(firm()).failed;
+                found(failed, failed_on_time(firm()), allowed, false)
             })
         }
         Limit::Rate { .. } => None,
     }
+}
+
+/// Whether a threshold is broken that only the whole window can break, by what ended by then.
+pub(super) fn excess_at_the_end(run: &Run<'_>, position: usize) -> Option<Excess> {
+    let threshold = &run.plan.thresholds[position];
+    let dynos = || run.of_type(threshold.dyno_type.as_deref());
+    let (over, on_time, allowed) = match &threshold.limit {
+        Limit::Latency(limit) => {
+            let count = count(run, dynos(), position);
+            let allowed = allowed_over(limit.percentile, count.total);
+            (count.over, over_on_time(run, dynos(), position), allowed)
+        }
+        Limit::Errors { max_per_million } => {
+            let books = merge::books(dynos());
+            let allowed = allowed_errors(*max_per_million, books.scheduled);
+            (books.failed, failed_on_time(dynos()), allowed)
+        }
+        Limit::Rate { .. } => return None,
+    };
+    (over > allowed).then_some(Excess {
+        over,
+        on_time,
+        allowed,
+        during_warmup: false,
+    })
+}
+
+/// Tasks over a latency limit that would have been so with the load threads on time; None where a
+/// dyno has some and did not count.
+fn over_on_time<'b, 'a: 'b>(
+    run: &Run<'_>,
+    dynos: impl Iterator<Item = &'b Dyno<'a>>,
+    position: usize,
+) -> Option<u64> {
+    dynos
+        .map(|dyno| {
+            let count = count(run, std::iter::once(dyno), position);
+            on_time(dyno, count.over, |_| count.excused)
+        })
+        .try_fold(0_u64, |sum, on_time| Some(sum.saturating_add(on_time?)))
+}
+
+/// Failed tasks but those that timed out because their dyno was late.
+fn failed_on_time<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>>) -> Option<u64> {
+    dynos
+        .map(|dyno| {
+            let failed = dyno.report().map_or(0, |report| report.books.failed);
+            on_time(dyno, failed, |lateness| lateness.timed_out)
+        })
+        .try_fold(0_u64, |sum, on_time| Some(sum.saturating_add(on_time?)))
+}
+
+/// The same of the warm-up.
+fn failed_in_warmup_on_time<'b, 'a: 'b>(dynos: impl Iterator<Item = &'b Dyno<'a>>) -> Option<u64> {
+    dynos
+        .map(|dyno| {
+            let failed = dyno.report().map_or(0, |report| report.warmup.failed);
+            on_time(dyno, failed, |lateness| lateness.timed_out_in_warmup)
+        })
+        .try_fold(0_u64, |sum, on_time| Some(sum.saturating_add(on_time?)))
+}
+
+/// What is left of a dyno's count without what is excused; None if nobody counted that.
+fn on_time(dyno: &Dyno<'_>, count: u64, excused: impl Fn(&Lateness) -> u64) -> Option<u64> {
+    if count == 0 {
+        return Some(0);
+    }
+    let lateness = dyno.report()?.lateness.as_ref()?;
+    Some(count.saturating_sub(excused(lateness)))
 }
 
 fn planned_warmup(run: &Run<'_>, of: Option<&str>) -> u64 {

@@ -71,35 +71,6 @@ fn row_6_errors() {
             );
         },
     );
-    let late = |cause: &'static str| {
-        move |case: &mut Case| {
-            fail(case, 1, 17);
-            case.end(
-                1,
-                Ending::ErrorLimit {
-                    threshold: "errors".to_owned(),
-                    cause: cause.to_owned(),
-                },
-            );
-            case.report(1).last.schedule_lag_p99_microseconds = 1_000_000;
-        }
-    };
-    expect(
-        "a late generator makes no Redis run out of memory",
-        Verdict::Failed,
-        Reason::ErrorLimitReached,
-        Bottleneck::RedisMemory,
-        "(oom 17); Redis was out of memory",
-        late("oom 17"),
-    );
-    expect(
-        "but it makes tasks time out",
-        Verdict::Inconclusive,
-        Reason::ScheduleLag,
-        Bottleneck::Generator,
-        "the generator itself was late",
-        late("timeout 17"),
-    );
 }
 
 #[test]
@@ -171,17 +142,6 @@ fn row_6_counts_together_are_a_breach_that_no_dyno_saw() {
         |case| {
             fail(case, 0, 1);
             case.report(1).own.throttled_per_mille = 200;
-        },
-    );
-    expect(
-        "late over the window",
-        Verdict::Inconclusive,
-        Reason::ScheduleLag,
-        Bottleneck::Generator,
-        "the generator itself was late",
-        |case| {
-            fail(case, 0, 1);
-            case.report(1).own.schedule_lag_p99_microseconds = 6_000;
         },
     );
 }

@@ -1,6 +1,6 @@
 //! Rows 1, 2, 3 and 7: runs that were not carried out to their end.
 
-use super::{Case, Expected, Spoil, check, evicted, expect, lost};
+use super::{Case, Expected, Spoil, check, evicted, expect, fail, lost};
 use crate::limit::LimitCount;
 use crate::outcome::Fate;
 use crate::report::{Ending, Report};
@@ -62,18 +62,6 @@ fn row_1_no_common_start() {
         "web.2 was lost: its pod was deleted",
         &|case| {
             case.lose(1, lost());
-        },
-    );
-    errored(
-        Reason::TargetChanged,
-        "not the one that was prepared for this run, web.2 saw: no phase",
-        &|case| {
-            case.end(
-                1,
-                Ending::TargetChanged {
-                    detail: "no phase".to_owned(),
-                },
-            );
         },
     );
     errored(
@@ -298,14 +286,6 @@ fn row_7_not_carried_out() {
             case.lose(0, Fate::NeverSeen);
         },
     );
-    errored(Reason::TargetChanged, "web.1 saw: no phase", &|case| {
-        case.end(
-            0,
-            Ending::TargetChanged {
-                detail: "no phase".to_owned(),
-            },
-        );
-    });
     errored(Reason::DuplicateDyno, "Two pods ran web.2", &|case| {
         case.facts.duplicate = Some(case.dynos[1].dyno.clone());
     });
@@ -431,4 +411,71 @@ fn texts_from_elsewhere_stay_on_one_line_and_bounded() {
     assert!(message.starts_with("web.2 was lost: a b ä"), "{message}");
     assert!(message.chars().count() < 500);
     assert!(!message.chars().any(char::is_control));
+}
+
+/// Whoever found out, and whatever broke besides: what was measured is not what was asked for.
+#[test]
+fn a_target_that_changed_in_mid_run_carries_no_verdict() {
+    let changed = |dyno: usize, case: &mut Case| {
+        case.end(
+            dyno,
+            Ending::TargetChanged {
+                detail: "no phase".to_owned(),
+            },
+        );
+    };
+    let inconclusive = |name, spoil: &dyn Fn(&mut Case)| {
+        expect(
+            name,
+            Verdict::Inconclusive,
+            Reason::TargetChanged,
+            Bottleneck::Unknown,
+            "not the one that was prepared for this run, web.2 saw: no phase, after 8.4 s. Run",
+            |case| {
+                changed(1, case);
+                spoil(case);
+            },
+        );
+    };
+    inconclusive("the other ran to its end", &|_| {});
+    inconclusive("the other was stopped", &|case| {
+        case.end(0, Ending::Stopped)
+    });
+    inconclusive("the other's tasks failed", &|case| {
+        fail(case, 0, 17);
+        case.end(
+            0,
+            Ending::ErrorLimit {
+                threshold: "errors".to_owned(),
+                cause: "lost 17".to_owned(),
+            },
+        );
+    });
+    expect(
+        "before there was a start",
+        Verdict::Errored,
+        Reason::TargetChanged,
+        None,
+        "web.2 saw: no phase",
+        |case| {
+            case.no_start();
+            changed(1, case);
+        },
+    );
+    expect(
+        "who is gone is lost",
+        Verdict::Failed,
+        Reason::TargetLost,
+        Bottleneck::Unknown,
+        "web.1 lost the target after 8.4 s",
+        |case| {
+            changed(1, case);
+            case.end(
+                0,
+                Ending::TargetLost {
+                    detail: "its run_id changed".to_owned(),
+                },
+            );
+        },
+    );
 }

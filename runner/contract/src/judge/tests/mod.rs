@@ -20,7 +20,7 @@ use crate::judgement::{DynoVerdict, Judgement, Quantile, ReportState};
 use crate::limit::Holding;
 use crate::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use crate::plan::Plan;
-use crate::report::{Ending, Report, Times};
+use crate::report::{Ending, OwnDelay, Report, Times};
 use crate::samples;
 use crate::verdict::{Bottleneck, Reason, Verdict};
 
@@ -96,6 +96,30 @@ impl Case {
         report.start.as_mut().unwrap().round_trip_microseconds = Some(100_000);
         let service = &mut report.latencies.service;
         service.sum_microseconds = service.count * 405_000;
+    }
+
+    /// The same, but with its load threads on time only so many would have been waiting.
+    fn backlog_of_ours(&mut self, dyno: usize, on_time: Option<u32>) {
+        self.end(
+            dyno,
+            Ending::BacklogLimit {
+                worker: 17,
+                backlog: 100,
+                on_time,
+            },
+        );
+    }
+
+    /// The dyno was late itself, by so many milliseconds at a time, in milliseconds since S.
+    fn delays(&mut self, dyno: usize, delays: &[(u64, u64)]) {
+        let lateness = self.report(dyno).lateness.as_mut().unwrap();
+        lateness.longest = delays
+            .iter()
+            .map(|(at, milliseconds)| OwnDelay {
+                at_milliseconds: *at,
+                microseconds: milliseconds * 1000,
+            })
+            .collect();
     }
 
     /// The dyno is gone, and this is all that is left of its report.

@@ -46,9 +46,7 @@ fn spoilers() -> Vec<(Verdict, Reason, Spoil)> {
             case.report(0).last.throttled_per_mille = 500;
         }),
         (Verdict::Inconclusive, Reason::ScheduleLag, |case| {
-            case.backlog(0);
-            case.report(0).last.schedule_lag_p99_microseconds = 1_000_000;
-            case.report(0).last.redis_main_thread_per_mille = Some(100);
+            case.backlog_of_ours(0, Some(3));
         }),
         (Verdict::Failed, Reason::BacklogLimitReached, |case| {
             case.backlog(0);
@@ -61,7 +59,7 @@ fn spoilers() -> Vec<(Verdict, Reason, Spoil)> {
         }),
         (Verdict::Failed, Reason::RateNotSustained, |case| {
             case.plan.thresholds.truncate(2);
-            case.report(0).books.in_time = 0;
+            case.report(0).queues.as_mut().unwrap().at_end = 2000;
             case.report(0).busiest.clear();
         }),
     ]
