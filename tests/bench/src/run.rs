@@ -164,7 +164,10 @@ async fn last_words(mut child: Child, mut start: Option<oneshot::Sender<()>>) ->
                     start.send(()).unwrap_or_default();
                 }
             }
-            Ok(Event::Listening { .. } | Event::Ready | Event::Progress(_)) | Err(_) => {}
+            Ok(
+                Event::Listening { .. } | Event::Waiting { .. } | Event::Ready | Event::Progress(_),
+            )
+            | Err(_) => {}
         }
     }
     let status = child.wait().await?;

@@ -79,7 +79,7 @@ fn forged_pods() {
                     !cluster.kept().contains_key("web.1"),
                     "nothing is kept of it"
                 );
-                let (worker, backlog, on_time) = (3, 100, None);
+                let (worker, backlog, on_time) = (3, 100, Some(100));
                 cluster.dyno_ends(
                     "web.1",
                     0,
@@ -166,7 +166,7 @@ fn forged_objects_and_entries() {
             MANAGED,
             |cluster| {
                 cluster.until_running().wait(5);
-                let (worker, backlog, on_time) = (3, 100, None);
+                let (worker, backlog, on_time) = (3, 100, Some(100));
                 let record = cluster.final_record("web.1", Ending::Completed);
                 cluster.dyno_ends(
                     "web.1",

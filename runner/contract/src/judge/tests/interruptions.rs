@@ -17,7 +17,7 @@ fn row_1_no_common_start() {
     };
     errored(
         Reason::StartTimeout,
-        "web.1 gave up waiting for the common start: 1 of 2 dynos were ready. Look at",
+        "web.1 gave up waiting for the common start: 1 of 2 dynos were ready. Put right what",
         &|_| {},
     );
     errored(
