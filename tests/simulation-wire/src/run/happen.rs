@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::task::spawn_local;
+use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
 use super::Stagecraft;
@@ -57,12 +57,29 @@ const COMMANDS: &[&str] = &[
     "get",
 ];
 
-/// Waits for its time and lets it happen.
-pub(super) async fn on_time(craft: Rc<Stagecraft>, fault: Fault) {
+/// Lets all faults of the run happen, each in its time; ends with whoever waits for it.
+///
+/// One task looks at the stages for all of them: of several, nobody could say which is woken first,
+/// and two faults of one moment would come in either order.
+pub(super) async fn all(craft: Rc<Stagecraft>) {
     let mut stage = craft.stage.subscribe();
-    if stage.wait_for(|stage| *stage >= fault.stage).await.is_err() {
-        return;
+    let mut pending = craft.scenario.faults.clone();
+    let mut under_way = JoinSet::new();
+    loop {
+        let now = *stage.borrow_and_update();
+        let (due, later): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|fault| fault.stage <= now);
+        pending = later;
+        for fault in due {
+            under_way.spawn_local(on_time(Rc::clone(&craft), fault));
+        }
+        if stage.changed().await.is_err() {
+            return;
+        }
     }
+}
+
+async fn on_time(craft: Rc<Stagecraft>, fault: Fault) {
     if !fault.kind.is_from_the_beginning() {
         sleep(fault.after).await;
     }

@@ -114,17 +114,13 @@ async fn turn(scenario: Scenario) -> Seen {
     spawn_local(Rc::clone(&craft.main).serve(network));
     // The server listens before anybody comes.
     tokio::task::yield_now().await;
-    let faults: Vec<_> = craft
-        .scenario
-        .faults
-        .iter()
-        .map(|fault| spawn_local(happen::on_time(Rc::clone(&craft), *fault)))
-        .collect();
-    tokio::task::yield_now().await;
-    let seen = part_by_part(&craft).await;
-    for fault in faults {
-        fault.abort();
+    let faults = spawn_local(happen::all(Rc::clone(&craft)));
+    // Those from the beginning are there before anybody comes: they are started, and then happen.
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
     }
+    let seen = part_by_part(&craft).await;
+    faults.abort();
     seen
 }
 

@@ -20,6 +20,9 @@ const PER_COMMAND: u64 = 20;
 /// And for every so many bytes of command and reply, one more.
 const BYTES_PER_MICROSECOND: usize = 500;
 
+/// What a TLS client says first begins with this byte, and no command does.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Something that happens to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incident {
@@ -159,6 +162,11 @@ impl Hosted {
     async fn converse(&self, host: Host, id: u64, generation: u64, stream: &mut LineEnd) {
         let mut received = Vec::new();
         loop {
+            // The first message of TLS is full of random bytes: what a server takes them for would be
+            // chance. It is hung up on, as most that take them for a command do.
+            if received.first() == Some(&TLS_HANDSHAKE) {
+                return;
+            }
             match take_command(&mut received) {
                 Ok(Some(words)) => {
                     self.take_turn(&words).await;
