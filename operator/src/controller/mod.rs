@@ -211,6 +211,7 @@ async fn reconcile(
         if result.is_ok() {
             context.backoff.forget(&key);
         }
+        let result = result.map(|wait| wait.map_or_else(Action::await_change, Action::requeue));
         reconciling.ended(result.as_ref());
         result
     }
@@ -218,11 +219,16 @@ async fn reconcile(
     .await
 }
 
-/// Observes, decides and applies until there is nothing more to do for now.
+/// Observes, decides and applies until there is nothing more to do for now. Says when to look again
+/// if nothing happens; None if only a change can matter.
 ///
 /// # Errors
 /// If the API server cannot be asked.
-pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Action, Error> {
+pub async fn look(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Duration>, Error> {
     let mut refused: Option<Refused> = None;
     for _ in 0..STEPS {
         let api: Api<DeserializeGuard<LoadTest>> =
@@ -234,18 +240,18 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
         let load_test = match found {
             None => {
                 context.pods.ended(namespace, name);
-                return Ok(Action::await_change());
+                return Ok(None);
             }
             Some(DeserializeGuard(Ok(load_test))) => load_test,
             Some(DeserializeGuard(Err(invalid))) => {
                 tracing::warn!(error = %invalid.error, "The LoadTest cannot be read.");
                 unreadable(context, namespace, name, &invalid.error).await?;
-                return Ok(Action::await_change());
+                return Ok(None);
             }
         };
         if load_test.metadata.deletion_timestamp.is_some() {
             context.pods.ended(namespace, name);
-            return Ok(Action::await_change());
+            return Ok(None);
         }
         let now = context.clock.now();
         let mut observed =
@@ -279,13 +285,11 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Acti
                 let uid = load_test.uid().unwrap_or_default();
                 let candidates = &observed.candidates;
                 context.pods.stored(namespace, name, &uid, candidates);
-                return Ok(decision
-                    .requeue
-                    .map_or_else(Action::await_change, Action::requeue));
+                return Ok(decision.requeue);
             }
         }
     }
-    Ok(Action::requeue(Duration::from_secs(1)))
+    Ok(Some(Duration::from_secs(1)))
 }
 
 /// Ends a LoadTest of another release that this one cannot read: whoever waits for it gets an end.
