@@ -30,13 +30,14 @@ bench: ## Measure the runner beside other tools and write docs/benchmarks.md (ha
 
 # The packages of the simulation's layers.
 SIMULATION_1 = redyno-simulation
+SIMULATION_2 = redyno-simulation-operator
 SIMULATION_3 = redyno-simulation-wire
 LAYER ?= 1
 SEEDS ?= 1000
 FROM ?= 0
 
 .PHONY: simulate
-simulate: ## Look for runs that break a law, on simulated time (LAYER=1 or 3, SEEDS=N, FROM=K)
+simulate: ## Look for runs that break a law, on simulated time (LAYER=1, 2 or 3, SEEDS=N, FROM=K)
 	@cargo run --quiet --profile simulate -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
 
 .PHONY: check

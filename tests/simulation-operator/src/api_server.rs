@@ -216,7 +216,7 @@ impl ApiServer {
             self.changes += 1;
             if is_pod(path) {
                 self.pod_events.push(PodEvent {
-                        pod: object,
+                    pod: object,
                     deleted: true,
                 });
             }

@@ -1,29 +1,18 @@
-//! Runs the second layer of the simulation for many seeds: `simulation-operator SEEDS FROM`.
+//! `make simulate LAYER=2`: many runs as the operator sees them.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use redyno_simulation::report::{Exploration, explore};
+use clap::Parser;
+use redyno_simulation::command::Runs;
 use redyno_simulation_operator::Operators;
 
-fn main() -> io::Result<ExitCode> {
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let (Some(Ok(seeds)), Some(Ok(from))) = (numbers.next(), numbers.next()) else {
-        writeln!(io::stderr(), "usage: simulation-operator SEEDS FROM")?;
-        return Ok(ExitCode::from(64));
-    };
-    let summary = explore(
-        &Operators,
-        Exploration {
-            from,
-            seeds,
-            stop_at_first: false,
-        },
-    );
-    write!(io::stdout(), "{summary}")?;
-    Ok(if summary.broken.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// Runs layer 2 of the simulation for many seeds.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(flatten)]
+    runs: Runs,
+}
+
+fn main() -> ExitCode {
+    Arguments::parse().runs.of(&Operators)
 }

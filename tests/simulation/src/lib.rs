@@ -2,9 +2,11 @@
 //! drawn by a seed, judged by an oracle that knows the truth.
 //!
 //! What every layer shares: [`choices`] (what a run draws), [`shrink`] (making it simpler),
-//! [`report`] (many runs, and what they come to). A layer is a [`report::Model`].
+//! [`report`] (many runs, and what they come to), [`command`] (its command line). A layer is a
+//! [`report::Model`].
 
 pub mod choices;
+pub mod command;
 pub mod load;
 pub mod report;
 pub mod shrink;
