@@ -278,7 +278,7 @@ pub async fn look(
             Applied::Nothing if written == Written::Now => {}
             Applied::Nothing if unstored.is_some() => {
                 let requeue = decision.requeue.unwrap_or(STORED_AGAIN);
-                return Ok(Action::requeue(requeue.min(STORED_AGAIN)));
+                return Ok(Some(requeue.min(STORED_AGAIN)));
             }
             Applied::Nothing => {
                 // Every word of the pods that are gone is stored by now, or is nobody's.

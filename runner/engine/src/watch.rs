@@ -52,6 +52,10 @@ pub struct Watch<C> {
 
 /// The last look at the clocks.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the unit belongs to each of them"
+)]
 struct Looked {
     awake_nanoseconds: u64,
     cpu_nanoseconds: u64,
@@ -216,12 +220,12 @@ mod tests {
         Moment::from_nanoseconds(tenths * TENTH)
     }
 
-    fn delay(from: u64, until: u64, own: u64) -> Option<Delay> {
-        Some(Delay {
+    fn delay(from: u64, until: u64, own: u64) -> Delay {
+        Delay {
             from: at(from),
             until: at(until),
             own_nanoseconds: own * TENTH,
-        })
+        }
     }
 
     #[test]
@@ -229,10 +233,10 @@ mod tests {
         for (name, passes, cpu, throttled, expected) in [
             ("short", 10, 0, 0, None),
             ("at work", 100, 95, 0, None),
-            ("others ran", 100, 20, 0, delay(1000, 1100, 80)),
-            ("others ran for long", 11, 0, 0, delay(1000, 1011, 11)),
+            ("others ran", 100, 20, 0, Some(delay(1000, 1100, 80))),
+            ("others ran for long", 11, 0, 0, Some(delay(1000, 1011, 11))),
             ("throttled", 100, 20, 75, None),
-            ("partly throttled", 100, 20, 50, delay(1000, 1100, 30)),
+            ("partly throttled", 100, 20, 50, Some(delay(1000, 1100, 30))),
         ] {
             let told = Told::default();
             let mut watch = Watch::new(&told, at(1000));
@@ -255,15 +259,21 @@ mod tests {
                 Some(60),
                 None,
                 0,
-                delay(0, 100, 100),
+                Some(delay(0, 100, 100)),
             ),
-            ("late, others ran", Some(60), Some(45), 0, delay(0, 100, 45)),
+            (
+                "late, others ran",
+                Some(60),
+                Some(45),
+                0,
+                Some(delay(0, 100, 45)),
+            ),
             (
                 "stopped: others ran for a little of it",
                 Some(60),
                 Some(20),
                 0,
-                delay(0, 100, 100),
+                Some(delay(0, 100, 100)),
             ),
             ("throttled", Some(60), Some(45), 40, None),
         ] {
@@ -283,7 +293,7 @@ mod tests {
     fn what_came_between_the_last_look_and_the_sleep_counts() {
         let told = Told::default();
         let mut watch = Watch::new(&told, at(0));
-        assert_eq!(watch.wakes(at(50), at(100), None), delay(0, 100, 50));
+        assert_eq!(watch.wakes(at(50), at(100), None), Some(delay(0, 100, 50)));
         assert_eq!(watch.wakes(at(105), at(300), None), None);
         watch.dozed(30 * TENTH, at(331));
         assert_eq!(watch.gets_on(at(331)), None);

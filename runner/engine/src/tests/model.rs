@@ -186,7 +186,7 @@ impl Model {
                 begin(thread, worker, now);
                 thread.works_until = now.plus(self.application);
             }
-            self.tell_each_other(&mut threads, now);
+            Self::tell_each_other(&mut threads, now);
             if threads.iter().all(|thread| thread.drained) {
                 let ends = threads.iter().map(|thread| thread.engine.stage());
                 let (ending, at) = whole::first_end(ends).unwrap();
@@ -199,7 +199,7 @@ impl Model {
         }
     }
 
-    fn tell_each_other(&self, threads: &mut [LoadThread], now: Moment) {
+    fn tell_each_other(threads: &mut [LoadThread], now: Moment) {
         let first = whole::first_end(threads.iter().map(|thread| thread.engine.stage()));
         if let Some((ending, at)) = first
             && ending != Ending::Completed

@@ -15,7 +15,7 @@ pub(super) struct Quota {
     budget: Option<Time>,
     used: HashMap<Time, Time>,
     throttled: u64,
-    throttled_time: Time,
+    held_time: Time,
     last_throttled: Option<Time>,
 }
 
@@ -26,7 +26,7 @@ impl Quota {
             budget: cpu_millis.map(|millis| PERIOD * Time::from(millis) / 1000),
             used: HashMap::new(),
             throttled: 0,
-            throttled_time: 0,
+            held_time: 0,
             last_throttled: None,
         }
     }
@@ -47,7 +47,7 @@ impl Quota {
                     self.throttled += 1;
                     self.last_throttled = Some(period);
                 }
-                self.throttled_time += end - now;
+                self.held_time += end - now;
                 now = frozen.available(end);
                 continue;
             }
@@ -63,8 +63,8 @@ impl Quota {
     }
 
     /// For how long it has held threads back.
-    pub(super) const fn throttled(&self) -> Time {
-        self.throttled_time
+    pub(super) const fn held_back(&self) -> Time {
+        self.held_time
     }
 
     /// What the control group tells by a time.
@@ -76,7 +76,7 @@ impl Quota {
                 0
             },
             throttled: self.throttled.min(now / PERIOD),
-            throttled_microseconds: self.throttled_time / 1000,
+            throttled_microseconds: self.held_time / 1000,
         }
     }
 }

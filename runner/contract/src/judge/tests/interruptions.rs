@@ -439,7 +439,7 @@ fn a_target_that_changed_in_mid_run_carries_no_verdict() {
     };
     inconclusive("the other ran to its end", &|_| {});
     inconclusive("the other was stopped", &|case| {
-        case.end(0, Ending::Stopped)
+        case.end(0, Ending::Stopped);
     });
     inconclusive("the other's tasks failed", &|case| {
         fail(case, 0, 17);
