@@ -78,6 +78,8 @@ pub(crate) struct Cluster {
     started: bool,
     /// Dynos that are late by this many milliseconds.
     pub(crate) late: BTreeMap<u64, u64>,
+    /// Whether a dyno ended without its own whole report: nobody can say how it fared.
+    pub(crate) evidence_lost: bool,
     /// Dynos whose messages are spoilt.
     pub(crate) spoilt: BTreeMap<u64, Spoilt>,
 }
@@ -95,6 +97,7 @@ impl Cluster {
             claims: BTreeMap::new(),
             started: false,
             late: BTreeMap::new(),
+            evidence_lost: false,
             spoilt: BTreeMap::new(),
         }
     }
@@ -174,11 +177,13 @@ impl Cluster {
         }
         if path.contains("/pods/") {
             let now = seconds(self.now());
-            let runs = phase(&self.server().objects[path]) == "Running";
+            let pod = self.server().objects[path].clone();
+            if !pod["metadata"]["deletionTimestamp"].is_null() {
+                return;
+            }
+            let runs = phase(&pod) == "Running";
             self.server().change(path, |pod| {
-                if pod["metadata"]["deletionTimestamp"].is_null() {
-                    pod["metadata"]["deletionTimestamp"] = json!(now);
-                }
+                pod["metadata"]["deletionTimestamp"] = json!(now)
             });
             if runs {
                 let message = self.last_words(path, Word::Terminated);
@@ -399,12 +404,19 @@ impl Cluster {
         let spoilt = (component(&pod) == "dyno")
             .then(|| self.spoilt.get(&u64::from(index_of(&pod))).copied())
             .flatten();
+        if component(&pod) == "dyno" && (spoilt.is_some() || !reason.is_empty() || code == 143) {
+            self.evidence_lost = true;
+        }
         let message = match (spoilt, message) {
             (None, message) => message,
             (Some(Spoilt::Missing), _) | (_, None) => None,
-            (Some(Spoilt::Cut), Some(message)) => Some(message[..message.len() / 3].to_owned()),
+            (Some(Spoilt::Cut), Some(message)) => {
+                // A record is padded: what is cut off has to be of its payload.
+                let whole = message.trim_end();
+                Some(whole[..whole.len() / 2].to_owned())
+            }
             (Some(Spoilt::OfAnotherRun), Some(_)) => plan(&self.server()).map(|mut plan| {
-                plan.run.uid = "ffffffff-0000-4000-8000-000000000000".to_owned();
+                "ffffffff-0000-4000-8000-000000000000".clone_into(&mut plan.run.uid);
                 let name = DynoName {
                     dyno_type: "web".to_owned(),
                     index: index_of(&pod),

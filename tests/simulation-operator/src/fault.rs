@@ -150,27 +150,6 @@ impl Fault {
     pub(crate) const fn is_powerless(&self) -> bool {
         matches!(self.kind, Kind::ForgedByLabels | Kind::ForgedElsewhere)
     }
-
-    /// Whether a run may pass although it happened: nothing of the run's evidence is lost by it for
-    /// sure.
-    pub(crate) const fn may_pass(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::None
-                | Kind::KilledBefore
-                | Kind::KilledAfter
-                | Kind::ServerError
-                | Kind::AnswerLost
-                | Kind::Conflict
-                | Kind::OperatorAway
-                | Kind::SecondOperator
-                | Kind::WatchLate
-                | Kind::Quota
-                | Kind::PodLate
-                | Kind::ForgedByLabels
-                | Kind::ForgedElsewhere
-        )
-    }
 }
 
 impl fmt::Display for Fault {

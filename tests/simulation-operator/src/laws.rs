@@ -2,7 +2,7 @@
 
 use redyno_simulation::report::Broken;
 
-use crate::fault::Kind;
+use crate::fault::{Fault, Kind};
 use crate::scenario::{Scenario, Truth};
 use crate::world::{History, reason, simulate};
 
@@ -26,8 +26,8 @@ pub(crate) fn broken(scenario: &Scenario, history: &History) -> Option<Broken> {
         .or_else(|| left_behind(history))
 }
 
-fn law(law: u8, kind: &'static str, detail: String) -> Option<Broken> {
-    Some(Broken { law, kind, detail })
+const fn law(law: u8, kind: &'static str, detail: String) -> Broken {
+    Broken { law, kind, detail }
 }
 
 fn verdict(history: &History) -> &str {
@@ -41,10 +41,25 @@ fn passed_wrongly(scenario: &Scenario, history: &History) -> Option<Broken> {
         return None;
     }
     if scenario.truth == Truth::Breaks {
-        return law(1, "passed though a limit was broken", history.verdict());
+        return Some(law(
+            1,
+            "passed though a limit was broken",
+            history.verdict(),
+        ));
+    }
+    if history.evidence_lost {
+        return Some(law(
+            1,
+            "passed without a dyno's own report",
+            history.verdict(),
+        ));
     }
     if scenario.refused {
-        return law(1, "passed though the preflight refused", history.verdict());
+        return Some(law(
+            1,
+            "passed though the preflight refused",
+            history.verdict(),
+        ));
     }
     None
 }
@@ -56,22 +71,22 @@ fn failed_wrongly(scenario: &Scenario, history: &History) -> Option<Broken> {
         .iter()
         .any(|fault| fault.kind == Kind::RedisEnds);
     if verdict(history) == "Failed" && scenario.truth == Truth::Holds && !redis_ended {
-        return law(2, "failed though every limit held", history.verdict());
+        return Some(law(2, "failed though every limit held", history.verdict()));
     }
-    // A fault that takes away no evidence leaves the verdict what it is.
-    let harmless = scenario.faults.iter().all(|fault| fault.may_pass());
-    let calm = scenario.faults.is_empty();
-    if calm && harmless && !scenario.refused {
+    // A cluster may be too slow for the time that a stage is given.
+    let patient =
+        10 * scenario.pace_milliseconds <= 1_000 * u64::from(scenario.start_timeout_seconds);
+    if scenario.faults.is_empty() && !scenario.refused && patient {
         let expected = match scenario.truth {
             Truth::Holds => "Passed",
             Truth::Breaks => "Failed",
         };
         if verdict(history) != expected {
-            return law(
+            return Some(law(
                 2,
                 "a calm run does not come to its verdict",
                 history.verdict(),
-            );
+            ));
         }
     }
     None
@@ -86,17 +101,21 @@ fn never_ends(scenario: &Scenario, history: &History) -> Option<Broken> {
             .any(|fault| fault.kind == Kind::LoadTestMadeAnew);
     match &history.finished {
         None if gone => None,
-        None => law(
+        None => Some(law(
             5,
             "never finished",
             format!("nothing happens any more after {} ms", history.ended),
-        ),
+        )),
         Some((at, _)) => {
             let most = history.last_fault + bound(scenario);
             if *at <= most {
                 return None;
             }
-            law(5, "finished late", format!("after {at} ms, at most {most}"))
+            Some(law(
+                5,
+                "finished late",
+                format!("after {at} ms, at most {most}"),
+            ))
         }
     }
 }
@@ -104,13 +123,13 @@ fn never_ends(scenario: &Scenario, history: &History) -> Option<Broken> {
 /// Law 6: nothing is made twice: a second preflight could flush twice.
 fn made_twice(history: &History) -> Option<Broken> {
     let twice = history.created_twice.first()?;
-    law(6, "made twice", twice.clone())
+    Some(law(6, "made twice", twice.clone()))
 }
 
 /// Law 7: what is terminal stays, and latches only go forward.
 fn went_back(history: &History) -> Option<Broken> {
     if let Some(latch) = history.latches_lost.first() {
-        return law(7, "a latch went back", latch.clone());
+        return Some(law(7, "a latch went back", latch.clone()));
     }
     let ((_, first), last) = (history.finished.as_ref()?, history.last.as_ref()?);
     for field in [
@@ -121,11 +140,11 @@ fn went_back(history: &History) -> Option<Broken> {
         "completionTime",
     ] {
         if first[field] != last[field] {
-            return law(
+            return Some(law(
                 7,
                 "a terminal status changed",
                 format!("{field}: {} became {}", first[field], last[field]),
-            );
+            ));
         }
     }
     (reason(first) != reason(last)).then(|| Broken {
@@ -137,8 +156,7 @@ fn went_back(history: &History) -> Option<Broken> {
 
 /// Law 1: who has no right to speak for a run changes nothing of it.
 fn bent_by_the_powerless(scenario: &Scenario, history: &History) -> Option<Broken> {
-    let all =
-        !scenario.faults.is_empty() && scenario.faults.iter().all(|fault| fault.is_powerless());
+    let all = !scenario.faults.is_empty() && scenario.faults.iter().all(Fault::is_powerless);
     if !all {
         return None;
     }
@@ -156,5 +174,5 @@ fn bent_by_the_powerless(scenario: &Scenario, history: &History) -> Option<Broke
 /// Law 6: after its retention nothing of a run is left that uses the cluster.
 fn left_behind(history: &History) -> Option<Broken> {
     let left = history.left.first()?;
-    law(6, "left behind", left.clone())
+    Some(law(6, "left behind", left.clone()))
 }

@@ -112,6 +112,8 @@ fn report(plan: &Plan, dyno: &DynoName, pod: &str, word: Word) -> Report {
             "loadThreadBusyPerMille": 10, "cpuMicroseconds": 1000, "throttledPerMille": 0,
             "memoryBytes": 1 << 20, "bytesOut": 1, "bytesIn": 1, "reconnects": 0, "coordinationFailures": 0,
         },
+        "lateness": {"longest": [], "timedOut": 0, "timedOutInWarmup": 0},
+        "queues": {"atMiddle": 0, "atEnd": 0},
         "last": {
             "throttledPerMille": 0, "scheduleLagP99Microseconds": 100, "responseP99Microseconds": 2000,
             "cpuPerMille": 10, "loadThreadBusyPerMille": 10, "workersBusyPerMille": 10,

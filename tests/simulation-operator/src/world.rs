@@ -59,6 +59,8 @@ pub(crate) struct History {
     pub(crate) latches_lost: Vec<String>,
     /// Jobs and other children that were created more than once for one LoadTest.
     pub(crate) created_twice: Vec<String>,
+    /// A dyno had ended without its own whole report before the verdict.
+    pub(crate) evidence_lost: bool,
     /// When the last fault was over, in milliseconds.
     pub(crate) last_fault: u64,
     /// (fault, state in which it came).
@@ -118,7 +120,7 @@ pub(crate) fn simulate(scenario: &Scenario) -> History {
         .start_paused(true)
         .build()
         .expect("a runtime of one thread can be made");
-    runtime.block_on(async { World::new(scenario).turn().await })
+    runtime.block_on(Box::pin(async { World::new(scenario).turn().await }))
 }
 
 struct World {
@@ -183,6 +185,8 @@ impl World {
         self.cluster.server().put_new(&path, load_test);
         self.uid = self.cluster.server().uid(&path).unwrap_or_default();
         self.latches.clear();
+        self.cluster.server().created.clear();
+        self.cluster.evidence_lost = false;
     }
 
     fn milliseconds(&self) -> u64 {
@@ -206,7 +210,7 @@ impl World {
                     self.happen(event);
                 }
             } else {
-                self.look(at).await;
+                Box::pin(self.look(at)).await;
             }
             self.cluster.react();
             self.tell();
@@ -214,6 +218,13 @@ impl World {
         }
         self.history.ended = self.milliseconds();
         let server = self.cluster.server();
+        let mut created = server.created.clone();
+        created.sort_unstable();
+        self.history.created_twice = created
+            .windows(2)
+            .filter(|pair| pair[0] == pair[1])
+            .map(|pair| pair[0].clone())
+            .collect();
         self.history.left = server
             .objects
             .iter()
@@ -272,7 +283,7 @@ impl World {
             return;
         };
         operator.next_look = None;
-        match operator.look().await {
+        match Box::pin(operator.look()).await {
             Looked::Again(None) => {}
             Looked::Again(Some(wait)) => {
                 let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -345,6 +356,7 @@ impl World {
         if is_finished && self.history.finished.is_none() {
             let at = self.milliseconds();
             self.history.finished = Some((at, status.clone()));
+            self.history.evidence_lost = self.cluster.evidence_lost;
             let message = status["message"].as_str().unwrap_or_default().to_owned();
             let verdict = self.history.verdict();
             self.line(&format!("{verdict}: {message}"));
