@@ -118,12 +118,6 @@ impl<C: Clocks> Watch<C> {
         self.held_back(since, now, awake + asleep)
     }
 
-    /// Since its last look, and before that moment, the thread has slept for so many nanoseconds that
-    /// it was not told of: nothing that it looks after was late then.
-    pub fn dozed(&mut self, nanoseconds: u64, until: Moment) {
-        self.asleep_nanoseconds += nanoseconds.min(until.nanoseconds_since(self.last));
-    }
-
     /// Looks at the clocks, so that what they tell next is about what comes now. To be called some
     /// hundred times a second.
     pub fn look(&mut self, now: Moment) {
@@ -295,8 +289,6 @@ mod tests {
         let mut watch = Watch::new(&told, at(0));
         assert_eq!(watch.wakes(at(50), at(100), None), Some(delay(0, 100, 50)));
         assert_eq!(watch.wakes(at(105), at(300), None), None);
-        watch.dozed(30 * TENTH, at(331));
-        assert_eq!(watch.gets_on(at(331)), None);
     }
 
     #[test]

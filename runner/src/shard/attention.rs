@@ -12,19 +12,18 @@ use crate::observe::control_group::ControlGroup;
 
 /// What a load thread can know of how it gets on. Used on that thread alone.
 pub trait Attention: Clocks {
-    /// The last sleep of the thread, if there was any since this was last asked.
+    /// When the thread slept since this was last asked, if it did.
     fn slept(&self) -> Option<Sleep>;
 }
 
-/// A sleep of a load thread: nothing was there for it to do.
+/// A sleep of a load thread: nothing was there for it to do. Whatever woke it in between, such as a
+/// signal or a part of a reply, gave it nothing to look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Sleep {
     /// When it began.
     pub from: Instant,
     /// When it ended.
     pub until: Instant,
-    /// How long those were that came before it and were not told of, in nanoseconds.
-    pub before_nanoseconds: u64,
 }
 
 /// The thread that asks for it, in this process.
@@ -92,19 +91,17 @@ pub(crate) fn wakes_up() {
 /// When a thread slept.
 #[derive(Debug)]
 struct Sleeps {
+    /// When the one that is going on began.
     began: Cell<Option<Instant>>,
-    /// The last one that is over, unless somebody has asked since.
-    last: Cell<Option<(Instant, Instant)>>,
-    /// How long those before it were, in nanoseconds.
-    before_nanoseconds: Cell<u64>,
+    /// Those that are over since somebody has asked.
+    over: Cell<Option<Sleep>>,
 }
 
 impl Sleeps {
     const fn new() -> Self {
         Self {
             began: Cell::new(None),
-            last: Cell::new(None),
-            before_nanoseconds: Cell::new(0),
+            over: Cell::new(None),
         }
     }
 
@@ -116,21 +113,14 @@ impl Sleeps {
         let Some(began) = self.began.take() else {
             return;
         };
-        if let Some((from, until)) = self.last.replace(Some((began, Instant::now()))) {
-            let nanoseconds = u64::try_from((until - from).as_nanos()).unwrap_or(u64::MAX);
-            let before = self.before_nanoseconds.get();
-            self.before_nanoseconds
-                .set(before.saturating_add(nanoseconds));
-        }
+        self.over.set(Some(Sleep {
+            from: self.over.get().map_or(began, |before| before.from),
+            until: Instant::now(),
+        }));
     }
 
     fn take(&self) -> Option<Sleep> {
-        let (from, until) = self.last.take()?;
-        Some(Sleep {
-            from,
-            until,
-            before_nanoseconds: self.before_nanoseconds.take(),
-        })
+        self.over.take()
     }
 }
 
@@ -158,8 +148,10 @@ mod tests {
         assert_eq!(clocks.throttled_nanoseconds(), 0);
     }
 
+    /// A process that is told to go on after it was stopped wakes up twice: by the signal, and by
+    /// what has come meanwhile.
     #[test]
-    fn a_sleep_is_told_once_and_those_before_it_with_it() {
+    fn a_sleep_is_told_once_whatever_disturbed_it() {
         let sleeps = Sleeps::new();
         assert!(sleeps.take().is_none());
         for milliseconds in [3, 2] {
@@ -168,8 +160,7 @@ mod tests {
             sleeps.end();
         }
         let sleep = sleeps.take().unwrap();
-        assert!(sleep.until - sleep.from >= Duration::from_millis(2));
-        assert!(sleep.before_nanoseconds >= 3_000_000);
+        assert!(sleep.until - sleep.from >= Duration::from_millis(5));
         assert!(sleeps.take().is_none());
     }
 }

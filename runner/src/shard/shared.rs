@@ -79,7 +79,6 @@ impl Shared {
                 Some(sleep) => {
                     let [from, until] =
                         [sleep.from, sleep.until].map(|at| self.clock.moment(at.into()));
-                    watch.dozed(sleep.before_nanoseconds, from);
                     let timers = [self.pacer_timer.get(), self.probe_timer.get()];
                     watch.wakes(from, until, timers.into_iter().flatten().min())
                 }

@@ -10,6 +10,7 @@ mod balancer;
 mod bottlenecks;
 mod coordination;
 mod ending;
+mod lateness;
 mod limits;
 mod lost;
 mod mix;
