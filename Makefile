@@ -40,6 +40,10 @@ FROM ?= 0
 simulate: ## Look for runs that break a law, on simulated time (LAYER=1, 2 or 3, SEEDS=N, FROM=K)
 	@cargo run --quiet --profile simulate -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
 
+.PHONY: mutants
+mutants: ## Measure the simulation: runs that it takes to find each fault of tests/simulation/mutants
+	@tests/simulation/mutants/measure
+
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts
 	cargo fmt --all --check

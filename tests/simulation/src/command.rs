@@ -20,14 +20,14 @@ pub struct Runs {
     /// Run these choices instead, as a story prints them: `0,0,3`.
     #[arg(long, value_delimiter = ',')]
     choices: Vec<u64>,
-    /// End as soon as a law is broken, and shrink nothing.
+    /// End as soon as a law is broken in a way that is not known, and say how many runs it took.
     #[arg(long)]
     stop_at_first: bool,
 }
 
 impl Runs {
-    /// Makes the runs and prints what they come to. It succeeds if no law is broken and the text
-    /// could be printed.
+    /// Makes the runs and prints what they come to. It succeeds if no law is broken in a way that
+    /// is not known and the text could be printed.
     pub fn of(self, model: &impl Model) -> ExitCode {
         let Self {
             seeds,
@@ -44,7 +44,10 @@ impl Runs {
                     stop_at_first,
                 },
             );
-            (summary.to_string(), !summary.broken.is_empty())
+            match summary.first_news(model.known()) {
+                Some(seed) if stop_at_first => ((seed - from + 1).to_string(), true),
+                news => (summary.to_string(), news.is_some()),
+            }
         } else {
             let outcome = run(model, &mut Choices::of_list(choices));
             let broken = outcome.broken.as_ref();

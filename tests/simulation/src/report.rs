@@ -22,6 +22,11 @@ pub trait Model: Sync {
     /// Makes a world of these choices, lets it turn to its end, and holds what came of it against
     /// the laws. A function of the choices alone.
     fn run(&self, choices: &mut Choices) -> Outcome;
+
+    /// Ways in which a law is known to be broken, by law and kind. Every other way is news.
+    fn known(&self) -> &'static [(u8, &'static str)] {
+        &[]
+    }
 }
 
 /// What one run came to.
@@ -59,7 +64,7 @@ pub struct Exploration {
     pub from: u64,
     /// How many.
     pub seeds: u64,
-    /// End as soon as a law is broken, and shrink nothing.
+    /// End as soon as a law is broken in a way that is not known, and shrink nothing.
     pub stop_at_first: bool,
 }
 
@@ -143,9 +148,13 @@ impl Summary {
         }
     }
 
-    /// The first seed that breaks a law.
-    pub fn first_broken(&self) -> Option<u64> {
-        self.broken.values().map(|(_, seed)| *seed).min()
+    /// The first seed that breaks a law in a way that is not among these.
+    pub fn first_news(&self, known: &[(u8, &str)]) -> Option<u64> {
+        self.broken
+            .iter()
+            .filter(|(broken, _)| !known.contains(broken))
+            .map(|(_, (_, seed))| *seed)
+            .min()
     }
 }
 
@@ -156,6 +165,7 @@ pub fn explore(model: &impl Model, exploration: Exploration) -> Summary {
         seeds,
         stop_at_first,
     } = exploration;
+    let known = model.known();
     let begun = Instant::now();
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let all = Mutex::new(Summary {
@@ -174,7 +184,11 @@ pub fn explore(model: &impl Model, exploration: Exploration) -> Summary {
                     }
                     let seed = from + number;
                     let outcome = run(model, &mut Choices::of_seed(seed));
-                    if outcome.broken.is_some() && stop_at_first {
+                    let news = outcome
+                        .broken
+                        .as_ref()
+                        .is_some_and(|broken| !known.contains(&(broken.law, broken.kind)));
+                    if news && stop_at_first {
                         stop.store(true, Ordering::Relaxed);
                     }
                     summary.add(seed, outcome);
@@ -325,7 +339,7 @@ mod tests {
         assert_eq!(summary.runs, 300);
         assert_eq!(summary.verdicts.values().sum::<u64>(), 300);
         let (seed, story) = summary.stories[0].clone();
-        assert_eq!(Some(seed), summary.first_broken());
+        assert_eq!(Some(seed), summary.first_news(&[]));
         assert_eq!(story.list, [51, 1]);
         assert_eq!(story.broken.detail, "1 of 51");
         let text = summary.to_string();
@@ -344,7 +358,7 @@ mod tests {
             },
         );
         assert!(summary.runs < 100_000);
-        assert!(summary.first_broken().is_some() && summary.stories.is_empty());
+        assert!(summary.first_news(&[]).is_some() && summary.stories.is_empty());
     }
 
     struct Panics;

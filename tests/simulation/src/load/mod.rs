@@ -34,6 +34,13 @@ use self::world::World;
 use crate::choices::Choices;
 use crate::report::{Broken, Model, Outcome};
 
+/// Ways in which a law is known to be broken, each with what it waits for. Every other way is news.
+const KNOWN: [(u8, &str); 1] = [
+    // A quota that throttled before, and slow commands of a mostly idle server, are taken for the
+    // cause of what something else broke.
+    (3, "a bottleneck that is none"),
+];
+
 /// Layer 1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load;
@@ -41,6 +48,10 @@ pub struct Load;
 impl Model for Load {
     fn name(&self) -> &'static str {
         "layer 1, a dyno's load and the judge"
+    }
+
+    fn known(&self) -> &'static [(u8, &'static str)] {
+        &KNOWN
     }
 
     fn run(&self, choices: &mut Choices) -> Outcome {
