@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 
 # Cargo profile of the binaries in the images: release, or image (faster to build).
 PROFILE ?= release
-SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci .github docker tests/cluster)
+SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci .github docker tests/cluster tests/simulation)
 
 .PHONY: help
 help: ## Show this help

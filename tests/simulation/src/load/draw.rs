@@ -9,7 +9,7 @@ use redyno_contract::plan::{
 };
 use redyno_contract::schedule::Rate;
 
-use super::fault::{Fault, KINDS};
+use super::fault::{Fault, KINDS, Kind};
 use super::time::{DynoClock, MICROSECOND, MILLISECOND, SECOND, Time};
 use super::world::{Changed, DynoSpec, NetworkSpec, RedisSpec, Shape, World};
 use crate::choices::{Choices, Drawn};
@@ -95,6 +95,14 @@ pub(super) fn world(choices: &mut Choices) -> World {
     };
     for _ in 0..choices.one_of("faults", &[0, 1, 1, 1, 1, 2, 3, 4]) {
         let fault = fault(choices, &world);
+        // What breaks while nobody looks is seen later than what happens meanwhile elsewhere.
+        if fault.kind == Kind::Reset && choices.percent("while it stands still", 50) {
+            world.faults.push(Fault {
+                kind: Kind::Stall,
+                at: fault.at.saturating_sub(fault.lasts / 2),
+                ..fault.clone()
+            });
+        }
         world.faults.push(fault);
     }
     world
@@ -336,6 +344,7 @@ fn fault(choices: &mut Choices, world: &World) -> Fault {
         &[
             warmup + duration / 2,
             warmup + duration,
+            warmup + duration,
             warmup,
             0,
             warmup + duration / 4,
@@ -371,8 +380,8 @@ impl Fault {
     /// nothing more.
     fn bounded(self) -> Self {
         let longest = match self.kind {
-            super::fault::Kind::LateTimers | super::fault::Kind::StolenCpu => 2 * SECOND,
-            super::fault::Kind::RedisShare => 5 * SECOND,
+            Kind::LateTimers | Kind::StolenCpu => 2 * SECOND,
+            Kind::RedisShare => 5 * SECOND,
             _ => 99 * SECOND,
         };
         Self {

@@ -180,6 +180,46 @@ pub(super) fn counts_are_exact(world: &World, run: &Run) -> Option<Broken> {
     })
 }
 
+/// Law 4: a dyno that ended by a limit of its own had by then counted more than the whole plan
+/// allows, to the task.
+pub(super) fn ended_by_what_was_broken(world: &World, run: &Run) -> Option<Broken> {
+    run.dynos.iter().enumerate().find_map(|(place, dyno)| {
+        let (_, report) = dyno.report.as_ref()?;
+        // What all threads together break is only seen when they are looked at, which may be after
+        // the window: the end is then put at the window's.
+        let end = match dyno.records.end? {
+            end if end < world.window_end() => end,
+            _ => Moment::from_nanoseconds(u64::MAX),
+        };
+        let ending = &report.end.as_ref()?.ending;
+        let (over, allowed) = match ending {
+            Ending::LatencyLimit { threshold } | Ending::ErrorLimit { threshold, .. } => {
+                oracle::counted_by(world, place, &dyno.records, threshold, end)?
+            }
+            Ending::BacklogLimit { .. } => (
+                dyno.records
+                    .tasks
+                    .iter()
+                    .filter_map(|task| Some(task.handed_over?.1 as u64))
+                    .max()?
+                    + 1,
+                u64::from(world.type_of(place).max_worker_backlog),
+            ),
+            _ => return None,
+        };
+        (over <= allowed).then(|| {
+            broken(
+                4,
+                "ended by a limit that held",
+                format!(
+                    "{} ended with {ending:?}, by {over} where {allowed} are allowed",
+                    world.dynos[place].name
+                ),
+            )
+        })
+    })
+}
+
 /// Law 4: what is shown of the response times.
 pub(super) fn percentiles_are_true(
     world: &World,

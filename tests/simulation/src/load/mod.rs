@@ -84,6 +84,7 @@ fn held_against_the_laws(
     let mut counted = Vec::new();
     let mut broken = laws::it_ends(world, run, judgement)
         .or_else(|| laws::counts_are_exact(world, run))
+        .or_else(|| laws::ended_by_what_was_broken(world, run))
         .or_else(|| laws::percentiles_are_true(world, run, judgement))
         .or_else(|| laws::passed_only_if_it_held(world, run, judgement));
     if matches!(judgement.verdict, Verdict::Failed | Verdict::Inconclusive) && run.stuck.is_none() {

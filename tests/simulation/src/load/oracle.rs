@@ -179,6 +179,65 @@ fn count_with(
     count
 }
 
+/// How many tasks of a dyno had gone against a threshold by a moment, and how many of the whole run
+/// may; None where it has no such count. Of an errors limit, the phase that broke it.
+pub(super) fn counted_by(
+    world: &World,
+    dyno: usize,
+    records: &Records,
+    threshold: &str,
+    by: Moment,
+) -> Option<(u64, u64)> {
+    let threshold = world
+        .plan
+        .thresholds
+        .iter()
+        .find(|found| found.name == threshold)?;
+    let of = threshold.dyno_type.as_deref();
+    let ended = |phase| {
+        records
+            .of_phase(phase)
+            .filter(move |task| task.ended.is_some_and(|ended| ended <= by))
+    };
+    match &threshold.limit {
+        Limit::Latency(limit) => {
+            let step = world.type_of(dyno).workload.position(&limit.step);
+            let max = limit.max_microseconds;
+            let over = ended(Phase::Measured)
+                .filter(|task| standing(task, limit, step, max, by) == Standing::Over)
+                .count() as u64;
+            let allowed = allowed_over(limit.percentile, world.plan.scheduled(of));
+            Some((over, allowed))
+        }
+        Limit::Errors { max_per_million } => {
+            let warmup: u64 = world
+                .plan
+                .formation
+                .iter()
+                .filter(|dynos| of.is_none_or(|name| name == dynos.dyno_type))
+                .flat_map(|dynos| {
+                    (0..dynos.quantity)
+                        .map(|index| world.plan.warmup_schedule(dynos, index).count())
+                })
+                .sum();
+            let phases = [
+                (Phase::Warmup, warmup),
+                (Phase::Measured, world.plan.scheduled(of)),
+            ];
+            phases
+                .into_iter()
+                .map(|(phase, planned)| {
+                    let failed = ended(phase)
+                        .filter(|task| matches!(task.fate, Fate::Failed(_)))
+                        .count() as u64;
+                    (failed, allowed_errors(*max_per_million, planned))
+                })
+                .max_by_key(|(failed, allowed)| failed.saturating_sub(*allowed))
+        }
+        Limit::Rate { .. } => None,
+    }
+}
+
 /// The dynos that a threshold is about.
 fn of_threshold(world: &World, threshold: &ThresholdPlan) -> impl Iterator<Item = usize> {
     (0..world.dynos.len()).filter(|dyno| {
