@@ -44,6 +44,12 @@ simulate: ## Look for runs that break a law, on simulated time (LAYER=1, 2 or 3,
 mutants: ## Measure the simulation: runs that it takes to find each fault of tests/simulation/mutants
 	@tests/simulation/mutants/measure
 
+.PHONY: causes
+causes: ## Overload five servers in five ways, with and without I/O threads, and print which cause is named (ten minutes)
+	@tests/cluster/packages tests
+	@tests/cluster/servers
+	@REDYNO_CAUSES=all cargo test --quiet --locked -p redyno-runner --test it -- --nocapture causes
+
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts
 	cargo fmt --all --check
@@ -56,6 +62,7 @@ check: ## Check format, lints, dependencies and scripts
 .PHONY: setup
 setup: ## Install and build everything that the other targets need, once
 	tests/cluster/packages tests node images
+	tests/cluster/servers
 	tests/cluster/build
 	tests/cluster/build monitoring
 	tests/cluster/image pause

@@ -21,7 +21,7 @@ use crate::plans;
 use crate::process::{Ended, Run, connect};
 
 /// One dyno of 4 workers, to be overloaded: it ends by its backlog after a few seconds.
-fn plan(rate: u32, max_worker_backlog: u32) -> Plan {
+pub(crate) fn plan(rate: u32, max_worker_backlog: u32) -> Plan {
     let mut plan = plans::small();
     plan.duration_seconds = 60;
     plan.drain_seconds = 0;
@@ -31,7 +31,7 @@ fn plan(rate: u32, max_worker_backlog: u32) -> Plan {
 }
 
 /// The verdict on a run of one dyno, from its record, as everybody else gets it.
-fn judged(plan: &Plan, ended: Ended) -> Judgement {
+pub(crate) fn judged(plan: &Plan, ended: Ended) -> Judgement {
     ended.check();
     let Message::Dyno(report) = ended.record.message else {
         panic!("not a dyno's record");
@@ -61,9 +61,9 @@ fn check(
 
 /// Puts a process before all others, where that is allowed. (A nice value would not: it only counts
 /// within a session where the kernel groups processes by them.)
-fn prefer(process: u32) {
+pub(crate) fn prefer(process: u32) {
     let preferred = Command::new("chrt")
-        .args(["--fifo", "--pid", "1", &process.to_string()])
+        .args(["--all-tasks", "--fifo", "--pid", "1", &process.to_string()])
         .output();
     drop(preferred);
 }
@@ -183,7 +183,7 @@ async fn delay(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt +
 }
 
 /// A long way to the server: its port.
-async fn distant(server: &RedisServer) -> u16 {
+pub(crate) async fn distant(server: &RedisServer) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let (port, there) = (listener.local_addr().unwrap().port(), server.port());
     tokio::spawn(async move {

@@ -8,6 +8,7 @@
 
 mod balancer;
 mod bottlenecks;
+mod causes;
 mod coordination;
 mod ending;
 mod lateness;

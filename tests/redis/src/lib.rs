@@ -6,7 +6,9 @@
 mod certificates;
 mod folder;
 mod server;
+mod software;
 
 pub use certificates::Certificates;
 pub use folder::Folder;
 pub use server::RedisServer;
+pub use software::Software;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::certificates::Certificates;
 use crate::folder::Folder;
+use crate::software::Software;
 
 /// Another process may take the port between our looking and the server's binding.
 const ATTEMPTS: u32 = 5;
@@ -19,7 +20,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const READY: &str = "Ready to accept connections";
 
 /// A redis-server on a free port of the loopback interface, with no data and no persistence.
-/// Killed and its folder removed when dropped. `REDYNO_REDIS_SERVER` names another executable.
+/// Killed and its folder removed when dropped.
 #[derive(Debug)]
 pub struct RedisServer {
     // Killed before its folder goes.
@@ -46,8 +47,16 @@ impl RedisServer {
     /// # Errors
     /// If it cannot be started, with what it wrote into its log.
     pub async fn start(arguments: &[&str]) -> io::Result<Self> {
+        Self::start_software(Software::Installed, arguments).await
+    }
+
+    /// The same of a certain make and version.
+    ///
+    /// # Errors
+    /// If it is not installed or cannot be started, with what it wrote into its log.
+    pub async fn start_software(software: Software, arguments: &[&str]) -> io::Result<Self> {
         let port_argument = |port: u16| vec!["--port".to_owned(), port.to_string()];
-        Self::start_on(port_argument, arguments).await
+        Self::start_on(software, port_argument, arguments).await
     }
 
     /// Starts one that speaks only TLS.
@@ -76,13 +85,17 @@ impl RedisServer {
             .map(str::to_owned)
             .to_vec()
         };
-        Self::start_on(tls_arguments, arguments).await
+        Self::start_on(Software::Installed, tls_arguments, arguments).await
     }
 
-    async fn start_on(listen: impl Fn(u16) -> Vec<String>, arguments: &[&str]) -> io::Result<Self> {
+    async fn start_on(
+        software: Software,
+        listen: impl Fn(u16) -> Vec<String>,
+        arguments: &[&str],
+    ) -> io::Result<Self> {
         let mut last = io::Error::other("never tried");
         for _ in 0..ATTEMPTS {
-            match Self::attempt(&listen, arguments).await {
+            match Self::attempt(software, &listen, arguments).await {
                 Ok(server) => return Ok(server),
                 Err(error) => last = error,
             }
@@ -90,13 +103,16 @@ impl RedisServer {
         Err(last)
     }
 
-    async fn attempt(listen: &impl Fn(u16) -> Vec<String>, arguments: &[&str]) -> io::Result<Self> {
+    async fn attempt(
+        software: Software,
+        listen: &impl Fn(u16) -> Vec<String>,
+        arguments: &[&str],
+    ) -> io::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let folder = Folder::new()?;
         let log = folder.path().join("redis.log");
-        let program =
-            std::env::var_os("REDYNO_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
-        let child = Command::new(program)
+        let program = software.program();
+        let child = Command::new(&program)
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--dir"])
             .arg(folder.path())
@@ -107,7 +123,15 @@ impl RedisServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| {
+                let program = program.to_string_lossy();
+                let hint = "make setup installs what tests need";
+                io::Error::new(
+                    error.kind(),
+                    format!("{} ({program}): {error}; {hint}", software.name()),
+                )
+            })?;
         let mut process = Process(child);
         let deadline = Instant::now() + START_TIMEOUT;
         loop {

@@ -233,6 +233,14 @@ impl Evidence {
         )
     }
 
+    /// A load thread had something to do all the time, though the dyno has CPU left, or without
+    /// getting half of a core for it. Where nobody said how much CPU the dyno has, one that got more
+    /// than that was at the same time the dyno's own limit: it cannot be said which.
+    fn thread_is_the_limit(&self) -> bool {
+        self.thread_per_mille >= THREAD_BUSY_PER_MILLE
+            && (self.dyno_per_mille.is_some() || self.starved())
+    }
+
     /// Redis says that it is full, or that it threw away keys.
     fn out_of_memory(&self) -> bool {
         self.memory_full == Some(true) || self.evicted_keys.is_some_and(|count| count > 0)
@@ -275,7 +283,7 @@ impl Evidence {
             Bottleneck::RedisConnections
         } else if self.dyno_busy() {
             Bottleneck::DynoCpu
-        } else if self.late.is_some() || self.thread_per_mille >= THREAD_BUSY_PER_MILLE {
+        } else if self.late.is_some() || self.thread_is_the_limit() {
             Bottleneck::Generator
         } else if self.on_the_way().is_some() {
             Bottleneck::Network

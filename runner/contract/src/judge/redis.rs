@@ -84,7 +84,7 @@ impl Redis {
             .filter(|_| alone)
             .map(Busy::MainThread)
             .or(limit)
-            .or_else(|| self.kept(alone))
+            .or_else(|| self.kept(BUSY_PER_MILLE))
             .or_else(|| {
                 busy(event_loop_per_mille)
                     .filter(|_| alone)
@@ -94,23 +94,20 @@ impl Redis {
             .or_else(|| busy(io_thread_per_mille).map(Busy::IoThread))
     }
 
-    /// Why it was the limit, if nothing else was: with I/O threads the event loop is also at work
-    /// while it waits for them.
+    /// Why it was the limit, if nothing else was: who takes the CPU from a Redis that has some time
+    /// left may be a dyno on the same machine that needs it all.
     pub(super) fn busy_if_nothing_else(&self) -> Option<Busy> {
-        self.kept(true).or_else(|| {
-            self.work
-                .event_loop_per_mille
-                .filter(|busy| *busy >= BUSY_PER_MILLE)
-                .map(Busy::EventLoop)
-        })
+        self.kept(KEPT_PER_MILLE)
     }
 
-    /// Whether it was at work for long, but not on a CPU.
-    fn kept(&self, by_event_loop: bool) -> Option<Busy> {
-        let event_loop = self.work.event_loop_per_mille.filter(|_| by_event_loop);
+    /// Whether it was at work for so long, but not on a CPU. With I/O threads the event loop tells
+    /// nothing of it: the time in which it waits for one of them is among its own.
+    fn kept(&self, least_per_mille: u32) -> Option<Busy> {
+        let alone = self.work.io_threads == Some(false);
+        let event_loop = self.work.event_loop_per_mille.filter(|_| alone);
         let at_work = event_loop.max(self.work.executing_per_mille)?;
         let main_thread = self.main_thread_per_mille?;
-        (at_work >= KEPT_PER_MILLE && at_work >= main_thread.saturating_mul(TIMES_KEPT)).then_some(
+        (at_work >= least_per_mille && at_work >= main_thread.saturating_mul(TIMES_KEPT)).then_some(
             Busy::Kept {
                 at_work,
                 main_thread,
@@ -293,7 +290,14 @@ mod tests {
                 name: "Valkey 8.1 with two threads that spin",
                 redis: redis(502, true).event_loop(950).executing(2),
                 busy: None,
-                if_nothing_else: Some(Busy::EventLoop(950)),
+                if_nothing_else: None,
+                idle: false,
+            },
+            Case {
+                name: "Valkey 8.1 whose second thread lacks the CPU that a dyno takes",
+                redis: redis(100, true).event_loop(700).executing(10),
+                busy: None,
+                if_nothing_else: None,
                 idle: false,
             },
             Case {
@@ -313,7 +317,7 @@ mod tests {
             Case {
                 name: "Redis 6.2, stopped for 80 ms of every 100",
                 redis: redis(132, false).executing(672),
-                busy: kept(672, 132),
+                busy: None,
                 if_nothing_else: kept(672, 132),
                 idle: false,
             },
@@ -328,7 +332,7 @@ mod tests {
                 name: "Valkey 9.1 with two threads, stopped for 80 ms of every 100",
                 redis: redis(57, true).event_loop(798).executing(240),
                 busy: None,
-                if_nothing_else: kept(798, 57),
+                if_nothing_else: None,
                 idle: false,
             },
             Case {

@@ -116,6 +116,17 @@ fn row_6_the_bottleneck_of_a_breach() {
         &|case| case.report(1).last.load_thread_busy_per_mille = 900,
     );
     failed(
+        "a load thread that got most of a core, of a dyno of unknown CPU",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core. Try a lower rate",
+        &|case| {
+            case.plan.formation[0].cpu_millis = None;
+            let last = &mut case.report(1).last;
+            last.load_thread_busy_per_mille = 990;
+            last.cpu_per_mille = 850;
+        },
+    );
+    failed(
         "neither end",
         Bottleneck::Network,
         "neither Redis (41 % of its core) nor the dyno (1 % of its CPU) was busy, tasks waited in \
@@ -163,6 +174,17 @@ fn row_6_the_bottleneck_of_a_breach() {
         },
     );
     failed(
+        "Redis without some CPU, beside a dyno that used all of its own",
+        Bottleneck::DynoCpu,
+        "; the dyno used 90 % of its CPU",
+        &|case| {
+            case.report(1).last.cpu_per_mille = 14_400;
+            let last = &mut case.report(0).last;
+            last.redis_main_thread_per_mille = Some(200);
+            last.redis_work.event_loop_per_mille = Some(700);
+        },
+    );
+    failed(
         "a main thread that spins beside I/O threads convicts nobody",
         Bottleneck::Unknown,
         "; Redis was at 99 % of its core, which says little beside its I/O threads. Try",
@@ -184,8 +206,8 @@ fn row_6_the_bottleneck_of_a_breach() {
         },
     );
     failed(
-        "it is the only explanation, where nothing else was busy",
-        Bottleneck::RedisCpu,
+        "nor where nothing else was",
+        Bottleneck::Unknown,
         "; Redis was busy for 96 % of the time",
         &|case| {
             let last = &mut case.report(0).last;

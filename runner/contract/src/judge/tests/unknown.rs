@@ -69,7 +69,10 @@ const LIMITS: [Limit; 7] = [
             last.redis_work.event_loop_per_mille = Some(960);
             last.redis_work.executing_per_mille = Some(680);
         },
-        &[&["event loop"], &["main thread", "executing"]],
+        &[
+            &["event loop", "I/O threads"],
+            &["main thread", "executing"],
+        ],
     ),
     (
         Bottleneck::RedisCpu,
