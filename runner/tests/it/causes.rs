@@ -130,7 +130,7 @@ impl Pulses {
             while !ending.load(Ordering::Relaxed) {
                 for (signal, wait) in [(Signal::STOP, stands), (Signal::CONT, runs)] {
                     // It may have ended in between.
-                    drop(kill_process(process, signal));
+                    let _: Result<(), _> = kill_process(process, signal);
                     thread::sleep(wait);
                 }
             }

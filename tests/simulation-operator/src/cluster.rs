@@ -183,7 +183,7 @@ impl Cluster {
             }
             let runs = phase(&pod) == "Running";
             self.server().change(path, |pod| {
-                pod["metadata"]["deletionTimestamp"] = json!(now)
+                pod["metadata"]["deletionTimestamp"] = json!(now);
             });
             if runs {
                 let message = self.last_words(path, Word::Terminated);
