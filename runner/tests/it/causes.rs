@@ -130,7 +130,7 @@ impl Pulses {
             while !ending.load(Ordering::Relaxed) {
                 for (signal, wait) in [(Signal::STOP, stands), (Signal::CONT, runs)] {
                     // It may have ended in between.
-                    let _: Result<(), _> = kill_process(process, signal);
+                    kill_process(process, signal).ok();
                     thread::sleep(wait);
                 }
             }
