@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::plans;
 use crate::process::{Ended, Run, connect};
+use crate::turns::turn;
 
 /// One dyno of 4 workers, to be overloaded: it ends by its backlog after a few seconds.
 pub(crate) fn plan(rate: u32, max_worker_backlog: u32) -> Plan {
@@ -70,6 +71,7 @@ pub(crate) fn prefer(process: u32) {
 
 #[tokio::test]
 async fn redis_cpu() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
     prefer(server.process_id());
     // Some 5 ms of Redis' main thread each, of which it has 1000 in a second; so many workers that
@@ -107,6 +109,7 @@ async fn redis_cpu() {
 
 #[tokio::test]
 async fn redis_memory() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
     let plan = plan(50, 1000);
     let run = Run::new(&plan, &server);
@@ -125,6 +128,7 @@ async fn redis_memory() {
 
 #[tokio::test]
 async fn redis_connections() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
     let plan = plan(50, 1000);
     let run = Run::new(&plan, &server);
@@ -201,6 +205,7 @@ pub(crate) async fn distant(server: &RedisServer) -> u16 {
 
 #[tokio::test]
 async fn network() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
     // Four round trips of 100 ms: four workers get through 10 tasks of the 40 in a second.
     let plan = plan(40, 40);
@@ -221,16 +226,16 @@ async fn network() {
 /// CPU that the application is stated to need is the size under test, not the generator.
 #[tokio::test]
 async fn dyno_cpu() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
-    // The one load thread gets through 50 tasks of the 200 in a second.
-    let mut plan = plan(200, 200);
-    plan.formation[0].application_cpu_microseconds = 20_000;
+    // The one load thread gets through 5 tasks of the 20 in a second. They are so long that a time in
+    // which others have the CPU is less than one of them.
+    let mut plan = plan(20, 20);
+    plan.formation[0].application_cpu_microseconds = 200_000;
     let run = Run::new(&plan, &server);
     run.pass_preflight().await;
-    let dyno = run.dyno("web", 0);
-    prefer(dyno.process_id());
     check(
-        &judged(&plan, dyno.end().await),
+        &judged(&plan, run.dyno("web", 0).end().await),
         Verdict::Failed,
         Reason::BacklogLimitReached,
         Bottleneck::DynoCpu,
@@ -240,6 +245,7 @@ async fn dyno_cpu() {
 
 #[tokio::test]
 async fn generator_that_stands_still() {
+    let _turn = turn().await;
     let server = RedisServer::start(&[]).await.unwrap();
     let mut plan = plan(200, 1000);
     // No limit ends it: none is broken by the target.

@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::bottlenecks::{distant, judged, plan, prefer};
 use crate::plans;
 use crate::process::Run;
+use crate::turns::turn;
 
 /// A way to bring a run to its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +153,7 @@ impl Drop for Pulses {
 }
 
 async fn run(software: Software, io_threads: u32, cause: Cause) -> Judgement {
+    let _turn = turn().await;
     let io_threads = io_threads.to_string();
     let server = RedisServer::start_software(software, &["--io-threads", &io_threads])
         .await

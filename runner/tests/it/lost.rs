@@ -291,11 +291,22 @@ async fn a_run_ends_before_somebodys_keys_are_evicted_for_it() {
     for dyno in &mut dynos {
         dyno.started().await;
     }
-    // What nobody could foresee: somebody else needs the memory, too.
+    // What nobody could foresee: somebody else needs the memory, too. There is enough to evict, so
+    // no write is refused.
+    let info: String = redis::cmd("INFO")
+        .arg("memory")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    let used: u64 = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"))
+        .and_then(|number| number.trim().parse().ok())
+        .unwrap();
     let shrunk: String = redis::cmd("CONFIG")
         .arg("SET")
         .arg("maxmemory")
-        .arg(1)
+        .arg(used - 20_000)
         .query_async(&mut connection)
         .await
         .unwrap();

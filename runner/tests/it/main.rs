@@ -22,5 +22,6 @@ mod process;
 mod replies;
 mod rights;
 mod threads;
+mod turns;
 mod whole_run;
 mod wire;
