@@ -199,7 +199,10 @@ pub(crate) fn on_a_quiet_machine(code: i32, run: impl Fn() -> Output) -> Ended {
     let noise = |ended: &Ended| match ended.code {
         _ if ended.code == Some(code) => false,
         Some(1) => ended.out.contains("did not keep up"),
-        Some(3) => ended.out.contains("was late"),
+        // The reasons of a generator that could not do what it should.
+        Some(3) => ["ScheduleLag", "RateNotDelivered"]
+            .iter()
+            .any(|reason| ended.out.contains(reason)),
         _ => false,
     };
     let beside_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
