@@ -3,7 +3,8 @@
 //! Three things show that a thread did not get on though it should have. It slept, and a timer that
 //! should have woken it was over 1 ms late. Or it was awake, and between two of its looks at the
 //! clock more than 1 ms passed that it was not on a CPU. From both is taken what the dyno's CPU
-//! quota kept it from: that is the size under test.
+//! quota kept it from, so far as the kernel tells or the quota was used up: that is the size under
+//! test.
 //!
 //! How much of a sleep with a late timer was a delay, the scheduler tells, where it does: the time
 //! for which the thread could have run and others did. Where that does not explain it, because the
@@ -11,6 +12,7 @@
 
 use crate::Moment;
 use crate::delay::{Delay, LEAST_DELAY_NANOSECONDS};
+use crate::quota::{CpuQuota, Uses};
 
 /// What the system tells of a thread. Asking costs a system call or more.
 pub trait Clocks {
@@ -20,8 +22,14 @@ pub trait Clocks {
     /// How long the thread could have run and did not, in nanoseconds; None where nobody tells.
     fn waited_nanoseconds(&self) -> Option<u64>;
 
-    /// How long the dyno's CPU quota has held it back, in nanoseconds.
+    /// How long the dyno's CPU quota has held it back, so far as its own group tells, in nanoseconds.
     fn throttled_nanoseconds(&self) -> u64;
+
+    /// The dyno's CPU quota; None without one.
+    fn quota(&self) -> Option<CpuQuota>;
+
+    /// CPU time that all threads of the dyno have used, in nanoseconds.
+    fn dyno_cpu_nanoseconds(&self) -> u64;
 }
 
 impl<C: Clocks + ?Sized> Clocks for Box<C> {
@@ -36,6 +44,14 @@ impl<C: Clocks + ?Sized> Clocks for Box<C> {
     fn throttled_nanoseconds(&self) -> u64 {
         self.as_ref().throttled_nanoseconds()
     }
+
+    fn quota(&self) -> Option<CpuQuota> {
+        self.as_ref().quota()
+    }
+
+    fn dyno_cpu_nanoseconds(&self) -> u64 {
+        self.as_ref().dyno_cpu_nanoseconds()
+    }
 }
 
 /// Watches one load thread.
@@ -48,6 +64,8 @@ pub struct Watch<C> {
     asleep_nanoseconds: u64,
     looked: Looked,
     throttled_nanoseconds: u64,
+    quota: Option<CpuQuota>,
+    uses: Uses,
 }
 
 /// The last look at the clocks.
@@ -70,13 +88,17 @@ impl<C: Clocks> Watch<C> {
             cpu_nanoseconds: clocks.cpu_nanoseconds(),
             waited_nanoseconds: clocks.waited_nanoseconds(),
         };
-        Self {
+        let mut watch = Self {
             throttled_nanoseconds: clocks.throttled_nanoseconds(),
+            quota: clocks.quota(),
             clocks,
             last: now,
             asleep_nanoseconds: 0,
             looked,
-        }
+            uses: Uses::default(),
+        };
+        watch.look_at_quota(now);
+        watch
     }
 
     /// What tells of the thread.
@@ -126,6 +148,13 @@ impl<C: Clocks> Watch<C> {
             cpu_nanoseconds: self.clocks.cpu_nanoseconds(),
             waited_nanoseconds: self.clocks.waited_nanoseconds(),
         };
+        self.look_at_quota(now);
+    }
+
+    fn look_at_quota(&mut self, now: Moment) {
+        if self.quota.is_some() {
+            self.uses.add(now, self.clocks.dyno_cpu_nanoseconds());
+        }
     }
 
     fn awake(&self, now: Moment) -> u64 {
@@ -172,7 +201,14 @@ impl<C: Clocks> Watch<C> {
         let throttled = self.clocks.throttled_nanoseconds();
         let before = std::mem::replace(&mut self.throttled_nanoseconds, throttled);
         let own_nanoseconds = own_nanoseconds.saturating_sub(throttled.saturating_sub(before));
-        (own_nanoseconds > LEAST_DELAY_NANOSECONDS).then_some(Delay {
+        if own_nanoseconds <= LEAST_DELAY_NANOSECONDS {
+            return None;
+        }
+        self.look_at_quota(until);
+        let used_up = self
+            .quota
+            .is_some_and(|quota| self.uses.used_up(quota, own_nanoseconds));
+        (!used_up).then_some(Delay {
             from,
             until,
             own_nanoseconds,
@@ -191,6 +227,7 @@ mod tests {
         cpu: Cell<u64>,
         waited: Cell<Option<u64>>,
         throttled: Cell<u64>,
+        quota: Option<CpuQuota>,
     }
 
     impl Clocks for &Told {
@@ -204,6 +241,14 @@ mod tests {
 
         fn throttled_nanoseconds(&self) -> u64 {
             self.throttled.get()
+        }
+
+        fn quota(&self) -> Option<CpuQuota> {
+            self.quota
+        }
+
+        fn dyno_cpu_nanoseconds(&self) -> u64 {
+            self.cpu.get()
         }
     }
 
@@ -304,5 +349,29 @@ mod tests {
         }
         told.cpu.set(800 * TENTH + 45 * TENTH);
         assert_eq!(watch.gets_on(at(1050)), None);
+    }
+
+    /// The group above has the same quota, and nobody tells that it was throttled.
+    #[test]
+    fn a_quota_that_was_used_up_is_no_delay_whoever_tells_of_it() {
+        for (name, used, expected) in [
+            ("used up", 100, None),
+            ("a third used", 30, Some(delay(1100, 2000, 900))),
+        ] {
+            let told = Told {
+                quota: Some(CpuQuota {
+                    cpu_nanoseconds: 100 * TENTH,
+                    period_nanoseconds: 1000 * TENTH,
+                }),
+                ..Told::default()
+            };
+            let mut watch = Watch::new(&told, at(0));
+            assert_eq!(watch.wakes(at(0), at(1000), None), None);
+            watch.look(at(1000));
+            told.cpu.set(used * TENTH);
+            watch.look(at(1100));
+            let own = watch.wakes(at(1100), at(2000), Some(at(1120)));
+            assert_eq!(own, expected, "{name}");
+        }
     }
 }

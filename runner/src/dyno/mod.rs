@@ -115,7 +115,7 @@ pub(crate) async fn run(
     let address = listener.local_addr()?;
     let group = ControlGroup::find();
     let settings = DynoSettings {
-        load_threads: threads.unwrap_or_else(|| load_threads(group.cpu_limit_millis, &dynos)),
+        load_threads: threads.unwrap_or_else(|| load_threads(group.cpu_limit_millis(), &dynos)),
         name,
         pod: common.pod_uid,
         progress_seconds,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
-use redyno_engine::Clocks;
+use redyno_engine::{Clocks, CpuQuota};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::observe::control_group::ControlGroup;
@@ -46,9 +46,7 @@ impl ThisThread {
 
 impl Clocks for ThisThread {
     fn cpu_nanoseconds(&self) -> u64 {
-        let cpu = clock_gettime(ClockId::ThreadCPUTime);
-        let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
-        seconds * 1_000_000_000 + u64::try_from(cpu.tv_nsec).unwrap_or(0)
+        used_nanoseconds(ClockId::ThreadCPUTime)
     }
 
     fn waited_nanoseconds(&self) -> Option<u64> {
@@ -61,6 +59,22 @@ impl Clocks for ThisThread {
         let throttling = self.group.throttling();
         throttling.throttled_microseconds.saturating_mul(1000)
     }
+
+    fn quota(&self) -> Option<CpuQuota> {
+        self.group.cpu_quota
+    }
+
+    /// Nothing else than this process runs in a dyno.
+    fn dyno_cpu_nanoseconds(&self) -> u64 {
+        used_nanoseconds(ClockId::ProcessCPUTime)
+    }
+}
+
+/// CPU time that a clock has counted, in nanoseconds.
+fn used_nanoseconds(clock: ClockId) -> u64 {
+    let cpu = clock_gettime(clock);
+    let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
+    seconds * 1_000_000_000 + u64::try_from(cpu.tv_nsec).unwrap_or(0)
 }
 
 impl Attention for ThisThread {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redyno_engine::{Clocks, ThreadTime};
+use redyno_engine::{Clocks, CpuQuota, ThreadTime};
 use redyno_runner::machine::{
     Attention, LoadThread, Machine, Memory, Process, Sleep, Throttling, Timer,
 };
@@ -75,6 +75,14 @@ impl Clocks for NeverLate {
     }
 
     fn throttled_nanoseconds(&self) -> u64 {
+        0
+    }
+
+    fn quota(&self) -> Option<CpuQuota> {
+        None
+    }
+
+    fn dyno_cpu_nanoseconds(&self) -> u64 {
         0
     }
 }

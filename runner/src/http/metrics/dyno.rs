@@ -150,7 +150,7 @@ pub(super) fn add_process(
         (
             "redyno_cpu_limit_cores",
             "CPUs that the dyno may use; 0 without a limit.",
-            f64::from(group.cpu_limit_millis.unwrap_or(0)) / 1000.0,
+            f64::from(group.cpu_limit_millis().unwrap_or(0)) / 1000.0,
         ),
         (
             "redyno_memory_bytes",

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use places::Controller;
 use redyno_contract::report::Allowance;
+use redyno_engine::CpuQuota;
 
 /// From here on a memory limit of version 1 is none: the kernel says the highest multiple of a
 /// page that fits into 63 bits.
@@ -43,8 +44,8 @@ impl Throttling {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ControlGroup {
     cpu_stat: Option<PathBuf>,
-    /// CPU that may be used, in thousandths of a core; None without a limit.
-    pub(crate) cpu_limit_millis: Option<u32>,
+    /// CPU time that may be used in each period; None without a limit.
+    pub(crate) cpu_quota: Option<CpuQuota>,
     /// Memory that may be used, in bytes; None without a limit.
     pub(crate) memory_limit_bytes: Option<u64>,
     /// Whether the kernel told of limits of CPU, or that there are none.
@@ -76,8 +77,8 @@ impl ControlGroup {
         let memory = places::folders(Controller::Memory, groups, mounts);
         let limit = cpu
             .iter()
-            .filter_map(|folder| Some((cpu_limit_millis(folder)?, folder)))
-            .min_by_key(|(millis, _)| *millis);
+            .filter_map(|folder| Some((cpu_quota(folder)?, folder)))
+            .min_by_key(|(quota, _)| millis(*quota));
         // It is the group with the limit that is throttled.
         let cpu_stat = limit
             .map(|(_, folder)| folder)
@@ -87,7 +88,7 @@ impl ControlGroup {
             .find(|path| fs::read_to_string(path).is_ok_and(|text| throttling(&text).is_some()));
         Self {
             cpu_stat,
-            cpu_limit_millis: limit.map(|(millis, _)| millis),
+            cpu_quota: limit.map(|(quota, _)| quota),
             memory_limit_bytes: memory
                 .iter()
                 .filter_map(|folder| memory_limit_bytes(folder))
@@ -95,6 +96,11 @@ impl ControlGroup {
             tells_cpu: tells(&cpu, &CPU_LIMITS),
             tells_memory: tells(&memory, &MEMORY_LIMITS),
         }
+    }
+
+    /// CPU that may be used, in thousandths of a core; None without a limit.
+    pub(crate) fn cpu_limit_millis(&self) -> Option<u32> {
+        self.cpu_quota.map(millis)
     }
 
     /// What may be used. The root of all groups has no file of a limit: then nothing is known.
@@ -105,7 +111,7 @@ impl ControlGroup {
                 .or_else(|| told.then_some(Allowance::Unlimited))
         };
         Allowances {
-            cpu_millis: allowance(self.cpu_limit_millis.map(u64::from), self.tells_cpu),
+            cpu_millis: allowance(self.cpu_limit_millis().map(u64::from), self.tells_cpu),
             memory_bytes: allowance(self.memory_limit_bytes, self.tells_memory),
         }
     }
@@ -154,7 +160,7 @@ fn throttling(cpu_stat: &str) -> Option<Throttling> {
 
 /// `cpu.max` of version 2 is `<quota or max> <period>`; version 1 has a file for each, and -1 for
 /// no quota. In microseconds.
-fn cpu_limit_millis(folder: &Path) -> Option<u32> {
+fn cpu_quota(folder: &Path) -> Option<CpuQuota> {
     let read = |name| fs::read_to_string(folder.join(name)).ok();
     let (quota, period) = match read("cpu.max") {
         Some(max) => {
@@ -163,10 +169,18 @@ fn cpu_limit_millis(folder: &Path) -> Option<u32> {
         }
         None => (read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?),
     };
-    let quota: u64 = quota.trim().parse().ok()?;
-    let period: u64 = period.trim().parse().ok()?;
-    let millis = quota.checked_mul(1000)?.checked_div(period)?;
-    u32::try_from(millis.max(1)).ok()
+    let nanoseconds = |text: &str| text.trim().parse::<u64>().ok()?.checked_mul(1000);
+    Some(CpuQuota {
+        cpu_nanoseconds: nanoseconds(&quota)?,
+        period_nanoseconds: nanoseconds(&period).filter(|period| *period > 0)?,
+    })
+}
+
+/// Thousandths of a core, at least one.
+fn millis(quota: CpuQuota) -> u32 {
+    let millis =
+        u128::from(quota.cpu_nanoseconds) * 1000 / u128::from(quota.period_nanoseconds.max(1));
+    u32::try_from(millis).unwrap_or(u32::MAX).max(1)
 }
 
 fn memory_limit_bytes(folder: &Path) -> Option<u64> {
@@ -229,7 +243,7 @@ mod tests {
             (&[], None, None),
         ] {
             let folder = folder(files);
-            assert_eq!(cpu_limit_millis(folder.path()), cpu, "{files:?}");
+            assert_eq!(cpu_quota(folder.path()).map(millis), cpu, "{files:?}");
             assert_eq!(memory_limit_bytes(folder.path()), memory, "{files:?}");
         }
     }
@@ -257,7 +271,7 @@ mod tests {
             above.path().display()
         );
         let group = ControlGroup::of("0::/own\n", &mounts);
-        assert_eq!(group.cpu_limit_millis, Some(100));
+        assert_eq!(group.cpu_limit_millis(), Some(100));
         assert_eq!(group.memory_limit_bytes, Some(700));
         assert_eq!(
             group.throttling(),

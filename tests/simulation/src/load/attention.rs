@@ -4,8 +4,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use redyno_engine::{Clocks, Delay, Moment, Watch};
+use redyno_engine::{Clocks, CpuQuota, Delay, Moment, Watch};
 
+use super::quota::Quota;
 use super::time::Time;
 
 /// What the system tells of a thread.
@@ -17,6 +18,8 @@ struct Counters {
     cpu: Cell<Time>,
     waited: Cell<Time>,
     throttled: Cell<Time>,
+    quota: Cell<Option<CpuQuota>>,
+    dyno_cpu: Cell<Time>,
 }
 
 impl Told {
@@ -30,9 +33,11 @@ impl Told {
         self.0.waited.set(self.0.waited.get() + time);
     }
 
-    /// The dyno's quota has held it back for so long altogether.
-    pub(super) fn throttled(&self, time: Time) {
-        self.0.throttled.set(time);
+    /// What there is to tell of the dyno's quota.
+    pub(super) fn quota(&self, quota: &Quota) {
+        self.0.throttled.set(quota.held_back());
+        self.0.quota.set(quota.quota());
+        self.0.dyno_cpu.set(quota.used());
     }
 }
 
@@ -47,6 +52,14 @@ impl Clocks for Told {
 
     fn throttled_nanoseconds(&self) -> u64 {
         self.0.throttled.get()
+    }
+
+    fn quota(&self) -> Option<CpuQuota> {
+        self.0.quota.get()
+    }
+
+    fn dyno_cpu_nanoseconds(&self) -> u64 {
+        self.0.dyno_cpu.get()
     }
 }
 

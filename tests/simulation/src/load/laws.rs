@@ -82,6 +82,7 @@ pub(super) fn passed_only_if_it_held(
 /// Law 2, with the world in which the generator is on time.
 pub(super) fn failed_only_by_the_target(
     world: &World,
+    run: &Run,
     judgement: &Judgement,
     on_time: &OnTime,
 ) -> Option<Broken> {
@@ -97,6 +98,26 @@ pub(super) fn failed_only_by_the_target(
         });
         return (!lost)
             .then(|| broken(2, "lost a target that was there", judgement.message.clone()));
+    }
+    // No lateness brings about what the target refused: which tasks met a restart of 100 us is chance.
+    let refused = run.dynos.iter().any(|dyno| {
+        let ending = dyno
+            .report
+            .as_ref()
+            .and_then(|(_, report)| report.end.as_ref());
+        ending.is_some_and(|end| {
+            matches!(&end.ending, Ending::ErrorLimit { cause, .. } if !cause.starts_with("timeout"))
+        })
+    });
+    if refused && judgement.reason == Reason::ErrorLimitReached {
+        let found = oracle::broken(world, run, Slack::Clearly, true);
+        return found.is_empty().then(|| {
+            broken(
+                2,
+                "failed by errors that were few",
+                judgement.message.clone(),
+            )
+        });
     }
     let nearly = oracle::broken(&on_time.world, &on_time.run, Slack::Nearly, true);
     nearly.is_empty().then(|| {

@@ -89,7 +89,8 @@ fn held_against_the_laws(
         .or_else(|| laws::passed_only_if_it_held(world, run, judgement));
     if matches!(judgement.verdict, Verdict::Failed | Verdict::Inconclusive) && run.stuck.is_none() {
         let on_time = OnTime::of(world, run);
-        broken = broken.or_else(|| laws::failed_only_by_the_target(world, judgement, &on_time));
+        broken =
+            broken.or_else(|| laws::failed_only_by_the_target(world, run, judgement, &on_time));
         counted.extend(laws::power(world, judgement, &on_time));
         let named = causes::named_rightly(world, run, judgement);
         counted.extend(named.counted);

@@ -283,7 +283,7 @@ impl Thread {
         let could = ready.max(self.busy_until);
         let stolen = (now - could) - self.stolen.worked(could, now);
         self.attention.told.waited(stolen);
-        self.attention.told.throttled(quota.held_back());
+        self.attention.told.quota(quota);
         let Some(moment) = self.clock.moment(now) else {
             return;
         };
@@ -342,7 +342,7 @@ impl Hands<'_> {
         let told = &self.thread.attention.told;
         told.used(work);
         told.waited(stolen);
-        told.throttled(self.quota.held_back());
+        told.quota(self.quota);
     }
 
     /// Now. If the thread did not get on although it should have, the engine hears of it first.
