@@ -4,6 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::{self, FINISHED};
 use crate::spec::{
     DesiredState, DynoType, OnDynoFailure, Retention, Target, Threshold, number, seed,
 };
@@ -119,4 +120,13 @@ pub struct LoadTestSpec {
     /// How long pods and the LoadTest are kept after the end. May be changed.
     #[serde(default)]
     pub retention: Retention,
+}
+
+impl LoadTest {
+    /// Whether the run is over for good: it has its verdict.
+    pub fn is_finished(&self) -> bool {
+        self.status
+            .as_ref()
+            .is_some_and(|status| conditions::is_true(&status.conditions, FINISHED))
+    }
 }

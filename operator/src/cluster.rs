@@ -8,6 +8,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use redyno_crds::LoadTest;
 
 use crate::build::names::Child;
 use crate::run_pods::Candidate;
@@ -114,6 +115,13 @@ impl Observed {
 /// When an object was created.
 pub fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+/// Whether an object is this LoadTest's, and not that of a former one of the same name.
+pub fn is_controlled_by(metadata: &ObjectMeta, load_test: &LoadTest) -> bool {
+    metadata.owner_references.iter().flatten().any(|owner| {
+        owner.controller == Some(true) && Some(&owner.uid) == load_test.metadata.uid.as_ref()
+    })
 }
 
 /// The end of a Job.

@@ -23,7 +23,8 @@ use redyno_contract::record::LONGEST_READ;
 use redyno_crds::status::PodReference;
 use serde::{Deserialize, Serialize};
 
-use crate::fate::{PodFacts, runner_status};
+use crate::build::runner_pod::CONTAINER;
+use crate::fate::{PodFacts, container_status};
 use crate::run_pods::RunPod;
 use crate::seal::Seal;
 
@@ -198,7 +199,7 @@ impl Collected {
     /// What a pod has to add to this, as data of the ConfigMap: empty if it is there already, or
     /// if the pod is still going. One that is gone adds its last words even if it never ran.
     pub fn additions(&self, pod: &RunPod) -> BTreeMap<String, String> {
-        let facts = PodFacts::of(pod.pod());
+        let facts = PodFacts::of(pod.pod(), CONTAINER);
         if !facts.is_final() && !pod.is_gone() {
             return BTreeMap::new();
         }
@@ -246,8 +247,7 @@ impl Collected {
 
 /// What the runner's container left as its last words.
 fn termination_message(pod: &Pod) -> Option<String> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let terminated = runner_status(statuses)?
+    let terminated = container_status(pod, CONTAINER)?
         .state
         .as_ref()?
         .terminated

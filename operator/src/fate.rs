@@ -7,8 +7,6 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use redyno_contract::outcome::Fate;
 use serde::{Deserialize, Serialize};
 
-use crate::build::runner_pod::CONTAINER;
-
 /// Longest text of the platform that is kept.
 const LONGEST_DETAIL: usize = 500;
 
@@ -97,12 +95,10 @@ pub enum JobFate {
 }
 
 impl PodFacts {
-    /// What the pod is like now.
-    pub fn of(pod: &Pod) -> Self {
+    /// What the pod is like now, by its only container, of this name.
+    pub fn of(pod: &Pod, container: &str) -> Self {
         let status = pod.status.as_ref();
-        let container = status
-            .and_then(|status| status.container_statuses.as_deref())
-            .and_then(runner_status);
+        let container = container_status(pod, container);
         let terminated = container
             .and_then(|container| container.state.as_ref())
             .and_then(|state| state.terminated.as_ref());
@@ -169,9 +165,10 @@ impl PodFacts {
     }
 }
 
-/// The runner's container among a pod's.
-pub fn runner_status(statuses: &[ContainerStatus]) -> Option<&ContainerStatus> {
-    statuses.iter().find(|status| status.name == CONTAINER)
+/// The status of a pod's container of this name.
+pub fn container_status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    statuses.iter().find(|status| status.name == container)
 }
 
 fn has_run(state: &ContainerState) -> bool {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::build::names::Child;
 use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
-use crate::decide::{is_finished, waiting};
+use crate::decide::questions;
 use crate::error::Error;
 use crate::pods::PodView;
 
@@ -69,7 +69,7 @@ pub async fn observe(
         }
     };
     let config_maps = async {
-        if is_finished(load_test) {
+        if load_test.is_finished() {
             // Nothing is decided by them any more.
             return Ok((None, None));
         }
@@ -98,8 +98,8 @@ pub async fn observe(
         .into_iter()
         .filter_map(|(child, job)| Some((child.token().to_owned(), job?)))
         .collect::<BTreeMap<_, _>>();
-    if !is_finished(load_test) {
-        let questions = waiting::questions(load_test, &observed, now);
+    if !load_test.is_finished() {
+        let questions = questions(load_test, &observed, now);
         observed.events = events(client, &namespace, &questions.uids).await?;
         if questions.nodes {
             observed.largest_node = largest_node(client).await;

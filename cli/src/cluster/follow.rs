@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::{Connection, explained};
-use super::{collected, is_finished, logs, news};
+use super::{collected, logs, news};
 use crate::precision::FullReports;
 use crate::progress::{Course, Display, Second};
 
@@ -52,7 +52,7 @@ pub(super) async fn follow(
     show_news(None, &current, display);
     let mut updates =
         std::pin::pin!(watcher::watch_object(connection.load_tests(), &name).default_backoff());
-    while !is_finished(&current) {
+    while !current.is_finished() {
         tokio::select! {
             update = updates.next() => match update {
                 Some(Ok(Some(new))) if new.metadata.uid.as_ref() == Some(&uid) => {

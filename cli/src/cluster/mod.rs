@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::Context;
 use kube::api::{Patch, PatchParams, PostParams};
 use redyno_contract::Verdict;
-use redyno_crds::{LoadTest, conditions};
+use redyno_crds::LoadTest;
 use serde_json::json;
 
 use self::connection::{Connection, explained};
@@ -77,7 +77,7 @@ pub(crate) async fn watch(which: InCluster) -> Result<Verdict, Failure> {
 /// `redyno report`: prints a LoadTest that has ended.
 pub(crate) async fn report(which: InCluster, full: bool) -> Result<Verdict, Failure> {
     let (connection, load_test) = find(&which).await?;
-    if !is_finished(&load_test) {
+    if !load_test.is_finished() {
         let state = load_test
             .status
             .as_ref()
@@ -122,11 +122,4 @@ fn refused(error: &kube::Error, connection: &Connection) -> Failure {
 fn note(sentence: &str) {
     // Nobody is left to tell if standard error is gone.
     drop(writeln!(std::io::stderr(), "note: {sentence}"));
-}
-
-fn is_finished(load_test: &LoadTest) -> bool {
-    load_test
-        .status
-        .as_ref()
-        .is_some_and(|status| conditions::is_true(&status.conditions, conditions::FINISHED))
 }

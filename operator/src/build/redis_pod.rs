@@ -16,6 +16,9 @@ use super::names::Child;
 use super::pod_security;
 use super::redis_service::PORT;
 
+/// Name of the pod's only container.
+pub const CONTAINER: &str = "redis";
+
 /// How long a managed Redis may outlive its run: the operator ends it long before.
 const AFTER_THE_RUN_SECONDS: i64 = 600;
 
@@ -71,7 +74,7 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
         ("--protected-mode", "no".to_owned()),
     ];
     Container {
-        name: "redis".to_owned(),
+        name: CONTAINER.to_owned(),
         image: Some(run.settings.redis_image.clone()),
         image_pull_policy: Some(run.settings.image_pull_policy.clone()),
         command: Some(vec!["redis-server".to_owned()]),

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::printable;
 
-use super::survey::{container, pod_condition};
+use super::pods::{is_unschedulable, pod_condition, runner_container};
 use super::waiting::Waited;
 use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
 
@@ -47,12 +47,6 @@ pub(super) fn cause(waited: &Waited<'_>, observed: &Observed) -> Option<Cause> {
     Some(cause)
 }
 
-pub(super) fn is_unschedulable(pod: &Pod) -> bool {
-    pod_condition(pod, "PodScheduled").is_some_and(|condition| {
-        condition.status == "False" && condition.reason.as_deref() == Some("Unschedulable")
-    })
-}
-
 fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
     if is_unschedulable(pod) {
         let words = pod_condition(pod, "PodScheduled")
@@ -69,7 +63,7 @@ fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
         });
     }
     let statuses = pod.status.as_ref()?.container_statuses.as_ref();
-    let waiting = container(pod)
+    let waiting = runner_container(pod)
         .or_else(|| statuses.and_then(|statuses| statuses.first()))
         .and_then(|status| status.state.as_ref())
         .and_then(|state| state.waiting.as_ref());

@@ -8,12 +8,13 @@ use redyno_contract::Reason;
 use redyno_crds::LoadTest;
 
 use super::accept::Accepted;
+use super::decision::Effect;
 use super::draft::{Draft, Latch, later};
-use super::{Effect, stop};
+use super::stop;
 use crate::build::labels::SEAL;
 use crate::build::names::Child;
 use crate::build::report_config_map;
-use crate::cluster::{Observed, RefusedKind, created};
+use crate::cluster::{Observed, RefusedKind, created, is_controlled_by};
 use crate::collected::{Cause, Collected};
 
 /// How long an object of a former LoadTest of the same name may take to be collected.
@@ -224,11 +225,4 @@ fn taken(draft: &Draft<'_>, metadata: &ObjectMeta) -> Standing {
     }
     let since = last_created(draft.load_test, draft.observed).unwrap_or(draft.now);
     Standing::Taken(later(since, COLLECTION))
-}
-
-/// Whether an object is this LoadTest's, and not that of a former one of the same name.
-pub(super) fn is_controlled_by(metadata: &ObjectMeta, load_test: &LoadTest) -> bool {
-    metadata.owner_references.iter().flatten().any(|owner| {
-        owner.controller == Some(true) && Some(&owner.uid) == load_test.metadata.uid.as_ref()
-    })
 }

@@ -14,11 +14,10 @@ use redyno_crds::conditions::{
 use redyno_crds::status::{ChildReference, TargetStatus};
 use redyno_crds::{LoadTest, LoadTestStatus};
 
-use super::children::is_controlled_by;
-use super::{Decision, Effect};
+use super::decision::{Decision, Effect};
 use crate::build::labels::SEAL;
 use crate::build::names::Child;
-use crate::cluster::Observed;
+use crate::cluster::{Observed, is_controlled_by};
 use crate::collected::Collected;
 use crate::events::{self, Notice};
 use crate::run_pods::RunPods;
@@ -88,7 +87,7 @@ impl<'a> Draft<'a> {
         };
         let kept = draft.kept().pods();
         draft.pods = RunPods::proven(load_test, &kept, &observed.candidates);
-        if !super::is_finished(load_test) {
+        if !load_test.is_finished() {
             draft.status.pods = draft.pods.seen().to_vec();
         }
         draft

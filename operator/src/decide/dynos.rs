@@ -9,10 +9,12 @@ use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, r
 
 use super::accept::Accepted;
 use super::children::{self, Standing};
+use super::decision::Effect;
 use super::draft::{Draft, later};
+use super::pods::{NODE_LOST_AFTER, lost_node_since};
 use super::survey::{self, Dyno, Stage};
-use super::waiting::{self, NODE_LOST_AFTER, Waited};
-use super::{Effect, reservation, stop};
+use super::waiting::{self, Waited};
+use super::{reservation, stop};
 use crate::build::dyno_job;
 use crate::build::names::Child;
 use crate::cluster::{created, job_end};
@@ -172,7 +174,7 @@ fn trouble(draft: &Draft<'_>, dyno: &Dyno) -> Option<String> {
         Fate::Lost { detail } => Some(detail.clone()),
         Fate::DeadlineExceeded => Some("its Job passed its deadline".to_owned()),
         Fate::Running => {
-            let since = waiting::lost_node_since(dyno.pod.as_ref()?)?;
+            let since = lost_node_since(dyno.pod.as_ref()?)?;
             (draft.now >= later(since, NODE_LOST_AFTER)).then(|| {
                 format!(
                     "its node {} has not been heard of since {since:.0}",
@@ -312,7 +314,7 @@ fn watch(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Contro
     let lost_at = draft
         .pods
         .present()
-        .filter_map(|pod| waiting::lost_node_since(pod.pod()))
+        .filter_map(|pod| lost_node_since(pod.pod()))
         .min()
         .map(|since| later(since, NODE_LOST_AFTER));
     if let Some(at) = lost_at {

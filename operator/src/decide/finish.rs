@@ -7,13 +7,14 @@ use jiff::SignedDuration;
 use redyno_contract::message::PreflightResult;
 use redyno_crds::conclude::Cleanup;
 
-use super::Effect;
 use super::accept::Accepted;
 use super::children::{self, Standing};
+use super::decision::Effect;
 use super::draft::{Draft, Latch, later};
-use super::survey::pods_of;
+use super::pods::pods_of;
 use crate::build::finish_job;
 use crate::build::names::Child;
+use crate::build::runner_pod::CONTAINER;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::evidence;
@@ -113,7 +114,7 @@ fn is_needed(draft: &Draft<'_>, collected: &Collected) -> bool {
         draft.observed.preflight.is_some() || draft.latch(&Child::Preflight) != Latch::Intended;
     let facts: Vec<PodFacts> = pods
         .iter()
-        .map(|pod| PodFacts::of(pod))
+        .map(|pod| PodFacts::of(pod, CONTAINER))
         .chain(entry.facts)
         .collect();
     // A pod that is gone without a trace may have done anything.

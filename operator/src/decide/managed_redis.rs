@@ -9,12 +9,15 @@ use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
 
 use super::accept::Accepted;
 use super::children::{self, Standing};
+use super::decision::Effect;
 use super::draft::{Draft, later};
-use super::survey::{self, Dyno, is_condition_true};
-use super::waiting::{self, NODE_LOST_AFTER, Waited};
-use super::{Effect, stop};
+use super::pods::{NODE_LOST_AFTER, is_condition_true, lost_node_since};
+use super::stop;
+use super::survey::{self, Dyno};
+use super::waiting::{self, Waited};
 use crate::build::names::Child;
 use crate::build::objects::ManagedRedis;
+use crate::build::redis_pod::CONTAINER;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected};
 use crate::fate::{Circumstances, PodFacts, fate};
@@ -63,7 +66,7 @@ pub(super) fn step(
     let Some(pod) = &draft.observed.redis_pod else {
         return ControlFlow::Break(());
     };
-    if let Some(node) = facts_of(pod).node {
+    if let Some(node) = PodFacts::of(pod, CONTAINER).node {
         draft.target().node_name = Some(node);
     }
     if draft.is_true(PREFLIGHT_PASSED) || is_condition_true(pod, "Ready") {
@@ -123,7 +126,7 @@ pub(super) fn state(draft: &mut Draft<'_>) -> Redis {
 }
 
 fn of_pod(pod: &Pod, now: Timestamp) -> Redis {
-    let facts = facts_of(pod);
+    let facts = PodFacts::of(pod, CONTAINER);
     let circumstances = Circumstances {
         present: true,
         ..Circumstances::default()
@@ -134,24 +137,11 @@ fn of_pod(pod: &Pod, now: Timestamp) -> Redis {
         Fate::OutOfMemory => Redis::Ended("it was killed for want of memory".to_owned()),
         Fate::Exited { code } => Redis::Ended(format!("it exited with code {code}")),
         Fate::DeadlineExceeded | Fate::NeverSeen => Redis::Well,
-        Fate::Running => match waiting::lost_node_since(pod) {
+        Fate::Running => match lost_node_since(pod) {
             Some(since) if now >= later(since, NODE_LOST_AFTER) => {
                 Redis::Taken(format!("its node has not been heard of since {since:.0}"))
             }
             Some(_) | None => Redis::Well,
         },
     }
-}
-
-/// The facts of the Redis container, which is not called like the runner's.
-fn facts_of(pod: &Pod) -> PodFacts {
-    let mut renamed = pod.clone();
-    for status in renamed
-        .status
-        .iter_mut()
-        .flat_map(|status| status.container_statuses.iter_mut().flatten())
-    {
-        crate::build::runner_pod::CONTAINER.clone_into(&mut status.name);
-    }
-    PodFacts::of(&renamed)
 }

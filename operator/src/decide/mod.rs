@@ -6,78 +6,36 @@
 //! `children` (what was ever created or deleted on purpose) and `Finished`.
 
 mod accept;
-mod cancel;
 mod cause;
 mod children;
-mod collect;
+mod decision;
 mod draft;
 mod dynos;
 mod finish;
 mod managed_redis;
+mod pods;
 mod preflight;
 mod reservation;
 mod retention;
 mod stop;
 mod survey;
 mod verdict;
-pub mod waiting;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use redyno_crds::conditions::{self, FINISHED};
-use redyno_crds::{LoadTest, LoadTestStatus};
+use redyno_crds::LoadTest;
+use redyno_crds::spec::DesiredState;
 
-use crate::build::names::Child;
 use crate::cluster::Observed;
-use crate::events::Notice;
+use crate::collected::{Cause, Collected};
 use crate::settings::Settings;
+use accept::Accepted;
+pub use decision::{Decision, Effect};
 use draft::Draft;
-
-/// What to do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    /// What to add to the report ConfigMap: first of all, so that it is safe before anything else.
-    pub store: BTreeMap<String, String>,
-    /// The status to write, if it is another one: before the effects, so that what is about to be
-    /// created or deleted is known to whoever comes after a crash.
-    pub status: LoadTestStatus,
-    /// What to create and delete, in this order.
-    pub effects: Vec<Effect>,
-    /// What to tell, once the status is written.
-    pub notices: Vec<Notice>,
-    /// When to look again if nothing happens; None if only a change can matter.
-    pub requeue: Option<Duration>,
-}
-
-/// One change of the cluster.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Create a ConfigMap.
-    CreateConfigMap(Child, Box<ConfigMap>),
-    /// Create a Pod.
-    CreatePod(Child, Box<Pod>),
-    /// Create a Service.
-    CreateService(Child, Box<Service>),
-    /// Create a Job.
-    CreateJob(Child, Box<Job>),
-    /// Delete an object, if it is still the one of this uid; a Job's pods go with it.
-    Delete {
-        /// Which.
-        child: Child,
-        /// Its uid.
-        uid: String,
-    },
-    /// Delete the LoadTest itself, if it is still the one of this uid.
-    DeleteLoadTest {
-        /// Its uid.
-        uid: String,
-    },
-}
+pub use waiting::{Questions, questions};
 
 /// Decides.
 pub fn decide(
@@ -91,20 +49,12 @@ pub fn decide(
     draft.into_decision()
 }
 
-/// Whether this LoadTest's run is over for good.
-pub fn is_finished(load_test: &LoadTest) -> bool {
-    load_test
-        .status
-        .as_ref()
-        .is_some_and(|status| conditions::is_true(&status.conditions, FINISHED))
-}
-
 fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
-    if is_finished(draft.load_test) {
+    if draft.load_test.is_finished() {
         return retention::step(draft);
     }
     let run = &accept::step(draft)?;
-    let collected = collect::step(draft);
+    let collected = collect(draft);
     if let Some(given_up) = &collected.given_up {
         return stop::step(draft, run, &collected, given_up);
     }
@@ -112,7 +62,7 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
         return stop::give_up(draft, run, &collected, cause.clone());
     }
     stop::forgotten(draft, run, &collected)?;
-    cancel::step(draft, run, &collected)?;
+    cancelled(draft, run, &collected)?;
     children::config_maps(draft, run, &collected)?;
     managed_redis::step(draft, run, &collected)?;
     preflight::step(draft, run, &collected)?;
@@ -120,6 +70,38 @@ fn steps(draft: &mut Draft<'_>) -> ControlFlow<()> {
     let cleanup = finish::step(draft, run, &collected)?;
     verdict::judged(draft, run, &collected, cleanup);
     ControlFlow::Break(())
+}
+
+/// What is kept of the run, and what pods that ended a moment ago add to it: that is stored by
+/// this very decision, before its status is written. Without a ConfigMap of this run nothing can be
+/// stored; it is not there yet, or it was deleted and the run is lost. One that a former LoadTest of
+/// the same name left says nothing of this run.
+fn collect(draft: &mut Draft<'_>) -> Collected {
+    let mut collected = draft.kept();
+    let mut store = BTreeMap::new();
+    for pod in draft.pods.all() {
+        let additions = collected.additions(pod);
+        collected.add(&additions);
+        store.extend(additions);
+    }
+    if draft.report().is_some() {
+        draft.store(store);
+    }
+    collected
+}
+
+/// Gives the run up if that is wanted, unless it has ended by itself.
+fn cancelled(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> ControlFlow<()> {
+    match draft.load_test.spec.desired_state {
+        DesiredState::Running => ControlFlow::Continue(()),
+        DesiredState::Cancelled => {
+            let dynos = survey::dynos(draft, run, collected);
+            if dynos.iter().all(survey::Dyno::has_ended) {
+                return ControlFlow::Continue(());
+            }
+            stop::give_up(draft, run, collected, Cause::Cancelled)
+        }
+    }
 }
 
 #[cfg(test)]

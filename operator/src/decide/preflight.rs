@@ -12,10 +12,11 @@ use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
 use super::accept::Accepted;
 use super::children::{self, Standing};
+use super::decision::Effect;
 use super::draft::{Draft, later};
-use super::survey::pods_of;
+use super::pods::pods_of;
 use super::waiting::{self, Waited};
-use super::{Effect, finish, stop};
+use super::{finish, stop};
 use crate::build::names::Child;
 use crate::cluster::{created, job_end, past_deadline};
 use crate::collected::{Cause, Collected};

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 
-use super::Effect;
-use super::children::is_controlled_by;
+use super::decision::Effect;
 use super::draft::{Draft, later};
 use crate::build::names::Child;
+use crate::build::redis_pod::CONTAINER;
+use crate::cluster::is_controlled_by;
 use crate::fate::PodFacts;
 
 /// How often the deletion of something that is still there is tried again.
@@ -39,7 +40,7 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<()> {
         .observed
         .redis_pod
         .as_ref()
-        .is_some_and(|pod| !PodFacts::of(pod).ended);
+        .is_some_and(|pod| !PodFacts::of(pod, CONTAINER).ended);
     let mut doomed = Vec::new();
     if is_over || redis_runs {
         doomed.extend([Child::RedisPod, Child::RedisService]);

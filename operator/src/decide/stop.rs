@@ -10,12 +10,13 @@ use redyno_contract::Reason;
 use redyno_crds::conditions::{ConditionStatus, FINISHED, condition, reasons};
 
 use super::accept::Accepted;
+use super::decision::Effect;
 use super::draft::{Draft, Latch, later};
-use super::survey::pods_of;
-use super::{Effect, children, finish, verdict, waiting};
+use super::pods::pods_of;
+use super::{finish, verdict, waiting};
 use crate::build::names::Child;
-use crate::build::runner_pod::GRACE_SECONDS;
-use crate::cluster::job_end;
+use crate::build::runner_pod::{CONTAINER, GRACE_SECONDS};
+use crate::cluster::{is_controlled_by, job_end};
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::events::Notice;
 use crate::fate::PodFacts;
@@ -94,7 +95,7 @@ pub(super) fn step(
         let ours = draft
             .observed
             .metadata(&child)
-            .filter(|metadata| children::is_controlled_by(metadata, draft.load_test))
+            .filter(|metadata| is_controlled_by(metadata, draft.load_test))
             .filter(|metadata| metadata.deletion_timestamp.is_none())
             .and_then(|metadata| metadata.uid.clone());
         if let Some(uid) = ours {
@@ -144,7 +145,7 @@ fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> Cont
     let mut until = None;
     for child in working_jobs(run) {
         for pod in pods_of(draft, &child) {
-            if PodFacts::of(&pod).is_final() {
+            if PodFacts::of(&pod, CONTAINER).is_final() {
                 continue;
             }
             // The deletion timestamp already contains the grace period.

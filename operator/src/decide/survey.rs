@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
+use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_contract::plan::DynoName;
 use redyno_contract::report::Ending;
 
 use super::accept::Accepted;
 use super::draft::{Draft, Latch};
+use super::pods::{is_condition_true, runner_container};
 use crate::build::names::Child;
+use crate::build::runner_pod::CONTAINER;
 use crate::cluster::{job_end, past_deadline};
 use crate::collected::Collected;
 use crate::evidence;
-use crate::fate::{Circumstances, JobFate, PodFacts, fate, runner_status};
+use crate::fate::{Circumstances, JobFate, PodFacts, fate};
 use crate::run_pods::RunPod;
 
 /// One planned dyno.
@@ -59,7 +61,10 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     let entry = collected.entry(&key);
     let pod = draft.pods.get(&key).map(RunPod::shared);
     let evidence = evidence::of_dyno(&entry, draft.uid(), &name);
-    let facts = PodFacts::merged(entry.facts, pod.as_deref().map(PodFacts::of));
+    let facts = PodFacts::merged(
+        entry.facts,
+        pod.as_deref().map(|pod| PodFacts::of(pod, CONTAINER)),
+    );
     let child = Child::Dynos(name.dyno_type.clone());
     let job = draft.observed.job(&child);
     let circumstances = Circumstances {
@@ -73,7 +78,7 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
         ended_by_itself: ended_by_itself(&evidence),
         present: pod.is_some(),
     };
-    let status = pod.as_deref().and_then(container);
+    let status = pod.as_deref().and_then(runner_container);
     let ended = match (&facts, &pod) {
         (Some(facts), Some(_)) => facts.is_final() || facts.given_up.is_some(),
         (Some(_), None) => true,
@@ -166,32 +171,4 @@ impl Dyno {
             report: self.evidence,
         }
     }
-}
-
-/// The pods of preflight or finish, or of a dyno type.
-pub(super) fn pods_of(draft: &Draft<'_>, child: &Child) -> Vec<Arc<Pod>> {
-    let pods = draft.pods.present();
-    pods.filter(|pod| pod.role().is_of(child))
-        .map(RunPod::shared)
-        .collect()
-}
-
-/// The status of the runner's container.
-pub(super) fn container(pod: &Pod) -> Option<&ContainerStatus> {
-    runner_status(pod.status.as_ref()?.container_statuses.as_ref()?)
-}
-
-/// A condition of a pod.
-pub(super) fn pod_condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
-    pod.status
-        .as_ref()?
-        .conditions
-        .as_ref()?
-        .iter()
-        .find(|condition| condition.type_ == type_)
-}
-
-/// Whether a condition of a pod is True.
-pub(super) fn is_condition_true(pod: &Pod, type_: &str) -> bool {
-    pod_condition(pod, type_).is_some_and(|condition| condition.status == "True")
 }

@@ -13,20 +13,16 @@ use redyno_crds::LoadTest;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons};
 
 use super::accept::Accepted;
-use super::cause::{cause, is_unschedulable};
+use super::cause::cause;
 use super::draft::{Draft, later};
+use super::pods::is_unschedulable;
 use super::stop;
-use super::survey::pod_condition;
 use crate::cluster::{Observed, created};
 use crate::collected::{Cause as Lost, Collected};
 use crate::run_pods::{RunPod, RunPods};
 
 /// A cause is named after this long.
-pub const NAMED_AFTER: SignedDuration = SignedDuration::from_secs(10);
-
-/// A node that has not been heard of for this long is lost. The control plane itself deletes its
-/// pods after five minutes, and then they are still there.
-pub(super) const NODE_LOST_AFTER: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const NAMED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often events are looked at again while something is waited for.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -147,14 +143,6 @@ fn waited_for(draft: &Draft<'_>) -> &'static str {
     } else {
         PREFLIGHT_PASSED
     }
-}
-
-/// Since when a pod's node has not been heard of: the control plane then makes its pods NotReady
-/// while all their containers are ready.
-pub(super) fn lost_node_since(pod: &Pod) -> Option<Timestamp> {
-    let ready = pod_condition(pod, "Ready").filter(|condition| condition.status == "False")?;
-    pod_condition(pod, "ContainersReady").filter(|condition| condition.status == "True")?;
-    ready.last_transition_time.as_ref().map(|time| time.0)
 }
 
 /// The uids of objects whose events have to be looked at, at most a few; and whether something
