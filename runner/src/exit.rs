@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     StartTimeout,
     /// Another pod is this dyno.
     Duplicate,
+    /// The target refused what it would refuse again.
+    TargetRefused,
     /// Told to go.
     Terminated,
 }
@@ -36,6 +38,7 @@ impl Exit {
             Self::Internal => 70,
             Self::StartTimeout => 75,
             Self::Duplicate => 76,
+            Self::TargetRefused => 77,
             Self::Terminated => 143,
         }
     }
@@ -54,6 +57,7 @@ impl Exit {
             | Ending::ForeignKeysEvicted { .. } => Self::TargetLost,
             Ending::StartTimeout { .. } => Self::StartTimeout,
             Ending::DuplicateDyno { .. } => Self::Duplicate,
+            Ending::TargetRefused { .. } => Self::TargetRefused,
             Ending::Internal { .. } => Self::Internal,
         }
     }

@@ -127,6 +127,7 @@ fn ended_by_itself(evidence: &Evidence) -> bool {
             | Ending::TargetLost { .. }
             | Ending::ForeignKeysEvicted { .. }
             | Ending::TargetChanged { .. }
+            | Ending::TargetRefused { .. }
             | Ending::StartTimeout { .. }
             | Ending::DuplicateDyno { .. }
             | Ending::Internal { .. } => true,

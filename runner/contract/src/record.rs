@@ -530,6 +530,7 @@ fn cut_texts(report: &mut Report, longest: usize) {
             }
             | Ending::TargetLost { detail: text }
             | Ending::TargetChanged { detail: text }
+            | Ending::TargetRefused { detail: text }
             | Ending::StartTimeout { detail: text }
             | Ending::DuplicateDyno { holder: text }
             | Ending::Internal { detail: text } => cut(text, longest),

@@ -147,6 +147,11 @@ pub enum Ending {
         /// What was seen.
         detail: String,
     },
+    /// Before the common start the target refused what it would refuse again: waiting cannot heal it.
+    TargetRefused {
+        /// What was refused, in the target's own words.
+        detail: String,
+    },
     /// The others were not ready in time, or this dyno could not get ready itself.
     StartTimeout {
         /// What was missing.

@@ -317,7 +317,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
             histogram.encode()
         })
     }
-    let ending = match next() % 12 {
+    let ending = match next() % 13 {
         0 => Ending::BacklogLimit {
             worker: short(next),
             backlog: short(next),
@@ -338,6 +338,7 @@ pub(crate) fn drawn(next: &mut dyn FnMut() -> u64) -> Report {
         8 => Ending::DuplicateDyno { holder: text(next) },
         9 => Ending::Internal { detail: text(next) },
         10 => Ending::ForeignKeysEvicted { keys: next() },
+        11 => Ending::TargetRefused { detail: text(next) },
         _ => Ending::Completed,
     };
     Report {

@@ -109,6 +109,8 @@ reasons! {
     Unschedulable => "Use a smaller size or scalePercent, or add nodes that fit the dyno.",
     /// An image could not be pulled in time.
     ImagePullFailed => "Check the image's name, its registry and imagePullSecrets.",
+    /// Before the start the target refused what a dyno needs, and would refuse it again.
+    TargetRefused => "Put right what the message names, then create the LoadTest anew.",
     /// The dynos were not all ready in time.
     StartTimeout => "Put right what the message names, or raise startTimeoutSeconds if the dynos only needed longer.",
     /// A dyno was killed for using more memory than its size has.

@@ -400,6 +400,7 @@ impl Dyno {
             Ending::Completed
             | Ending::Stopped
             | Ending::Terminated
+            | Ending::TargetRefused { .. }
             | Ending::StartTimeout { .. }
             | Ending::DuplicateDyno { .. } => return,
         };

@@ -104,7 +104,7 @@ impl Dyno {
         tokio::select! {
             ready = workers_ready(&mut load, waiting_for) => ready?,
             () = self.phase.missing() => return Err(self.identify(&mut control, waiting_for).await),
-            words = self.refusal.heard() => return Err(Ending::StartTimeout { detail: words }),
+            words = self.refusal.heard() => return Err(Ending::TargetRefused { detail: words }),
             ending = surroundings::watch(control.clone(), &self.seat, &mut evictions) => {
                 return Err(ending);
             }

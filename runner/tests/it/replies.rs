@@ -263,7 +263,7 @@ async fn a_prefill_that_is_refused_for_good_ends_at_once() {
     let ended = run.dyno("web", 0).end().await;
     // The plan would wait for a minute.
     assert!(begun.elapsed() < std::time::Duration::from_secs(30));
-    let Ending::StartTimeout { detail } = ended.ending() else {
+    let Ending::TargetRefused { detail } = ended.ending() else {
         panic!("{:?}", ended.ending())
     };
     assert!(

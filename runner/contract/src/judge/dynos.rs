@@ -51,6 +51,7 @@ fn result(dyno: &Dyno<'_>) -> (DynoVerdict, Option<String>) {
             Ending::TargetLost { .. } => (DynoVerdict::Errored, "TargetLost"),
             Ending::ForeignKeysEvicted { .. } => (DynoVerdict::Errored, "ForeignKeysEvicted"),
             Ending::TargetChanged { .. } => (DynoVerdict::Errored, "TargetChanged"),
+            Ending::TargetRefused { .. } => (DynoVerdict::Errored, "TargetRefused"),
             Ending::StartTimeout { .. } => (DynoVerdict::Errored, "StartTimeout"),
             Ending::DuplicateDyno { .. } => (DynoVerdict::Errored, "DuplicateDyno"),
             Ending::Internal { .. } => (DynoVerdict::Errored, "Internal"),

@@ -9,7 +9,7 @@ use crate::report::{End, Ending, Report};
 use crate::verdict::Reason;
 
 /// Of several reasons the first of these is given: it explains those that come after it.
-const ORDER: [Reason; 14] = [
+const ORDER: [Reason; 15] = [
     Reason::Cancelled,
     Reason::ChildLost,
     Reason::TargetLost,
@@ -18,6 +18,7 @@ const ORDER: [Reason; 14] = [
     Reason::DynoOutOfMemory,
     Reason::DynoLost,
     Reason::TargetChanged,
+    Reason::TargetRefused,
     Reason::DuplicateDyno,
     Reason::DeadlineExceeded,
     Reason::ContainerNotStarted,
@@ -30,6 +31,7 @@ const ORDER: [Reason; 14] = [
 const EXIT_TARGET_LOST: i32 = 69;
 const EXIT_START_TIMEOUT: i32 = 75;
 const EXIT_DUPLICATE: i32 = 76;
+const EXIT_TARGET_REFUSED: i32 = 77;
 const EXIT_KILLED: i32 = 137;
 const EXIT_TERMINATED: i32 = 143;
 const EXIT_NOT_STARTED: std::ops::RangeInclusive<i32> = 126..=128;
@@ -290,6 +292,10 @@ fn by_its_word(dyno: &Dyno<'_>, end: &End) -> Option<Interruption> {
                 told(detail)
             ),
         ),
+        Ending::TargetRefused { detail } => (
+            Reason::TargetRefused,
+            format!("{name} could not get ready: {}", told(detail)),
+        ),
         Ending::StartTimeout { detail } => (
             Reason::StartTimeout,
             format!(
@@ -337,6 +343,7 @@ fn by_its_fate(dyno: &Dyno<'_>) -> Option<Interruption> {
                 EXIT_TARGET_LOST => Reason::TargetLost,
                 EXIT_START_TIMEOUT => Reason::StartTimeout,
                 EXIT_DUPLICATE => Reason::DuplicateDyno,
+                EXIT_TARGET_REFUSED => Reason::TargetRefused,
                 EXIT_KILLED | EXIT_TERMINATED => Reason::DynoLost,
                 code if EXIT_NOT_STARTED.contains(&code) => Reason::ContainerNotStarted,
                 // 70 says so itself; anything else is a crash.

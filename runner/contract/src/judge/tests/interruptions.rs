@@ -20,6 +20,22 @@ fn row_1_no_common_start() {
         "web.1 gave up waiting for the common start: 1 of 2 dynos were ready. Put right what",
         &|_| {},
     );
+    // What the target refused explains why the others were not ready.
+    errored(
+        Reason::TargetRefused,
+        "web.2 could not get ready: OOM command not allowed. Put right what the message names",
+        &|case| {
+            case.end(
+                1,
+                Ending::TargetRefused {
+                    detail: "OOM command not allowed".to_owned(),
+                },
+            );
+        },
+    );
+    errored(Reason::TargetRefused, "web.2 exited with 77", &|case| {
+        case.miss(1, Fate::Exited { code: 77 });
+    });
     errored(
         Reason::Cancelled,
         "The run was cancelled. Create",

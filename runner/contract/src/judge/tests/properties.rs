@@ -166,7 +166,7 @@ fn anything(seed: u64, plan: &Plan) -> (RunFacts, Vec<DynoOutcome>) {
                 4 => lost(),
                 5 => Fate::DeadlineExceeded,
                 _ => Fate::Exited {
-                    code: [0, 0, 0, 1, 69, 70, 75, 76, 128, 137, 143, -1]
+                    code: [0, 0, 0, 1, 69, 70, 75, 76, 77, 128, 137, 143, -1]
                         [usize::try_from(next() % 12).unwrap()],
                 },
             },

@@ -65,6 +65,12 @@ fn rows_tell_what_became_of_every_dyno() {
             "TargetChanged",
         ),
         (
+            Ending::TargetRefused { detail: text() },
+            Fate::Exited { code: 77 },
+            Errored,
+            "TargetRefused",
+        ),
+        (
             Ending::StartTimeout { detail: text() },
             Fate::Exited { code: 75 },
             Errored,
