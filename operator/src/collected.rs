@@ -84,6 +84,35 @@ pub enum Cause {
     Deadline,
 }
 
+impl Cause {
+    /// The reason of the verdict, if nothing that the dynos left says more.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Cancelled => Reason::Cancelled,
+            Self::NotStarted { reason, message: _ } => *reason,
+            Self::Dyno { .. } => Reason::DynoLost,
+            Self::Duplicate { .. } => Reason::DuplicateDyno,
+            Self::ChildLost { .. } => Reason::ChildLost,
+            Self::EvidenceChanged { .. } => Reason::EvidenceChanged,
+            Self::Deadline => Reason::DeadlineExceeded,
+        }
+    }
+
+    /// In a sentence, for people.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Cancelled => "the run was cancelled".to_owned(),
+            Self::NotStarted { reason: _, message } | Self::EvidenceChanged { message } => {
+                message.clone()
+            }
+            Self::Dyno { dyno, detail } => format!("{dyno}: {detail}"),
+            Self::Duplicate { dyno } => format!("two pods ran {dyno}"),
+            Self::ChildLost { child } => format!("{child} was deleted during the run"),
+            Self::Deadline => "the run was not over by its deadline".to_owned(),
+        }
+    }
+}
+
 /// What is kept of a run.
 #[derive(Clone, Debug)]
 pub struct Collected {

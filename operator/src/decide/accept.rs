@@ -2,8 +2,7 @@
 //! objects of the run, in the plan ConfigMap, and their digest in the status. Everything later goes
 //! by that alone, whatever became of the catalogue, the images and the operator since.
 
-use std::ops::ControlFlow;
-
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use redyno_contract::Reason;
 use redyno_contract::plan::{Plan, RunIdentity};
@@ -30,8 +29,15 @@ pub(super) struct Accepted {
     pub(super) broken: Option<Cause>,
 }
 
-/// What the LoadTest was accepted as, or is accepted as now.
-pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
+impl Accepted {
+    /// How long each wait before the start may take.
+    pub(super) fn start_timeout(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.plan.start_timeout_seconds))
+    }
+}
+
+/// What the LoadTest was accepted as, or is accepted as now; else what is wrong with its spec.
+pub(super) fn step(draft: &mut Draft<'_>) -> Result<Accepted, String> {
     let kept = match children::standing(draft, &Child::Plan) {
         Standing::Present => draft.observed.plan.as_ref(),
         Standing::ToCreate
@@ -57,7 +63,7 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
         reasons::VALID,
         "the spec is valid",
     );
-    ControlFlow::Continue(accepted)
+    Ok(accepted)
 }
 
 /// What was accepted, from the ConfigMap that keeps it.
@@ -94,21 +100,16 @@ fn by_what_is_kept(draft: &mut Draft<'_>, config_map: &ConfigMap) -> Result<Acce
     })
 }
 
-/// The spec, resolved by the catalogue of now. A spec that cannot be ends the run.
-fn anew(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
-    let mut resolved = match resolved(draft) {
-        Ok(resolved) => resolved,
-        Err(message) => {
-            draft.condition(
-                ACCEPTED,
-                ConditionStatus::False,
-                Reason::InvalidSpec.as_str(),
-                &message,
-            );
-            draft.conclude(Reason::InvalidSpec, &message, None);
-            return ControlFlow::Break(());
-        }
-    };
+/// The spec, resolved by the catalogue of now.
+fn anew(draft: &mut Draft<'_>) -> Result<Accepted, String> {
+    let mut resolved = resolved(draft).inspect_err(|problems| {
+        draft.condition(
+            ACCEPTED,
+            ConditionStatus::False,
+            Reason::InvalidSpec.as_str(),
+            problems,
+        );
+    })?;
     let target = &mut resolved.plan.target;
     target.flush_hosts = draft.settings.flush_hosts(target.kind).to_vec();
     let run = run(draft, &resolved);
@@ -118,7 +119,7 @@ fn anew(draft: &mut Draft<'_>) -> ControlFlow<(), Accepted> {
     if matches!(draft.latch(&Child::Plan), Latch::None | Latch::Intended) {
         draft.status.plan_digest = Some(plan_config_map::digest(&config_map));
     }
-    ControlFlow::Continue(Accepted {
+    Ok(Accepted {
         plan: resolved.plan,
         objects,
         config_map: Some(config_map),

@@ -1,20 +1,40 @@
 //! What a pod that is not ready waits for: from its status, its events, and those of its Job.
 
+use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::printable;
 
 use super::pods::{is_unschedulable, pod_condition, runner_container};
-use super::waiting::Waited;
 use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
 
 /// Longest text of the platform in a message.
 const LONGEST_QUOTE: usize = 300;
 
+/// Something that is waited for.
+#[derive(Clone, Debug)]
+pub(super) struct Waited<'a> {
+    /// What, for people: `the preflight`.
+    pub(super) what: &'a str,
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// Until when.
+    pub(super) until: Timestamp,
+    /// The Job that makes the pods.
+    pub(super) job: Option<&'a Job>,
+    /// The pods that are not ready, by the name that people know them by.
+    pub(super) pods: Vec<(String, &'a Pod)>,
+    /// The verdict's reason if nothing else is known by then.
+    pub(super) timeout_reason: Reason,
+    /// Something else of the same step is still to be made, and may be refused: that has its own
+    /// time and is what is named, so that the two do not take turns.
+    pub(super) is_partial: bool,
+}
+
 /// Why a pod is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cause {
+pub(super) struct WaitCause {
     /// The verdict's reason, if it comes to that.
     pub(super) reason: Reason,
     /// In a sentence.
@@ -24,8 +44,8 @@ pub(super) struct Cause {
 }
 
 /// Why the pods are not ready, if that is known: what is hopeless first, then the first pod's.
-pub(super) fn cause(waited: &Waited<'_>, observed: &Observed) -> Option<Cause> {
-    let causes: Vec<Cause> = waited
+pub(super) fn cause(waited: &Waited<'_>, observed: &Observed) -> Option<WaitCause> {
+    let causes: Vec<WaitCause> = waited
         .pods
         .iter()
         .filter_map(|(name, pod)| of_pod(name, pod, observed))
@@ -47,12 +67,12 @@ pub(super) fn cause(waited: &Waited<'_>, observed: &Observed) -> Option<Cause> {
     Some(cause)
 }
 
-fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
+fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<WaitCause> {
     if is_unschedulable(pod) {
         let words = pod_condition(pod, "PodScheduled")
             .and_then(|condition| condition.message.as_deref())
             .unwrap_or("no node fits");
-        return Some(Cause {
+        return Some(WaitCause {
             reason: Reason::Unschedulable,
             message: format!(
                 "{name} does not fit any node: {}{}",
@@ -101,7 +121,7 @@ fn of_pod(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
         }
         _ => format!("{name}: its container cannot be started: {}", quoted(words)),
     };
-    Some(Cause {
+    Some(WaitCause {
         reason,
         message,
         hopeless,
@@ -113,7 +133,7 @@ const AFTER_MOUNTING: [&str; 4] = ["Pulling", "Pulled", "Created", "Started"];
 
 /// A missing Secret, and a missing key in one, show only in the events of a pod; so does that they
 /// have been found since. An image may take minutes after that.
-fn of_mount(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
+fn of_mount(name: &str, pod: &Pod, observed: &Observed) -> Option<WaitCause> {
     let uid = pod.metadata.uid.as_deref()?;
     let event = last_event(observed, uid, "FailedMount")?;
     let has_healed = AFTER_MOUNTING
@@ -141,7 +161,7 @@ fn of_mount(name: &str, pod: &Pod, observed: &Observed) -> Option<Cause> {
             format!("{name}: {}", quoted(&event.message)),
         )
     };
-    Some(Cause {
+    Some(WaitCause {
         reason,
         message,
         hopeless: false,
@@ -161,10 +181,10 @@ fn secret_of(pod: &Pod) -> Option<&str> {
 }
 
 /// A Job whose pods are refused is accepted and then hangs: no pods, no condition, only events.
-fn of_job(what: &str, job: &Job, observed: &Observed) -> Option<Cause> {
+fn of_job(what: &str, job: &Job, observed: &Observed) -> Option<WaitCause> {
     let event = last_event(observed, job.metadata.uid.as_deref()?, "FailedCreate")?;
     let (reason, hopeless) = of_refusal(&event.message);
-    Some(Cause {
+    Some(WaitCause {
         reason,
         message: format!("no pod for {what}: {}", quoted(&event.message)),
         hopeless,

@@ -7,15 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use redyno_contract::Reason;
 use redyno_crds::LoadTest;
 
-use super::accept::Accepted;
-use super::decision::Effect;
+use super::cause::of_refusal;
+use super::decision::{Effect, Halt};
 use super::draft::{Draft, Latch, later};
-use super::stop;
+use super::waiting::name_cause;
 use crate::build::labels::SEAL;
 use crate::build::names::Child;
-use crate::build::report_config_map;
 use crate::cluster::{Observed, RefusedKind, created, is_controlled_by};
-use crate::collected::{Cause, Collected};
+use crate::collected::Cause;
 
 /// How long an object of a former LoadTest of the same name may take to be collected.
 const COLLECTION: SignedDuration = SignedDuration::from_secs(60);
@@ -76,60 +75,35 @@ pub(super) fn standing(draft: &mut Draft<'_>, child: &Child) -> Standing {
 /// Sees to it that a child is there. Ends the decision if it was lost or its name is taken.
 pub(super) fn ensure(
     draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
+    start_timeout: SignedDuration,
     child: &Child,
     create: impl FnOnce() -> Effect,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     match standing(draft, child) {
         Standing::Present => ControlFlow::Continue(()),
         Standing::ToCreate => {
-            refused(draft, run, collected, child)?;
+            refused(draft, start_timeout, child)?;
             draft.latch_intended(child);
             draft.effect(create());
             ControlFlow::Continue(())
         }
-        Standing::Lost | Standing::Deleting => stop::give_up(
-            draft,
-            run,
-            collected,
-            Cause::ChildLost {
-                child: child.title(draft.name()),
-            },
-        ),
+        Standing::Lost | Standing::Deleting => ControlFlow::Break(Halt::GiveUp(Cause::ChildLost {
+            child: child.title(draft.name()),
+        })),
         Standing::Taken(until) if draft.now < until => {
             draft.wake_in(SignedDuration::from_secs(2));
-            ControlFlow::Break(())
+            ControlFlow::Break(Halt::Wait)
         }
-        Standing::Taken(_) | Standing::Conflict => stop::give_up(
-            draft,
-            run,
-            collected,
-            Cause::NotStarted {
+        Standing::Taken(_) | Standing::Conflict => {
+            ControlFlow::Break(Halt::GiveUp(Cause::NotStarted {
                 reason: Reason::NameConflict,
                 message: format!(
                     "{} exists and belongs to somebody else",
                     child.title(draft.name())
                 ),
-            },
-        ),
+            }))
+        }
     }
-}
-
-/// Both ConfigMaps of every run.
-pub(super) fn config_maps(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-) -> ControlFlow<()> {
-    ensure(draft, run, collected, &Child::Plan, || {
-        let accepted = run.config_map.clone().unwrap_or_default();
-        Effect::CreateConfigMap(Child::Plan, Box::new(accepted))
-    })?;
-    ensure(draft, run, collected, &Child::Report, || {
-        let report = report_config_map::build(&run.plan.run);
-        Effect::CreateConfigMap(Child::Report, Box::new(report))
-    })
 }
 
 /// When the last of the children that are there was created; the LoadTest itself if none is.
@@ -169,10 +143,9 @@ pub(super) fn last_created(load_test: &LoadTest, observed: &Observed) -> Option<
 /// Deals with a creation that the API server refused a moment ago.
 fn refused(
     draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
+    start_timeout: SignedDuration,
     child: &Child,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     let Some(refused) = draft
         .observed
         .refused
@@ -183,26 +156,25 @@ fn refused(
     };
     if refused.kind == RefusedKind::NamespaceTerminating {
         draft.wake_in(RETRY);
-        return ControlFlow::Break(());
+        return ControlFlow::Break(Halt::Wait);
     }
-    let (reason, hopeless) = super::cause::of_refusal(&refused.message);
+    let (reason, hopeless) = of_refusal(&refused.message);
     let message = format!(
         "{} cannot be created: {}",
         child.title(draft.name()),
         refused.message
     );
-    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     let until = last_created(draft.load_test, draft.observed)
-        .map_or(draft.now, |since| later(since, timeout));
+        .map_or(draft.now, |since| later(since, start_timeout));
     if hopeless || draft.now >= until {
-        return stop::give_up(draft, run, collected, Cause::NotStarted { reason, message });
+        return ControlFlow::Break(Halt::GiveUp(Cause::NotStarted { reason, message }));
     }
-    super::waiting::name_cause(draft, reason, &message);
+    name_cause(draft, reason, &message);
     draft.wake_at(until);
     draft.wake_in(RETRY);
     // The next look tries again.
     draft.latch_intended(child);
-    ControlFlow::Break(())
+    ControlFlow::Break(Halt::Wait)
 }
 
 /// Whether the operator itself made an object, before it could record its uid.

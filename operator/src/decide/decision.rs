@@ -1,13 +1,15 @@
-//! What a decision is made of.
+//! What a decision is made of, and what a step can answer that does not let the next one go on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use redyno_contract::Reason;
 use redyno_crds::LoadTestStatus;
 
 use crate::build::names::Child;
+use crate::collected::Cause;
 use crate::events::Notice;
 
 /// What to do, in this order.
@@ -50,3 +52,23 @@ pub enum Effect {
         uid: String,
     },
 }
+
+/// Why a step does not let the next one go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// Something is waited for. The draft knows until when.
+    Wait,
+    /// The run ends before any dyno was made: there is nothing to stop.
+    Refused {
+        /// The verdict's reason.
+        reason: Reason,
+        /// In a sentence.
+        message: String,
+    },
+    /// The run has to end before its own end: what is under way is stopped first.
+    GiveUp(Cause),
+}
+
+/// What a step answers that can wait, but can neither refuse a run nor give it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait;

@@ -8,13 +8,13 @@ use redyno_contract::outcome::Fate;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
 use super::accept::Accepted;
+use super::cause::Waited;
 use super::children::{self, Standing};
-use super::decision::Effect;
+use super::decision::{Effect, Halt};
 use super::draft::{Draft, later};
 use super::pods::{NODE_LOST_AFTER, lost_node_since};
 use super::survey::{self, Dyno, Stage};
-use super::waiting::{self, Waited};
-use super::{reservation, stop};
+use super::{reservation, waiting};
 use crate::build::dyno_job;
 use crate::build::names::Child;
 use crate::cluster::{created, job_end};
@@ -44,7 +44,7 @@ pub(super) fn step(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     // In the order of the plan.
     for dynos in &run.plan.formation {
         let Some(job) = run.objects.dynos.get(&dynos.dyno_type) else {
@@ -52,7 +52,7 @@ pub(super) fn step(
         };
         let child = Child::Dynos(dynos.dyno_type.clone());
         still_in_time(draft, run, collected, &child)?;
-        children::ensure(draft, run, collected, &child, || {
+        children::ensure(draft, run.start_timeout(), &child, || {
             Effect::CreateJob(child.clone(), Box::new(job.clone()))
         })?;
     }
@@ -62,7 +62,7 @@ pub(super) fn step(
         if let Cause::Dyno { dyno, detail } = &cause {
             keep(draft, collected, &dynos, dyno, detail);
         }
-        return stop::give_up(draft, run, collected, cause);
+        return ControlFlow::Break(Halt::GiveUp(cause));
     }
     if dynos.iter().all(Dyno::has_ended) {
         sight(draft, run, &dynos)?;
@@ -74,11 +74,11 @@ pub(super) fn step(
         );
         return ControlFlow::Continue(());
     }
-    if draft.is_true(DYNOS_READY) {
-        watch(draft, run, collected)
+    ControlFlow::Break(if draft.is_true(DYNOS_READY) {
+        watch(draft, run)
     } else {
-        wait(draft, run, collected, &dynos)
-    }
+        wait(draft, run, &dynos)
+    })
 }
 
 /// Gives up if these dynos are still to be made and the preflight is too long ago.
@@ -87,14 +87,13 @@ fn still_in_time(
     run: &Accepted,
     collected: &Collected,
     child: &Child,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     let expired = reservation::of_preflight(draft, run, collected)
         .and_then(|reservation| reservation.expired(draft.now));
     match expired {
         Some(message) if children::standing(draft, child) == Standing::ToCreate => {
             let reason = Reason::StartTimeout;
-            let cause = Cause::NotStarted { reason, message };
-            stop::give_up(draft, run, collected, cause)
+            ControlFlow::Break(Halt::GiveUp(Cause::NotStarted { reason, message }))
         }
         Some(_) | None => ControlFlow::Continue(()),
     }
@@ -213,7 +212,7 @@ fn keep(
 }
 
 /// Pods of a Job that has ended may not have been seen yet.
-fn sight(draft: &mut Draft<'_>, run: &Accepted, dynos: &[Dyno]) -> ControlFlow<()> {
+fn sight(draft: &mut Draft<'_>, run: &Accepted, dynos: &[Dyno]) -> ControlFlow<Halt> {
     let until = run
         .plan
         .formation
@@ -232,19 +231,14 @@ fn sight(draft: &mut Draft<'_>, run: &Accepted, dynos: &[Dyno]) -> ControlFlow<(
     match until {
         Some(until) if draft.now < until => {
             draft.wake_at(until);
-            ControlFlow::Break(())
+            ControlFlow::Break(Halt::Wait)
         }
         _ => ControlFlow::Continue(()),
     }
 }
 
 /// Waits for dynos that are not ready.
-fn wait(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    dynos: &[Dyno],
-) -> ControlFlow<()> {
+fn wait(draft: &mut Draft<'_>, run: &Accepted, dynos: &[Dyno]) -> Halt {
     let observed = draft.observed;
     let Some(since) = observed
         .dynos
@@ -252,9 +246,9 @@ fn wait(
         .filter_map(|job| created(&job.metadata))
         .max()
     else {
-        return ControlFlow::Break(());
+        return Halt::Wait;
     };
-    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
+    let timeout = run.start_timeout();
     let all_run = dynos
         .iter()
         .all(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
@@ -295,11 +289,11 @@ fn wait(
         timeout_reason: Reason::StartTimeout,
         is_partial: observed.dynos.len() < run.plan.formation.len(),
     };
-    waiting::step(draft, run, collected, &waited)
+    waiting::step(draft, &waited)
 }
 
 /// Watches dynos that are on their way.
-fn watch(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> ControlFlow<()> {
+fn watch(draft: &mut Draft<'_>, run: &Accepted) -> Halt {
     let deadline = SignedDuration::from_secs(dyno_job::deadline_seconds(&run.plan));
     let until = draft
         .observed
@@ -309,7 +303,7 @@ fn watch(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Contro
         .max()
         .map(|since| later(since, deadline + AFTER_DEADLINE));
     if until.is_some_and(|until| draft.now >= until) {
-        return stop::give_up(draft, run, collected, Cause::Deadline);
+        return Halt::GiveUp(Cause::Deadline);
     }
     let lost_at = draft
         .pods
@@ -321,5 +315,5 @@ fn watch(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Contro
         draft.wake_at(at);
     }
     draft.wake_in(LOOK_AGAIN);
-    ControlFlow::Break(())
+    Halt::Wait
 }

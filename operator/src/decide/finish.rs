@@ -9,7 +9,7 @@ use redyno_crds::conclude::Cleanup;
 
 use super::accept::Accepted;
 use super::children::{self, Standing};
-use super::decision::Effect;
+use super::decision::{Effect, Wait};
 use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
 use crate::build::finish_job;
@@ -28,7 +28,7 @@ pub(super) fn step(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,
-) -> ControlFlow<(), Option<Cleanup>> {
+) -> ControlFlow<Wait, Option<Cleanup>> {
     let Some(job) = &run.objects.finish else {
         return ControlFlow::Continue(None);
     };
@@ -69,7 +69,7 @@ pub(super) fn step(
             }
             draft.latch_intended(&Child::Finish);
             draft.effect(Effect::CreateJob(Child::Finish, Box::new(job.clone())));
-            return ControlFlow::Break(());
+            return ControlFlow::Break(Wait);
         }
         Standing::Lost | Standing::Deleting => return failed("its Job was deleted"),
         Standing::Taken(_) | Standing::Conflict => {
@@ -77,7 +77,7 @@ pub(super) fn step(
         }
     }
     let Some(job) = draft.observed.job(&Child::Finish) else {
-        return ControlFlow::Break(());
+        return ControlFlow::Break(Wait);
     };
     let limit = SignedDuration::from_secs(finish_job::DEADLINE_SECONDS) + MARGIN;
     let until = created(&job.metadata).map_or(draft.now, |since| later(since, limit));
@@ -85,7 +85,7 @@ pub(super) fn step(
         return failed("its Job did not end in time");
     }
     draft.wake_at(until);
-    ControlFlow::Break(())
+    ControlFlow::Break(Wait)
 }
 
 /// Whether a preflight may have left anything on a target that is not the run's own. One that

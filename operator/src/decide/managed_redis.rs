@@ -2,21 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
 
 use super::accept::Accepted;
+use super::cause::Waited;
 use super::children::{self, Standing};
-use super::decision::Effect;
+use super::decision::{Effect, Halt};
 use super::draft::{Draft, later};
 use super::pods::{NODE_LOST_AFTER, is_condition_true, lost_node_since};
-use super::stop;
 use super::survey::{self, Dyno};
-use super::waiting::{self, Waited};
+use super::waiting;
 use crate::build::names::Child;
-use crate::build::objects::ManagedRedis;
 use crate::build::redis_pod::CONTAINER;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected};
@@ -40,31 +39,28 @@ pub(super) fn step(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     let Some(redis) = &run.objects.redis else {
         return ControlFlow::Continue(());
     };
-    children::ensure(draft, run, collected, &Child::RedisService, || {
+    children::ensure(draft, run.start_timeout(), &Child::RedisService, || {
         Effect::CreateService(Child::RedisService, Box::new(redis.service.clone()))
     })?;
     match state(draft) {
         Redis::Taken(detail) | Redis::Ended(detail) if !has_started(draft, run, collected) => {
-            return stop::give_up(
-                draft,
-                run,
-                collected,
-                Cause::NotStarted {
-                    reason: Reason::TargetLost,
-                    message: format!("the managed Redis was lost before the start: {detail}"),
-                },
-            );
+            return ControlFlow::Break(Halt::GiveUp(Cause::NotStarted {
+                reason: Reason::TargetLost,
+                message: format!("the managed Redis was lost before the start: {detail}"),
+            }));
         }
         Redis::Taken(_) | Redis::Ended(_) => return ControlFlow::Continue(()),
         Redis::Well => {}
     }
-    ensure_pod(draft, run, collected, redis)?;
+    children::ensure(draft, run.start_timeout(), &Child::RedisPod, || {
+        Effect::CreatePod(Child::RedisPod, Box::new(redis.pod.clone()))
+    })?;
     let Some(pod) = &draft.observed.redis_pod else {
-        return ControlFlow::Break(());
+        return ControlFlow::Break(Halt::Wait);
     };
     if let Some(node) = PodFacts::of(pod, CONTAINER).node {
         draft.target().node_name = Some(node);
@@ -73,21 +69,16 @@ pub(super) fn step(
         return ControlFlow::Continue(());
     }
     let since = created(&pod.metadata).unwrap_or(draft.now);
-    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
-    waiting::step(
-        draft,
-        run,
-        collected,
-        &Waited {
-            what: "the managed Redis",
-            since,
-            until: later(since, timeout),
-            job: None,
-            pods: vec![("the managed Redis".to_owned(), pod)],
-            timeout_reason: Reason::ManagedRedisNotReady,
-            is_partial: false,
-        },
-    )
+    let waited = Waited {
+        what: "the managed Redis",
+        since,
+        until: later(since, run.start_timeout()),
+        job: None,
+        pods: vec![("the managed Redis".to_owned(), pod)],
+        timeout_reason: Reason::ManagedRedisNotReady,
+        is_partial: false,
+    };
+    ControlFlow::Break(waiting::step(draft, &waited))
 }
 
 /// Whether the common start has passed; a dyno that ended while nobody looked may tell.
@@ -96,17 +87,6 @@ fn has_started(draft: &Draft<'_>, run: &Accepted, collected: &Collected) -> bool
         || survey::dynos(draft, run, collected)
             .iter()
             .any(Dyno::has_started)
-}
-
-fn ensure_pod(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    redis: &ManagedRedis,
-) -> ControlFlow<()> {
-    children::ensure(draft, run, collected, &Child::RedisPod, || {
-        Effect::CreatePod(Child::RedisPod, Box::new(redis.pod.clone()))
-    })
 }
 
 /// What became of the managed Redis. It can be read off at any time: its pod is never made again.

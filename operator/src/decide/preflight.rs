@@ -11,12 +11,12 @@ use redyno_crds::conclude::status_text;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
 use super::accept::Accepted;
+use super::cause::Waited;
 use super::children::{self, Standing};
-use super::decision::Effect;
+use super::decision::{Effect, Halt};
 use super::draft::{Draft, later};
 use super::pods::pods_of;
-use super::waiting::{self, Waited};
-use super::{finish, stop};
+use super::waiting;
 use crate::build::names::Child;
 use crate::cluster::{created, job_end, past_deadline};
 use crate::collected::{Cause, Collected};
@@ -31,36 +31,30 @@ pub(super) fn step(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,
-) -> ControlFlow<()> {
+) -> ControlFlow<Halt> {
     if draft.pods.has_twin(Child::Preflight.token()) {
         let cause = Cause::NotStarted {
             reason: Reason::PreflightFailed,
             message: "two pods ran the preflight: nobody knows which of them checked the target"
                 .to_owned(),
         };
-        return stop::give_up(draft, run, collected, cause);
+        return ControlFlow::Break(Halt::GiveUp(cause));
     }
     let entry = collected.entry(Child::Preflight.token());
     let detail = match evidence::of_preflight(&entry, draft.uid()) {
-        Ok(report) => return report_read(draft, run, collected, report),
+        Ok(report) => return report_read(draft, report),
         Err(detail) => detail,
     };
     match entry.facts {
         Some(facts) if children::standing(draft, &Child::Preflight) == Standing::Present => {
-            failed(draft, run, collected, &facts, detail)
+            ControlFlow::Break(failed(draft, &facts, &detail))
         }
-        Some(_) | None => wait(draft, run, collected),
+        Some(_) | None => wait(draft, run),
     }
 }
 
 /// A preflight that ended without a report.
-fn failed(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    facts: &PodFacts,
-    detail: String,
-) -> ControlFlow<()> {
+fn failed(draft: &mut Draft<'_>, facts: &PodFacts, detail: &str) -> Halt {
     let is_past_deadline = draft
         .observed
         .job(&Child::Preflight)
@@ -78,18 +72,13 @@ fn failed(
         Fate::Evicted { detail } | Fate::Lost { detail } => detail,
         Fate::DeadlineExceeded => "it was not done by its deadline".to_owned(),
         Fate::Exited { code } => format!("it exited with code {code}, and {detail}"),
-        Fate::NeverSeen | Fate::Running => detail,
+        Fate::NeverSeen | Fate::Running => detail.to_owned(),
     };
     let message = format!("the preflight failed: {what}");
-    refuse(draft, run, collected, Refusal::Other, &message)
+    refuse(draft, Refusal::Other, message)
 }
 
-fn report_read(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    report: PreflightReport,
-) -> ControlFlow<()> {
+fn report_read(draft: &mut Draft<'_>, report: PreflightReport) -> ControlFlow<Halt> {
     let PreflightReport {
         run: _,
         result,
@@ -129,23 +118,16 @@ fn report_read(
             );
             ControlFlow::Continue(())
         }
-        PreflightResult::Refused { reason } => refuse(draft, run, collected, reason, &message),
+        PreflightResult::Refused { reason } => ControlFlow::Break(refuse(draft, reason, message)),
     }
 }
 
-/// Ends the run; a preflight that was ended by others may have left something on the target.
-fn refuse(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    refusal: Refusal,
-    message: &str,
-) -> ControlFlow<()> {
+fn refuse(draft: &mut Draft<'_>, refusal: Refusal, message: String) -> Halt {
     draft.condition(
         PREFLIGHT_PASSED,
         ConditionStatus::False,
         &format!("{refusal:?}"),
-        message,
+        &message,
     );
     let reason = match refusal {
         Refusal::TargetBusy => Reason::TargetBusy,
@@ -168,12 +150,10 @@ fn refuse(
         | Refusal::InvalidUrl
         | Refusal::Other => Reason::PreflightFailed,
     };
-    let cleanup = finish::step(draft, run, collected)?;
-    draft.conclude(reason, message, cleanup);
-    ControlFlow::Break(())
+    Halt::Refused { reason, message }
 }
 
-fn wait(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> ControlFlow<()> {
+fn wait(draft: &mut Draft<'_>, run: &Accepted) -> ControlFlow<Halt> {
     // Its report is what is needed of it, and that is not there.
     if children::standing(draft, &Child::Preflight) == Standing::ToCreate {
         waiting::begin(
@@ -182,12 +162,12 @@ fn wait(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Control
             "waiting for the check of the target",
         );
     }
-    children::ensure(draft, run, collected, &Child::Preflight, || {
+    children::ensure(draft, run.start_timeout(), &Child::Preflight, || {
         let job = run.objects.preflight.clone();
         Effect::CreateJob(Child::Preflight, Box::new(job))
     })?;
     let Some(job) = draft.observed.job(&Child::Preflight) else {
-        return ControlFlow::Break(());
+        return ControlFlow::Break(Halt::Wait);
     };
     let pods = pods_of(draft, &Child::Preflight);
     if let Some(end) = job_end(job)
@@ -196,22 +176,16 @@ fn wait(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Control
         let until = later(end.at.unwrap_or(draft.now), SIGHT);
         if draft.now < until {
             draft.wake_at(until);
-            return ControlFlow::Break(());
+            return ControlFlow::Break(Halt::Wait);
         }
-        return refuse(
-            draft,
-            run,
-            collected,
-            Refusal::Other,
-            "the preflight failed: its pod was gone before its report could be read",
-        );
+        let message = "the preflight failed: its pod was gone before its report could be read";
+        return ControlFlow::Break(refuse(draft, Refusal::Other, message.to_owned()));
     }
     let since = created(&job.metadata).unwrap_or(draft.now);
-    let timeout = SignedDuration::from_secs(i64::from(run.plan.start_timeout_seconds));
     let waited = Waited {
         what: "the preflight",
         since,
-        until: later(since, timeout),
+        until: later(since, run.start_timeout()),
         // Once there is a pod, what kept the Job from making one has healed.
         job: pods.is_empty().then_some(job),
         pods: pods
@@ -221,5 +195,5 @@ fn wait(draft: &mut Draft<'_>, run: &Accepted, collected: &Collected) -> Control
         timeout_reason: Reason::StartTimeout,
         is_partial: false,
     };
-    waiting::step(draft, run, collected, &waited)
+    ControlFlow::Break(waiting::step(draft, &waited))
 }

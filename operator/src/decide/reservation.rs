@@ -35,10 +35,9 @@ pub(super) fn of_preflight(
         facts.exit?.finished_at
     };
     let by_its_job = || job_end(draft.observed.job(&Child::Preflight)?)?.at;
-    let timeout = i64::from(run.plan.start_timeout_seconds);
     Some(Reservation {
         since: by_its_pod().or_else(by_its_job)?,
-        lifetime: SignedDuration::from_secs(timeout) + BEYOND_START_TIMEOUT,
+        lifetime: run.start_timeout() + BEYOND_START_TIMEOUT,
     })
 }
 

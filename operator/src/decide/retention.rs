@@ -1,7 +1,5 @@
 //! After the end: what is kept, and for how long. The verdict stays as it is.
 
-use std::ops::ControlFlow;
-
 use jiff::SignedDuration;
 
 use super::decision::Effect;
@@ -16,9 +14,9 @@ const RETRY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Deletes the managed Redis at once, the run's pods after `retention.podSeconds`, and the LoadTest
 /// after `retention.ttlSecondsAfterFinished`.
-pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<()> {
+pub(super) fn step(draft: &mut Draft<'_>) {
     let Some(ended) = draft.status.completion_time.as_ref().map(|time| time.0) else {
-        return ControlFlow::Break(());
+        return;
     };
     let retention = draft.load_test.spec.retention.clone();
     let after = |seconds: i32| later(ended, SignedDuration::from_secs(i64::from(seconds)));
@@ -29,7 +27,7 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<()> {
                     uid: draft.uid().to_owned(),
                 });
             }
-            return ControlFlow::Break(());
+            return;
         }
         draft.wake_at(after(seconds));
     }
@@ -66,5 +64,4 @@ pub(super) fn step(draft: &mut Draft<'_>) -> ControlFlow<()> {
         }
         draft.wake_in(RETRY);
     }
-    ControlFlow::Break(())
 }

@@ -6,14 +6,13 @@
 use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
-use redyno_contract::Reason;
 use redyno_crds::conditions::{ConditionStatus, FINISHED, condition, reasons};
 
 use super::accept::Accepted;
-use super::decision::Effect;
+use super::decision::{Effect, Wait};
 use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
-use super::{finish, verdict, waiting};
+use super::waiting::name_cause;
 use crate::build::names::Child;
 use crate::build::runner_pod::{CONTAINER, GRACE_SECONDS};
 use crate::cluster::{is_controlled_by, job_end};
@@ -28,13 +27,13 @@ const AFTER_GRACE: SignedDuration = SignedDuration::from_secs(15);
 /// How long the garbage collector may take to get to the pods of a deleted Job.
 const COLLECTION: SignedDuration = SignedDuration::from_secs(30);
 
-/// Gives the run up.
+/// Gives the run up: nothing more is made for it, and why is kept before anything is deleted.
 pub(super) fn give_up(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,
     cause: Cause,
-) -> ControlFlow<()> {
+) -> GivenUp {
     draft.create_nothing();
     let given_up = GivenUp {
         cause,
@@ -44,24 +43,20 @@ pub(super) fn give_up(
         draft.store(collected.given_up_data(&given_up));
     }
     if jobs_to_delete(draft, run).next().is_some() {
-        draft.notice(Notice::stopping(&title(&given_up.cause)));
+        draft.notice(Notice::stopping(&given_up.cause.title()));
     }
-    step(draft, run, collected, &given_up)
+    given_up
 }
 
-/// Gives a run up once more that has lost why it was: nothing that it did since counts.
-pub(super) fn forgotten(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-) -> ControlFlow<()> {
+/// Why to give a run up once more that has lost why it was: nothing that it did since counts.
+pub(super) fn forgotten(draft: &Draft<'_>, collected: &Collected) -> Option<Cause> {
     let former = condition(&draft.status.conditions, FINISHED)
         .filter(|condition| condition.reason == reasons::STOPPING)
-        .map(|condition| condition.message.clone());
+        .map(|condition| condition.message.clone())?;
     // Without the whole ConfigMap it is a child that was lost.
-    let (Some(former), None, Some(_)) = (former, &collected.given_up, draft.report()) else {
-        return ControlFlow::Continue(());
-    };
+    if collected.given_up.is_some() || draft.report().is_none() {
+        return None;
+    }
     let missing = format!(
         "{} does not say that the run was given up",
         Child::Report.title(draft.name())
@@ -71,18 +66,15 @@ pub(super) fn forgotten(
     } else {
         format!("{missing}: {former}")
     };
-    give_up(draft, run, collected, Cause::EvidenceChanged { message })
+    Some(Cause::EvidenceChanged { message })
 }
 
-/// Brings a run that was given up to its end.
-pub(super) fn step(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    given_up: &GivenUp,
-) -> ControlFlow<()> {
-    name_in_condition(draft, &given_up.cause);
-    let message = title(&given_up.cause);
+/// Stops what is under way of a run that was given up, and waits for its last words.
+pub(super) fn step(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> ControlFlow<Wait> {
+    let cause = &given_up.cause;
+    let message = cause.title();
+    // The condition that names a run's trouble carries a terminal cause, too.
+    name_cause(draft, cause.reason(), &message);
     draft.condition(
         FINISHED,
         ConditionStatus::False,
@@ -103,17 +95,7 @@ pub(super) fn step(
             draft.wake_in(SignedDuration::from_secs(5));
         }
     }
-    last_words(draft, run, given_up)?;
-    let cleanup = finish::step(draft, run, collected)?;
-    match &given_up.cause {
-        Cause::NotStarted { reason, message } => draft.conclude(*reason, message, cleanup),
-        // Nothing that could be judged is what it was.
-        Cause::EvidenceChanged { message } => {
-            draft.conclude(Reason::EvidenceChanged, message, cleanup);
-        }
-        cause => verdict::given_up(draft, run, collected, cause, cleanup),
-    }
-    ControlFlow::Break(())
+    last_words(draft, run, given_up)
 }
 
 /// The Jobs whose pods must not go on. One that has ended is left alone, for its pods' logs.
@@ -139,7 +121,7 @@ fn working_jobs(run: &Accepted) -> impl Iterator<Item = Child> + '_ {
 }
 
 /// Waits until every pod that used the target has ended, or will not any more.
-fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> ControlFlow<()> {
+fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> ControlFlow<Wait> {
     let grace = SignedDuration::from_secs(GRACE_SECONDS);
     let latest = later(given_up.at, COLLECTION + grace + AFTER_GRACE);
     let mut until = None;
@@ -164,39 +146,8 @@ fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> Cont
     match until {
         Some(until) if draft.now < until => {
             draft.wake_at(until);
-            ControlFlow::Break(())
+            ControlFlow::Break(Wait)
         }
         _ => ControlFlow::Continue(()),
-    }
-}
-
-/// The condition that names a run's trouble carries a terminal cause, too.
-fn name_in_condition(draft: &mut Draft<'_>, cause: &Cause) {
-    let reason = match cause {
-        Cause::NotStarted { reason, message } => {
-            waiting::name_cause(draft, *reason, message);
-            return;
-        }
-        Cause::Cancelled => Reason::Cancelled,
-        Cause::Dyno { .. } => Reason::DynoLost,
-        Cause::Duplicate { .. } => Reason::DuplicateDyno,
-        Cause::ChildLost { .. } => Reason::ChildLost,
-        Cause::EvidenceChanged { .. } => Reason::EvidenceChanged,
-        Cause::Deadline => Reason::DeadlineExceeded,
-    };
-    waiting::name_cause(draft, reason, &title(cause));
-}
-
-/// A cause for people.
-pub(super) fn title(cause: &Cause) -> String {
-    match cause {
-        Cause::Cancelled => "the run was cancelled".to_owned(),
-        Cause::NotStarted { reason: _, message } | Cause::EvidenceChanged { message } => {
-            message.clone()
-        }
-        Cause::Dyno { dyno, detail } => format!("{dyno}: {detail}"),
-        Cause::Duplicate { dyno } => format!("two pods ran {dyno}"),
-        Cause::ChildLost { child } => format!("{child} was deleted during the run"),
-        Cause::Deadline => "the run was not over by its deadline".to_owned(),
     }
 }

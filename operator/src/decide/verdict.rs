@@ -9,21 +9,12 @@ use redyno_crds::conclude::{Cleanup, Notes, conclude_judged};
 use super::accept::Accepted;
 use super::draft::Draft;
 use super::managed_redis::{self, Redis};
+use super::reservation;
 use super::survey::{self, Dyno};
-use super::{reservation, stop};
 use crate::collected::{Cause, Collected};
 
-/// Judges a run whose dynos have all ended.
-pub(super) fn judged(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    cleanup: Option<Cleanup>,
-) {
-    conclude(draft, run, collected, None, cleanup);
-}
-
-/// Judges a run that was given up. If none of its dynos ever ran there is nothing to judge.
+/// Judges a run that was given up. There is nothing to judge if none of its dynos ever ran, or if
+/// what they left is not what it was.
 pub(super) fn given_up(
     draft: &mut Draft<'_>,
     run: &Accepted,
@@ -31,26 +22,25 @@ pub(super) fn given_up(
     cause: &Cause,
     cleanup: Option<Cleanup>,
 ) {
-    let any_ran = survey::dynos(draft, run, collected)
-        .iter()
-        .any(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started));
-    if any_ran {
-        conclude(draft, run, collected, Some(cause), cleanup);
-        return;
-    }
-    let reason = match cause {
-        Cause::Cancelled => Reason::Cancelled,
-        Cause::NotStarted { reason, message: _ } => *reason,
-        Cause::Dyno { .. } => Reason::DynoLost,
-        Cause::Duplicate { .. } => Reason::DuplicateDyno,
-        Cause::ChildLost { .. } => Reason::ChildLost,
-        Cause::EvidenceChanged { .. } => Reason::EvidenceChanged,
-        Cause::Deadline => Reason::DeadlineExceeded,
+    let can_be_judged = match cause {
+        Cause::NotStarted { .. } | Cause::EvidenceChanged { .. } => false,
+        Cause::Cancelled
+        | Cause::Dyno { .. }
+        | Cause::Duplicate { .. }
+        | Cause::ChildLost { .. }
+        | Cause::Deadline => survey::dynos(draft, run, collected)
+            .iter()
+            .any(|dyno| dyno.facts.as_ref().is_some_and(|facts| facts.started)),
     };
-    draft.conclude(reason, &stop::title(cause), cleanup);
+    if can_be_judged {
+        judged(draft, run, collected, Some(cause), cleanup);
+    } else {
+        draft.conclude(cause.reason(), &cause.title(), cleanup);
+    }
 }
 
-fn conclude(
+/// Judges a run by what its dynos left: all of them have ended, or it was given up for this cause.
+pub(super) fn judged(
     draft: &mut Draft<'_>,
     run: &Accepted,
     collected: &Collected,

@@ -3,22 +3,17 @@
 //! A cause is named after 10 s. It ends the run at once where waiting cannot help, and after
 //! `startTimeoutSeconds` where it can heal.
 
-use std::ops::ControlFlow;
-
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
 use redyno_crds::LoadTest;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, condition, reasons};
 
-use super::accept::Accepted;
-use super::cause::cause;
+use super::cause::{WaitCause, Waited, cause};
+use super::decision::Halt;
 use super::draft::{Draft, later};
 use super::pods::is_unschedulable;
-use super::stop;
 use crate::cluster::{Observed, created};
-use crate::collected::{Cause as Lost, Collected};
+use crate::collected::Cause;
 use crate::run_pods::{RunPod, RunPods};
 
 /// A cause is named after this long.
@@ -27,72 +22,31 @@ pub(super) const NAMED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// How often events are looked at again while something is waited for.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Something that is waited for.
-#[derive(Clone, Debug)]
-pub(super) struct Waited<'a> {
-    /// What, for people: `the preflight`.
-    pub(super) what: &'a str,
-    /// Since when.
-    pub(super) since: Timestamp,
-    /// Until when.
-    pub(super) until: Timestamp,
-    /// The Job that makes the pods.
-    pub(super) job: Option<&'a Job>,
-    /// The pods that are not ready, by the name that people know them by.
-    pub(super) pods: Vec<(String, &'a Pod)>,
-    /// The verdict's reason if nothing else is known by then.
-    pub(super) timeout_reason: Reason,
-    /// Something else of the same step is still to be made, and may be refused: that has its own
-    /// time and is what is named, so that the two do not take turns.
-    pub(super) is_partial: bool,
-}
-
 /// Waits: names the cause after a while, gives up in the end.
-pub(super) fn step(
-    draft: &mut Draft<'_>,
-    run: &Accepted,
-    collected: &Collected,
-    waited: &Waited<'_>,
-) -> ControlFlow<()> {
+pub(super) fn step(draft: &mut Draft<'_>, waited: &Waited<'_>) -> Halt {
     let cause = cause(waited, draft.observed);
     let is_over = draft.now >= waited.until && !waited.is_partial;
     let is_named = draft.now >= later(waited.since, NAMED_AFTER) && !waited.is_partial;
+    let seconds = waited.until.duration_since(waited.since).as_secs();
     match cause {
         Some(cause) if cause.hopeless || is_over => {
+            let WaitCause {
+                reason,
+                message,
+                hopeless: _,
+            } = cause;
             let message = if is_over {
-                format!(
-                    "{} (given up after {} s)",
-                    cause.message,
-                    waited.until.duration_since(waited.since).as_secs()
-                )
+                format!("{message} (given up after {seconds} s)")
             } else {
-                cause.message
+                message
             };
-            return stop::give_up(
-                draft,
-                run,
-                collected,
-                Lost::NotStarted {
-                    reason: cause.reason,
-                    message,
-                },
-            );
+            return Halt::GiveUp(Cause::NotStarted { reason, message });
         }
         None if is_over => {
-            let message = format!(
-                "{} was not ready after {} s",
-                waited.what,
-                waited.until.duration_since(waited.since).as_secs()
-            );
-            return stop::give_up(
-                draft,
-                run,
-                collected,
-                Lost::NotStarted {
-                    reason: waited.timeout_reason,
-                    message,
-                },
-            );
+            return Halt::GiveUp(Cause::NotStarted {
+                reason: waited.timeout_reason,
+                message: format!("{} was not ready after {seconds} s", waited.what),
+            });
         }
         Some(cause) if is_named => name_cause(draft, cause.reason, &cause.message),
         None if is_named => forget_cause(draft, waited.what),
@@ -104,7 +58,7 @@ pub(super) fn step(
         draft.wake_in(LOOK_AGAIN);
     }
     draft.wake_at(waited.until);
-    ControlFlow::Break(())
+    Halt::Wait
 }
 
 /// Says that something is being waited for, unless more is known already.
