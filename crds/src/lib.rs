@@ -3,10 +3,12 @@
 
 pub mod cases;
 pub mod catalogue;
+pub mod children;
 pub mod conclude;
 pub mod conditions;
 pub mod generate;
 pub mod invalid;
+pub mod labels;
 pub mod loadtest;
 pub mod printable;
 mod quantity;

@@ -6,12 +6,12 @@ mod commands;
 use redyno_contract::plan::Percentile;
 use serde_json::{Value, json};
 
+use crate::children::TOKENS;
 use crate::loadtest::{LoadTest, LoadTestSpec};
 use crate::quantity;
 use crate::spec::{
     DYNOS_AT_MOST, DesiredState, Distribution, DynoResources, DynoType, ExistingTarget, Flush,
-    Keyspace, LatencyOf, LatencyThreshold, PodPlacement, RESERVED_TYPES, Target, Threshold,
-    Workload,
+    Keyspace, LatencyOf, LatencyThreshold, PodPlacement, Target, Threshold, Workload,
 };
 
 pub(crate) use self::commands::COMMAND;
@@ -160,7 +160,7 @@ pub(crate) const DYNO_TYPE: &[Rule<DynoType>] = &[
         cel: "!(self.type in ['preflight', 'finish', 'redis', 'report', 'plan'])",
         message: "preflight, finish, redis, report and plan are taken: Jobs and ConfigMaps of the run are called so",
         field: ".type",
-        holds: |dynos| !RESERVED_TYPES.contains(&dynos.dyno_type.as_str()),
+        holds: |dynos| !TOKENS.contains(&dynos.dyno_type.as_str()),
     },
     Rule {
         cel: "has(self.size) != has(self.resources)",

@@ -9,12 +9,12 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use redyno_crds::LoadTest;
+use redyno_crds::children::{Child, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::build::labels::MANAGER;
-use crate::build::names::{Child, Kind};
 use crate::cluster::{Refused, RefusedKind};
 use crate::decide::{Decision, Effect};
 use crate::error::Error;

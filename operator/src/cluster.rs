@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use redyno_crds::LoadTest;
+use redyno_crds::children::Child;
 
-use crate::build::names::Child;
 use crate::run_pods::Candidate;
 
 /// Everything that is seen of a run.

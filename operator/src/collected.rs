@@ -20,10 +20,10 @@ use redyno_contract::Reason;
 use redyno_contract::kept::Kept;
 use redyno_contract::plan::DynoName;
 use redyno_contract::record::LONGEST_READ;
+use redyno_crds::children::RUNNER_CONTAINER;
 use redyno_crds::status::PodReference;
 use serde::{Deserialize, Serialize};
 
-use crate::build::runner_pod::CONTAINER;
 use crate::fate::{PodFacts, container_status};
 use crate::run_pods::RunPod;
 use crate::seal::Seal;
@@ -228,7 +228,7 @@ impl Collected {
     /// What a pod has to add to this, as data of the ConfigMap: empty if it is there already, or
     /// if the pod is still going. One that is gone adds its last words even if it never ran.
     pub fn additions(&self, pod: &RunPod) -> BTreeMap<String, String> {
-        let facts = PodFacts::of(pod.pod(), CONTAINER);
+        let facts = PodFacts::of(pod.pod(), RUNNER_CONTAINER);
         if !facts.is_final() && !pod.is_gone() {
             return BTreeMap::new();
         }
@@ -276,7 +276,7 @@ impl Collected {
 
 /// What the runner's container left as its last words.
 fn termination_message(pod: &Pod) -> Option<String> {
-    let terminated = container_status(pod, CONTAINER)?
+    let terminated = container_status(pod, RUNNER_CONTAINER)?
         .state
         .as_ref()?
         .terminated

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::build::names::Child;
+use redyno_crds::children::Child;
 
 /// A fault of the API server, the network, or of our own rights.
 #[derive(Debug, thiserror::Error)]

@@ -14,9 +14,9 @@ use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use redyno_crds::LoadTest;
+use redyno_crds::children::Child;
 use serde::de::DeserializeOwned;
 
-use crate::build::names::Child;
 use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
 use crate::decide::questions;
 use crate::error::Error;

@@ -11,9 +11,9 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::runtime::watcher::{self, Event};
+use redyno_crds::labels;
 use tokio::sync::watch;
 
-use crate::build::labels;
 use crate::error::chain;
 use crate::run_pods::Candidate;
 

@@ -12,10 +12,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use redyno_contract::plan::DynoName;
 use redyno_crds::LoadTest;
+use redyno_crds::children::{Child, Kind};
+use redyno_crds::labels;
 use redyno_crds::status::PodReference;
 
-use crate::build::labels;
-use crate::build::names::{Child, Kind};
 use crate::cluster::created;
 
 /// A pod that has a run's labels, whoever made it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redyno_contract::message::{PreflightResult, Refusal};
-use redyno_contract::{FinishReport, Message, Plan, PreflightReport};
+use redyno_contract::{FinishReport, Message, Plan, PreflightReport, files};
 use redyno_target::{InvalidTarget, SystemNetwork, Target};
 
 use crate::arguments::{CommonArguments, DynoArguments, Part};
@@ -58,7 +58,7 @@ pub(crate) async fn run(part: Part) -> Result<Exit, CommandError> {
 }
 
 fn target(common: &CommonArguments, plan: &Plan) -> Result<Target, InvalidTarget> {
-    let directory = common.config.join("target");
+    let directory = common.config.join(files::TARGET);
     Target::from_directory(&directory, plan.target.tls, Arc::new(SystemNetwork))
 }
 

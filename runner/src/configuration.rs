@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redyno_contract::Plan;
 use redyno_contract::plan::InvalidPlan;
+use redyno_contract::{Plan, files};
 
 /// The longest plan that is read: one of the largest formation has a few kilobytes.
 const LONGEST_PLAN: u64 = 1024 * 1024;
@@ -49,7 +49,7 @@ pub(crate) enum ConfigurationError {
 
 /// Reads `plan.json`.
 pub(crate) fn read_plan(directory: &Path) -> Result<Plan, ConfigurationError> {
-    let path = directory.join("plan.json");
+    let path = directory.join(files::PLAN);
     let failed = |error| ConfigurationError::File {
         path: path.clone(),
         error,

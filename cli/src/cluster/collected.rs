@@ -10,22 +10,20 @@ use redyno_contract::limit::Holding;
 use redyno_contract::message::{PreflightReport, TargetFound};
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use redyno_contract::plan::DynoName;
-use redyno_contract::{Bottleneck, Judgement, Plan, Reason, judge};
+use redyno_contract::{Bottleneck, Judgement, Plan, Reason, files, judge};
+use redyno_crds::children::Child;
 use redyno_crds::status::{DynoStatus, ThresholdStatus};
 use redyno_crds::{LoadTestStatus, conditions};
 
 use super::connection::Connection;
 use crate::evidence;
 
-/// Key of the plan in its ConfigMap.
-const PLAN_KEY: &str = "plan.json";
-
 /// The plan of a run.
 pub(super) async fn plan(connection: &Connection, name: &str) -> anyhow::Result<Plan> {
-    let data = data(connection, &format!("{name}-plan")).await?;
+    let data = data(connection, &Child::Plan.name(name)).await?;
     let text = data
-        .get(PLAN_KEY)
-        .with_context(|| format!("ConfigMap {name}-plan has no key {PLAN_KEY}"))?;
+        .get(files::PLAN)
+        .with_context(|| format!("{} has no key {}", Child::Plan.title(name), files::PLAN))?;
     Ok(Plan::from_json(text)?)
 }
 
@@ -34,7 +32,7 @@ pub(super) async fn messages(
     connection: &Connection,
     name: &str,
 ) -> anyhow::Result<BTreeMap<String, String>> {
-    let data = data(connection, &format!("{name}-report")).await?;
+    let data = data(connection, &Child::Report.name(name)).await?;
     Ok(texts(data))
 }
 
@@ -195,8 +193,11 @@ fn verdict(row: &DynoStatus) -> DynoVerdict {
 
 /// What the preflight found.
 pub(super) fn found(plan: &Plan, messages: &BTreeMap<String, String>) -> Option<TargetFound> {
-    let PreflightReport { target, .. } =
-        evidence::of_preflight(messages.get("preflight")?.as_bytes(), &plan.run.uid).ok()?;
+    let PreflightReport { target, .. } = evidence::of_preflight(
+        messages.get(Child::Preflight.token())?.as_bytes(),
+        &plan.run.uid,
+    )
+    .ok()?;
     target
 }
 

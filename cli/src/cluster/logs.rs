@@ -7,19 +7,12 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
 use redyno_contract::plan::DynoName;
 use redyno_contract::{Event, Report};
+use redyno_crds::children::RUNNER_CONTAINER;
+use redyno_crds::labels::{COMPLETION_INDEX, DYNO_TYPE, RUN};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::Connection;
-
-/// The label of all of a run's objects.
-const RUN: &str = "redyno.dev/run";
-/// The label of a dyno's type.
-const DYNO_TYPE: &str = "redyno.dev/dyno-type";
-/// The label that Kubernetes gives to pods of an Indexed Job.
-const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
-/// The container of every runner pod.
-const CONTAINER: &str = "runner";
 
 /// Lines from a log's end that hold the report, whatever a pod says after it.
 const LAST_LINES: i64 = 20;
@@ -56,7 +49,7 @@ pub(super) fn follow(
     let pods = connection.pods();
     AbortOnDropHandle::new(tokio::spawn(async move {
         let parameters = LogParams {
-            container: Some(CONTAINER.to_owned()),
+            container: Some(RUNNER_CONTAINER.to_owned()),
             follow: true,
             ..LogParams::default()
         };
@@ -81,7 +74,7 @@ pub(super) async fn full_report(
     pod: &str,
 ) -> Result<Option<Report>, kube::Error> {
     let parameters = LogParams {
-        container: Some(CONTAINER.to_owned()),
+        container: Some(RUNNER_CONTAINER.to_owned()),
         tail_lines: Some(LAST_LINES),
         ..LogParams::default()
     };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use redyno_contract::Verdict;
 use redyno_contract::plan::TlsVerification;
+use redyno_contract::{Verdict, files};
 use redyno_target::leftovers::{self, Cleaned, CleanedRun};
 use redyno_target::{Address, SystemNetwork, Target};
 
@@ -35,7 +35,7 @@ pub(crate) async fn clean(name: &str, url: &str, tls: &TlsArguments) -> Result<E
             .write_target(url.trim(), &files)
             .context("the URL cannot be written")?;
         Target::from_directory(
-            &folder.path().join("target"),
+            &folder.path().join(files::TARGET),
             verification.unwrap_or(TlsVerification::VerifyFull),
             Arc::new(SystemNetwork),
         )

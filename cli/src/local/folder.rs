@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use redyno_contract::Plan;
 use redyno_contract::plan::DynoName;
+use redyno_contract::{Plan, files};
 
 /// What the folder's name begins with. A guard removes no folder of another name.
 pub(super) const PREFIX: &str = "redyno-";
@@ -24,7 +24,7 @@ impl RunFolder {
         // Fails if it exists: in a shared temporary folder somebody else may have made it.
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         let folder = Self { path };
-        fs::create_dir(folder.path.join("target"))?;
+        fs::create_dir(folder.path.join(files::TARGET))?;
         fs::create_dir(folder.path.join("reports"))?;
         Ok(folder)
     }
@@ -37,7 +37,7 @@ impl RunFolder {
         files: &[(&'static str, Vec<u8>)],
     ) -> io::Result<()> {
         let plan = serde_json::to_string(plan).map_err(io::Error::other)?;
-        private_file(&self.path.join("plan.json"))?.write_all(plan.as_bytes())?;
+        private_file(&self.path.join(files::PLAN))?.write_all(plan.as_bytes())?;
         self.write_target(url, files)
     }
 
@@ -47,11 +47,11 @@ impl RunFolder {
         url: &str,
         files: &[(&'static str, Vec<u8>)],
     ) -> io::Result<()> {
-        let target = self.path.join("target");
+        let target = self.path.join(files::TARGET);
         for (name, content) in files {
             private_file(&target.join(name))?.write_all(content)?;
         }
-        private_file(&target.join("url"))?.write_all(url.as_bytes())
+        private_file(&target.join(files::URL))?.write_all(url.as_bytes())
     }
 
     pub(super) fn path(&self) -> &Path {

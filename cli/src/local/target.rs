@@ -1,7 +1,7 @@
 //! Which Redis a run without a cluster loads. Nothing is flushed by accident.
 
-use redyno_contract::Plan;
 use redyno_contract::plan::{Flush, TargetKind, TlsVerification};
+use redyno_contract::{Plan, files};
 use redyno_crds::ResolvedRedis;
 use redyno_target::{Address, Scheme};
 
@@ -120,9 +120,9 @@ pub(super) fn certificates(
     } = tls;
     let mut files = Vec::new();
     for (argument, name, path) in [
-        ("--tls-ca", "ca.crt", ca),
-        ("--tls-cert", "tls.crt", cert),
-        ("--tls-key", "tls.key", key),
+        ("--tls-ca", files::CA, ca),
+        ("--tls-cert", files::CERTIFICATE, cert),
+        ("--tls-key", files::KEY, key),
     ] {
         if let Some(path) = path {
             let content = std::fs::read(path)

@@ -7,9 +7,6 @@ pub(crate) const DYNOS_AT_MOST: i64 = 100;
 /// A dyno type: it is part of names, labels and keys.
 pub(crate) const TYPE_NAME: &str = "^[a-z][a-z0-9]{0,14}$";
 
-/// Types that would give a Job the name of another child of the run.
-pub(crate) const RESERVED_TYPES: [&str; 5] = ["preflight", "finish", "redis", "report", "plan"];
-
 /// A size or a plan; Fir sizes have a dot in their names.
 pub(crate) const SIZE_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 

@@ -19,6 +19,6 @@ pub use threshold::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold,
 pub use workload::{Fetch, ObjectGraph, Prefill, Workload};
 
 pub(crate) use limits::{
-    COMMAND_NAME, DYNOS_AT_MOST, LABEL_VALUE, RESERVED_TYPES, SECRET_NAME, SIZE_NAME, STEP_NAME,
-    THRESHOLD_NAME, TYPE_NAME, number, seed,
+    COMMAND_NAME, DYNOS_AT_MOST, LABEL_VALUE, SECRET_NAME, SIZE_NAME, STEP_NAME, THRESHOLD_NAME,
+    TYPE_NAME, number, seed,
 };

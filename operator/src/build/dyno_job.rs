@@ -10,10 +10,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use redyno_contract::Plan;
 use redyno_crds::ResolvedDynos;
+use redyno_crds::children::Child;
 use redyno_crds::spec::PodPlacement;
 
 use super::Run;
-use super::names::Child;
 use super::runner_pod::{self, Command};
 
 /// Time for what no plan states: pulling the image before the start, the common start's 3 s, the

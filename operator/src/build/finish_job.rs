@@ -1,9 +1,9 @@
 //! What cleans up an existing target after the run.
 
 use k8s_openapi::api::batch::v1::Job;
+use redyno_crds::children::Child;
 
 use super::Run;
-use super::names::Child;
 use super::preflight_job::single_pod_job;
 use super::runner_pod::Command;
 

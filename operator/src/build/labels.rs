@@ -1,21 +1,11 @@
-//! The labels of every child. A user's pod labels may not use their prefixes.
+//! The labels of every child.
 
 use std::collections::BTreeMap;
 
 use redyno_contract::plan::RunIdentity;
+use redyno_crds::labels::{COMPONENT, DYNO_TYPE, LOAD_TEST, RUN};
 
-use super::names::Child;
-
-/// The LoadTest's name.
-pub const LOAD_TEST: &str = "redyno.dev/loadtest";
-/// The LoadTest's uid: two LoadTests of the same name, one after the other, differ in it.
-pub const RUN: &str = "redyno.dev/run";
-/// The dyno's type, on dynos and their Jobs.
-pub const DYNO_TYPE: &str = "redyno.dev/dyno-type";
-/// What the object does in its run.
-pub const COMPONENT: &str = "app.kubernetes.io/component";
-/// Set by Kubernetes on the pods of an Indexed Job.
-pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+use redyno_crds::children::Child;
 
 /// The annotation by which the operator knows an object again that it made before it could record
 /// its uid.

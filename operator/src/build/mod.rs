@@ -3,7 +3,6 @@
 pub mod dyno_job;
 pub mod finish_job;
 pub mod labels;
-pub mod names;
 pub mod objects;
 pub mod plan_config_map;
 pub mod pod_security;
@@ -13,13 +12,14 @@ pub mod redis_service;
 pub mod report_config_map;
 pub mod runner_pod;
 
+use k8s_openapi::api::core::v1::LocalObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 use redyno_contract::plan::RunIdentity;
+use redyno_crds::children::Child;
 use redyno_crds::{LoadTest, Resolved};
 
 use crate::settings::Settings;
-use names::Child;
 
 /// What every builder works from.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,17 @@ impl Run<'_> {
             .existing
             .as_ref()
             .map(|existing| existing.secret_ref.name.as_str())
+    }
+
+    /// The secrets that the administrator set for pulling images.
+    pub fn image_pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
+        let secrets: Vec<_> = self
+            .settings
+            .image_pull_secrets
+            .iter()
+            .map(|name| LocalObjectReference { name: name.clone() })
+            .collect();
+        (!secrets.is_empty()).then_some(secrets)
     }
 
     /// The metadata of a child.

@@ -1,20 +1,18 @@
 //! What was accepted: the plan, as the run's pods mount it, and the objects that the run is made of.
+//! The keys of what is mounted are the names of the files. An existing target's URL stands in its
+//! Secret, never here.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use redyno_contract::Plan;
+use redyno_contract::{Plan, files};
+use redyno_crds::children::Child;
 
 use super::Run;
-use super::names::Child;
 use super::objects::Objects;
 use super::redis_service;
 use crate::seal::digest_of;
 
-/// Key of the plan, and its file name below the mount.
-pub const PLAN_KEY: &str = "plan.json";
-/// Key of a managed target's URL. An existing target's stands in its Secret, never here.
-pub const URL_KEY: &str = "url";
 /// Key of the objects. No pod mounts it.
 pub const OBJECTS_KEY: &str = "objects.json";
 
@@ -24,11 +22,11 @@ pub fn build(run: &Run<'_>, objects: &Objects) -> ConfigMap {
         .expect("a plan has string keys only and no fallible serializer");
     let objects = serde_json::to_string(objects).expect("Kubernetes' objects are made of JSON");
     let mut data = BTreeMap::from([
-        (PLAN_KEY.to_owned(), plan),
+        (files::PLAN.to_owned(), plan),
         (OBJECTS_KEY.to_owned(), objects),
     ]);
     if run.resolved.managed.is_some() {
-        data.insert(URL_KEY.to_owned(), redis_service::url(run));
+        data.insert(files::URL.to_owned(), redis_service::url(run));
     }
     ConfigMap {
         metadata: run.metadata(&Child::Plan),
@@ -42,7 +40,7 @@ pub fn build(run: &Run<'_>, objects: &Objects) -> ConfigMap {
 
 /// The plan of a run that is under way. None if it was written by a later release, or is none.
 pub fn read(config_map: &ConfigMap) -> Option<Plan> {
-    let text = config_map.data.as_ref()?.get(PLAN_KEY)?;
+    let text = config_map.data.as_ref()?.get(files::PLAN)?;
     Plan::from_json(text).ok()
 }
 

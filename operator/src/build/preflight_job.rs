@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Container;
+use redyno_crds::children::Child;
 
 use super::Run;
-use super::names::Child;
 use super::runner_pod::{self, Command};
 
 /// What the Job's own deadline adds to the operator's: it is the last line of defence only.

@@ -3,21 +3,17 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, Pod, PodSpec, Probe, ResourceRequirements,
-    TCPSocketAction,
+    Container, ContainerPort, Pod, PodSpec, Probe, ResourceRequirements, TCPSocketAction,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use redyno_crds::ResolvedRedis;
+use redyno_crds::children::{Child, REDIS_CONTAINER};
 
 use super::Run;
 use super::dyno_job::deadline_seconds;
-use super::names::Child;
 use super::pod_security;
 use super::redis_service::PORT;
-
-/// Name of the pod's only container.
-pub const CONTAINER: &str = "redis";
 
 /// How long a managed Redis may outlive its run: the operator ends it long before.
 const AFTER_THE_RUN_SECONDS: i64 = 600;
@@ -38,7 +34,7 @@ pub fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
                     + deadline_seconds(&run.resolved.plan)
                     + AFTER_THE_RUN_SECONDS,
             ),
-            image_pull_secrets: image_pull_secrets(run),
+            image_pull_secrets: run.image_pull_secrets(),
             containers: vec![container(run, redis)],
             ..PodSpec::default()
         })),
@@ -74,7 +70,7 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
         ("--protected-mode", "no".to_owned()),
     ];
     Container {
-        name: CONTAINER.to_owned(),
+        name: REDIS_CONTAINER.to_owned(),
         image: Some(run.settings.redis_image.clone()),
         image_pull_policy: Some(run.settings.image_pull_policy.clone()),
         command: Some(vec!["redis-server".to_owned()]),
@@ -107,15 +103,4 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
         security_context: Some(pod_security::container()),
         ..Container::default()
     }
-}
-
-/// The secrets that the administrator set for pulling images.
-pub fn image_pull_secrets(run: &Run<'_>) -> Option<Vec<LocalObjectReference>> {
-    let secrets: Vec<_> = run
-        .settings
-        .image_pull_secrets
-        .iter()
-        .map(|name| LocalObjectReference { name: name.clone() })
-        .collect();
-    (!secrets.is_empty()).then_some(secrets)
 }

@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use redyno_crds::children::Child;
 
 use super::Run;
 use super::labels;
-use super::names::Child;
 
 /// Redis' port.
 pub const PORT: i32 = 6379;

@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use redyno_contract::plan::RunIdentity;
+use redyno_crds::children::Child;
 
 use super::metadata;
-use super::names::Child;
 
 /// The report ConfigMap, still empty.
 pub fn build(run: &RunIdentity) -> ConfigMap {

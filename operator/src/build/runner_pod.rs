@@ -10,13 +10,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use redyno_contract::files;
+use redyno_crds::children::{Child, RUNNER_CONTAINER};
 
-use super::names::Child;
-use super::plan_config_map::{PLAN_KEY, URL_KEY};
-use super::{Run, labels, pod_security, redis_pod};
+use super::{Run, labels, pod_security};
 
-/// Name of the only container of every runner pod.
-pub const CONTAINER: &str = "runner";
 /// Name of the port of probes and metrics.
 pub const METRICS_PORT: &str = "metrics";
 /// Its number.
@@ -53,7 +51,7 @@ impl Command {
 /// The container, without probes and resources.
 pub fn container(run: &Run<'_>, command: Command) -> Container {
     Container {
-        name: CONTAINER.to_owned(),
+        name: RUNNER_CONTAINER.to_owned(),
         image: Some(run.settings.runner_image.clone()),
         image_pull_policy: Some(run.settings.image_pull_policy.clone()),
         args: Some(
@@ -109,7 +107,7 @@ pub fn template(run: &Run<'_>, child: &Child, container: Container) -> PodTempla
         spec: Some(pod_security::restrict(PodSpec {
             restart_policy: Some("Never".to_owned()),
             termination_grace_period_seconds: Some(GRACE_SECONDS),
-            image_pull_secrets: redis_pod::image_pull_secrets(run),
+            image_pull_secrets: run.image_pull_secrets(),
             containers: vec![container],
             volumes: Some(vec![config_volume(run)]),
             ..PodSpec::default()
@@ -147,23 +145,27 @@ pub fn small_resources() -> ResourceRequirements {
     }
 }
 
-/// Plan and target in one projected volume: `plan.json`, and below `target/` the URL and what
+/// Plan and target in one projected volume: the plan, and in a folder of its own the URL and what
 /// belongs to it. The URL is a source of its own, which is required: without its Secret, or
 /// without its key in there, the pod is not started and an event says which of the two it is.
 fn config_volume(run: &Run<'_>) -> Volume {
     let plan_name = Child::Plan.name(run.name());
     let mut sources = vec![from_config_map(
         &plan_name,
-        &[(PLAN_KEY, PLAN_KEY.to_owned())],
+        &[(files::PLAN, files::PLAN.to_owned())],
     )];
     match run.secret() {
         None => sources.push(from_config_map(
             &plan_name,
-            &[(URL_KEY, target_path(URL_KEY))],
+            &[(files::URL, target_path(files::URL))],
         )),
         Some(secret) => {
-            sources.push(from_secret(secret, &["url"], false));
-            sources.push(from_secret(secret, &["ca.crt", "tls.crt", "tls.key"], true));
+            sources.push(from_secret(secret, &[files::URL], false));
+            sources.push(from_secret(
+                secret,
+                &[files::CA, files::CERTIFICATE, files::KEY],
+                true,
+            ));
         }
     }
     Volume {
@@ -177,7 +179,7 @@ fn config_volume(run: &Run<'_>) -> Volume {
 }
 
 fn target_path(key: &str) -> String {
-    format!("target/{key}")
+    format!("{}/{key}", files::TARGET)
 }
 
 fn from_config_map(name: &str, items: &[(&str, String)]) -> VolumeProjection {

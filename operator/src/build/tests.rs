@@ -37,7 +37,7 @@ fn plan_of_an_existing_target_has_no_url() {
     let plan = with_run(EXISTING, accepted);
     assert_eq!(
         plan.data.unwrap().keys().collect::<Vec<_>>(),
-        [plan_config_map::OBJECTS_KEY, plan_config_map::PLAN_KEY]
+        [plan_config_map::OBJECTS_KEY, redyno_contract::files::PLAN]
     );
 }
 
@@ -151,7 +151,7 @@ fn a_users_labels_do_not_replace_ours() {
     let resolved = crate::fixtures::resolved(&load_test);
     let mut dynos = resolved.formation[1].clone();
     dynos.placement.as_mut().unwrap().labels = Some(
-        [(labels::RUN.to_owned(), "another".to_owned())]
+        [(redyno_crds::labels::RUN.to_owned(), "another".to_owned())]
             .into_iter()
             .collect(),
     );
@@ -164,7 +164,7 @@ fn a_users_labels_do_not_replace_ours() {
     };
     let job = super::dyno_job::build(&run, &dynos);
     let found = job.spec.unwrap().template.metadata.unwrap().labels.unwrap();
-    assert_eq!(found[labels::RUN], crate::fixtures::UID);
+    assert_eq!(found[redyno_crds::labels::RUN], crate::fixtures::UID);
 }
 
 #[test]

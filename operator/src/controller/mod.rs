@@ -15,12 +15,12 @@ use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use redyno_contract::Verdict;
 use redyno_crds::LoadTest;
+use redyno_crds::labels;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::apply::{Applied, Outcome, Written, carry_out, write};
 use crate::backoff::Backoff;
-use crate::build::labels;
 use crate::clock::Clock;
 use crate::cluster::Refused;
 use crate::decide::decide;

@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use redyno_contract::Reason;
 use redyno_contract::plan::{Plan, RunIdentity};
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{ACCEPTED, ConditionStatus, reasons};
 use redyno_crds::{Invalid, Resolved, resolve};
 
 use super::children::{self, Standing};
 use super::draft::{Draft, Latch};
-use crate::build::names::Child;
 use crate::build::objects::Objects;
 use crate::build::{Run, plan_config_map};
 use crate::collected::Cause;

@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use redyno_contract::Reason;
 use redyno_crds::LoadTest;
+use redyno_crds::children::Child;
 
 use super::cause::of_refusal;
 use super::decision::{Effect, Halt};
 use super::draft::{Draft, Latch, later};
 use super::waiting::name_cause;
 use crate::build::labels::SEAL;
-use crate::build::names::Child;
 use crate::cluster::{Observed, RefusedKind, created, is_controlled_by};
 use crate::collected::Cause;
 

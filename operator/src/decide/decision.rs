@@ -7,8 +7,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use redyno_contract::Reason;
 use redyno_crds::LoadTestStatus;
+use redyno_crds::children::Child;
 
-use crate::build::names::Child;
 use crate::collected::Cause;
 use crate::events::Notice;
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::Reason;
+use redyno_crds::children::Child;
 use redyno_crds::conclude::{Cleanup, Notes, conclude_errored};
 use redyno_crds::conditions::{
     self, ConditionStatus, FINISHED, RECONCILING, initial_conditions, set_condition,
@@ -16,7 +17,6 @@ use redyno_crds::{LoadTest, LoadTestStatus};
 
 use super::decision::{Decision, Effect};
 use crate::build::labels::SEAL;
-use crate::build::names::Child;
 use crate::cluster::{Observed, is_controlled_by};
 use crate::collected::Collected;
 use crate::events::{self, Notice};

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use jiff::SignedDuration;
 use redyno_contract::Reason;
 use redyno_contract::outcome::Fate;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
 
 use super::accept::Accepted;
@@ -16,7 +17,6 @@ use super::pods::{NODE_LOST_AFTER, lost_node_since};
 use super::survey::{self, Dyno, Stage};
 use super::{reservation, waiting};
 use crate::build::dyno_job;
-use crate::build::names::Child;
 use crate::cluster::{created, job_end};
 use crate::collected::{Cause, Collected};
 

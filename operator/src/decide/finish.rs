@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 use redyno_contract::message::PreflightResult;
+use redyno_crds::children::Child;
+use redyno_crds::children::RUNNER_CONTAINER;
 use redyno_crds::conclude::Cleanup;
 
 use super::accept::Accepted;
@@ -13,8 +15,6 @@ use super::decision::{Effect, Wait};
 use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
 use crate::build::finish_job;
-use crate::build::names::Child;
-use crate::build::runner_pod::CONTAINER;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::evidence;
@@ -114,7 +114,7 @@ fn is_needed(draft: &Draft<'_>, collected: &Collected) -> bool {
         draft.observed.preflight.is_some() || draft.latch(&Child::Preflight) != Latch::Intended;
     let facts: Vec<PodFacts> = pods
         .iter()
-        .map(|pod| PodFacts::of(pod, CONTAINER))
+        .map(|pod| PodFacts::of(pod, RUNNER_CONTAINER))
         .chain(entry.facts)
         .collect();
     // A pod that is gone without a trace may have done anything.

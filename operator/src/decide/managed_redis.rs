@@ -5,6 +5,9 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::Reason;
+use redyno_contract::outcome::Fate;
+use redyno_crds::children::Child;
+use redyno_crds::children::REDIS_CONTAINER;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, STARTED};
 
 use super::accept::Accepted;
@@ -15,12 +18,9 @@ use super::draft::{Draft, later};
 use super::pods::{NODE_LOST_AFTER, is_condition_true, lost_node_since};
 use super::survey::{self, Dyno};
 use super::waiting;
-use crate::build::names::Child;
-use crate::build::redis_pod::CONTAINER;
 use crate::cluster::created;
 use crate::collected::{Cause, Collected};
 use crate::fate::{Circumstances, PodFacts, fate};
-use redyno_contract::outcome::Fate;
 
 /// What became of the managed Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) fn step(
     let Some(pod) = &draft.observed.redis_pod else {
         return ControlFlow::Break(Halt::Wait);
     };
-    if let Some(node) = PodFacts::of(pod, CONTAINER).node {
+    if let Some(node) = PodFacts::of(pod, REDIS_CONTAINER).node {
         draft.target().node_name = Some(node);
     }
     if draft.is_true(PREFLIGHT_PASSED) || is_condition_true(pod, "Ready") {
@@ -106,7 +106,7 @@ pub(super) fn state(draft: &mut Draft<'_>) -> Redis {
 }
 
 fn of_pod(pod: &Pod, now: Timestamp) -> Redis {
-    let facts = PodFacts::of(pod, CONTAINER);
+    let facts = PodFacts::of(pod, REDIS_CONTAINER);
     let circumstances = Circumstances {
         present: true,
         ..Circumstances::default()

@@ -30,9 +30,9 @@ use std::ops::ControlFlow;
 use jiff::Timestamp;
 use redyno_contract::Reason;
 use redyno_crds::LoadTest;
+use redyno_crds::children::Child;
 use redyno_crds::spec::DesiredState;
 
-use crate::build::names::Child;
 use crate::build::report_config_map;
 use crate::cluster::Observed;
 use crate::collected::{Cause, Collected, GivenUp};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
+use redyno_crds::children::Child;
+use redyno_crds::children::RUNNER_CONTAINER;
 
 use super::draft::Draft;
-use crate::build::names::Child;
-use crate::build::runner_pod::CONTAINER;
 use crate::fate::container_status;
 use crate::run_pods::RunPod;
 
@@ -25,7 +25,7 @@ pub(super) fn pods_of(draft: &Draft<'_>, child: &Child) -> Vec<Arc<Pod>> {
 
 /// The status of the runner's container.
 pub(super) fn runner_container(pod: &Pod) -> Option<&ContainerStatus> {
-    container_status(pod, CONTAINER)
+    container_status(pod, RUNNER_CONTAINER)
 }
 
 /// A condition of a pod.

@@ -7,6 +7,7 @@ use redyno_contract::Reason;
 use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
 use redyno_contract::outcome::Fate;
 use redyno_contract::report::server_title;
+use redyno_crds::children::Child;
 use redyno_crds::conclude::status_text;
 use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
 
@@ -17,7 +18,6 @@ use super::decision::{Effect, Halt};
 use super::draft::{Draft, later};
 use super::pods::pods_of;
 use super::waiting;
-use crate::build::names::Child;
 use crate::cluster::{created, job_end, past_deadline};
 use crate::collected::{Cause, Collected};
 use crate::evidence;

@@ -4,11 +4,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use redyno_contract::plan::RESERVED_BEYOND_START_TIMEOUT_SECONDS;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{PREFLIGHT_PASSED, condition};
 
 use super::accept::Accepted;
 use super::draft::{Draft, later};
-use crate::build::names::Child;
 use crate::cluster::{created, job_end};
 use crate::collected::Collected;
 

@@ -1,11 +1,11 @@
 //! After the end: what is kept, and for how long. The verdict stays as it is.
 
 use jiff::SignedDuration;
+use redyno_crds::children::Child;
+use redyno_crds::children::REDIS_CONTAINER;
 
 use super::decision::Effect;
 use super::draft::{Draft, later};
-use crate::build::names::Child;
-use crate::build::redis_pod::CONTAINER;
 use crate::cluster::is_controlled_by;
 use crate::fate::PodFacts;
 
@@ -38,7 +38,7 @@ pub(super) fn step(draft: &mut Draft<'_>) {
         .observed
         .redis_pod
         .as_ref()
-        .is_some_and(|pod| !PodFacts::of(pod, CONTAINER).ended);
+        .is_some_and(|pod| !PodFacts::of(pod, REDIS_CONTAINER).ended);
     let mut doomed = Vec::new();
     if is_over || redis_runs {
         doomed.extend([Child::RedisPod, Child::RedisService]);

@@ -6,6 +6,8 @@
 use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
+use redyno_crds::children::Child;
+use redyno_crds::children::RUNNER_CONTAINER;
 use redyno_crds::conditions::{ConditionStatus, FINISHED, condition, reasons};
 
 use super::accept::Accepted;
@@ -13,8 +15,7 @@ use super::decision::{Effect, Wait};
 use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
 use super::waiting::name_cause;
-use crate::build::names::Child;
-use crate::build::runner_pod::{CONTAINER, GRACE_SECONDS};
+use crate::build::runner_pod::GRACE_SECONDS;
 use crate::cluster::{is_controlled_by, job_end};
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::events::Notice;
@@ -127,7 +128,7 @@ fn last_words(draft: &mut Draft<'_>, run: &Accepted, given_up: &GivenUp) -> Cont
     let mut until = None;
     for child in working_jobs(run) {
         for pod in pods_of(draft, &child) {
-            if PodFacts::of(&pod, CONTAINER).is_final() {
+            if PodFacts::of(&pod, RUNNER_CONTAINER).is_final() {
                 continue;
             }
             // The deletion timestamp already contains the grace period.

@@ -6,12 +6,12 @@ use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate};
 use redyno_contract::plan::DynoName;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
+use redyno_crds::children::RUNNER_CONTAINER;
 
 use super::accept::Accepted;
 use super::draft::{Draft, Latch};
 use super::pods::{is_condition_true, runner_container};
-use crate::build::names::Child;
-use crate::build::runner_pod::CONTAINER;
 use crate::cluster::{job_end, past_deadline};
 use crate::collected::Collected;
 use crate::evidence;
@@ -63,7 +63,8 @@ fn dyno(draft: &Draft<'_>, collected: &Collected, name: DynoName) -> Dyno {
     let evidence = evidence::of_dyno(&entry, draft.uid(), &name);
     let facts = PodFacts::merged(
         entry.facts,
-        pod.as_deref().map(|pod| PodFacts::of(pod, CONTAINER)),
+        pod.as_deref()
+            .map(|pod| PodFacts::of(pod, RUNNER_CONTAINER)),
     );
     let child = Child::Dynos(name.dyno_type.clone());
     let job = draft.observed.job(&child);

@@ -11,6 +11,7 @@
 pub mod event;
 pub mod failure;
 pub mod figures;
+pub mod files;
 pub mod histogram;
 pub mod judge;
 pub mod judgement;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use redyno_contract::files;
 use redyno_contract::plan::TlsVerification;
 
 use crate::address::{Address, InvalidAddress, Scheme};
@@ -34,7 +35,7 @@ impl Target {
         verification: TlsVerification,
         network: Arc<dyn Network>,
     ) -> Result<Self, InvalidTarget> {
-        let url = read(directory, "url")?.ok_or(InvalidTarget::NoUrl)?;
+        let url = read(directory, files::URL)?.ok_or(InvalidTarget::NoUrl)?;
         let url = String::from_utf8(url).map_err(|_| InvalidTarget::UrlNotText)?;
         let address = Address::parse(&url)?;
         let tls = match address.scheme {
@@ -42,9 +43,9 @@ impl Target {
             Scheme::Tls => Some(Arc::new(Tls::new(
                 verification,
                 &address.host,
-                read(directory, "ca.crt")?.as_deref(),
-                read(directory, "tls.crt")?.as_deref(),
-                read(directory, "tls.key")?.as_deref(),
+                read(directory, files::CA)?.as_deref(),
+                read(directory, files::CERTIFICATE)?.as_deref(),
+                read(directory, files::KEY)?.as_deref(),
             )?)),
         };
         Ok(Self {

@@ -8,8 +8,8 @@ use redyno_contract::outcome::Evidence;
 use redyno_contract::record::RecordKind;
 use redyno_contract::report::Ending;
 use redyno_crds::LoadTestStatus;
+use redyno_crds::children::Child;
 
-use crate::build::names::Child;
 use crate::evidence;
 use crate::fixtures::{
     Cluster, EXISTING, MANAGED, UID, dyno_record, finish_record, preflight_record,

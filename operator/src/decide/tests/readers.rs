@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::message::Refusal;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{DYNOS_READY, PREFLIGHT_PASSED, initial_conditions};
 use redyno_crds::{LoadTest, LoadTestStatus};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::build::names::Child;
 use crate::fixtures::{Cluster, EXISTING, MANAGED};
 
 /// What is expected of a stage: `status.state`, what kstatus says, what Argo CD shows.

@@ -2,11 +2,11 @@
 
 use redyno_contract::message::PreflightResult;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{
     DYNOS_READY, FINISHED, PREFLIGHT_PASSED, STARTED, SUCCEEDED, TARGET_CLEANED,
 };
 
-use crate::build::names::Child;
 use crate::fixtures::{Cluster, EXISTING, MANAGED};
 
 #[test]

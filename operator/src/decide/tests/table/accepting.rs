@@ -1,6 +1,7 @@
 //! Is the spec accepted, and is everything made that it needs?
 
 use redyno_contract::message::PreflightResult;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{ACCEPTED, PREFLIGHT_PASSED};
 use redyno_crds::spec::Flush;
 
@@ -8,7 +9,6 @@ use super::{
     Expect::{Over, Waiting},
     check, finish, row,
 };
-use crate::build::names::Child;
 use crate::build::plan_config_map;
 use crate::fixtures::{Cluster, EXISTING, MANAGED};
 

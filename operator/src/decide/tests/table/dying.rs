@@ -2,13 +2,13 @@
 
 use redyno_contract::record::RecordKind;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::SUCCEEDED;
 
 use super::{
     Expect::{Over, Waiting},
     check, delete_mark, row,
 };
-use crate::build::names::Child;
 use crate::fixtures::{EXISTING, MANAGED, dyno_record};
 
 #[test]

@@ -1,10 +1,10 @@
 //! Runs whose dynos have all ended.
 
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::TARGET_CLEANED;
 
 use super::{Expect::Over, check, row};
-use crate::build::names::Child;
 use crate::fixtures::{EXISTING, MANAGED};
 
 #[test]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Pod;
 use redyno_contract::message::PreflightResult;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::{FINISHED, SUCCEEDED};
 
 use super::{
     Expect::{Over, Waiting},
     check, row,
 };
-use crate::build::names::Child;
 use crate::fixtures::{Cluster, EXISTING, MANAGED, dyno_record, preflight_record};
 
 /// Puts a copy of a pod beside it that somebody made.

@@ -2,13 +2,13 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::PREFLIGHT_PASSED;
 
 use super::{
     Expect::{Over, Waiting},
     check, row,
 };
-use crate::build::names::Child;
 use crate::fixtures::MANAGED;
 
 /// What a dyno says of a Redis that went.

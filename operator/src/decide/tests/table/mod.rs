@@ -10,9 +10,9 @@ mod preflight;
 mod waiting;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::SUCCEEDED;
 
-use crate::build::names::Child;
 use crate::fixtures::Cluster;
 
 /// What is expected at the end of a row.

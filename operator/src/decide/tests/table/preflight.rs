@@ -1,13 +1,13 @@
 //! The preflight: refused, stuck, lost.
 
 use redyno_contract::message::Refusal;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::PREFLIGHT_PASSED;
 
 use super::{
     Expect::{Over, Waiting},
     check, finish, row,
 };
-use crate::build::names::Child;
 use crate::fixtures::{EXISTING, MANAGED};
 
 /// What a node says of a Secret that is not there.

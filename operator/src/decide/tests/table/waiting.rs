@@ -2,13 +2,13 @@
 
 use redyno_contract::message::PreflightResult;
 use redyno_contract::report::Ending;
+use redyno_crds::children::Child;
 use redyno_crds::conditions::DYNOS_READY;
 
 use super::{
     Expect::{Over, Waiting},
     check, finish, row,
 };
-use crate::build::names::Child;
 use crate::fixtures::{Cluster, EXISTING, MANAGED, preflight_record};
 
 fn quota_event(cluster: &mut Cluster) {

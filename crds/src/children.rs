@@ -1,9 +1,24 @@
-//! The children of a run and their names: `<name>-<token>`, the same for every operator that looks.
+//! The children of a run and their names: `<name>-<token>`, the same for everybody who looks.
 //!
 //! A LoadTest's name has at most 40 characters and a dyno type's at most 15 and no dash, so every
 //! name is a valid Service and Job name, and no two LoadTests of a namespace share one.
 
 use std::fmt;
+
+/// Name of the only container of a runner's pod: preflight, dyno or finish.
+pub const RUNNER_CONTAINER: &str = "runner";
+
+/// Name of the only container of the managed Redis' pod.
+pub const REDIS_CONTAINER: &str = "redis";
+
+/// The last parts of names that are taken, so that no dyno type may be called like one.
+pub(crate) const TOKENS: [&str; 5] = [PREFLIGHT, FINISH, REDIS, REPORT, PLAN];
+
+const PLAN: &str = "plan";
+const REPORT: &str = "report";
+const REDIS: &str = "redis";
+const PREFLIGHT: &str = "preflight";
+const FINISH: &str = "finish";
 
 /// An object that is made for a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,12 +78,12 @@ impl Child {
     /// The last part of its name. No dyno type may be called like one of the fixed ones.
     pub fn token(&self) -> &str {
         match self {
-            Self::Plan => "plan",
-            Self::Report => "report",
-            Self::RedisPod | Self::RedisService => "redis",
-            Self::Preflight => "preflight",
+            Self::Plan => PLAN,
+            Self::Report => REPORT,
+            Self::RedisPod | Self::RedisService => REDIS,
+            Self::Preflight => PREFLIGHT,
             Self::Dynos(dyno_type) => dyno_type,
-            Self::Finish => "finish",
+            Self::Finish => FINISH,
         }
     }
 
@@ -80,12 +95,12 @@ impl Child {
     /// What its pods do; the value of the label `app.kubernetes.io/component`.
     pub const fn component(&self) -> &'static str {
         match self {
-            Self::Plan => "plan",
-            Self::Report => "report",
-            Self::RedisPod | Self::RedisService => "redis",
-            Self::Preflight => "preflight",
+            Self::Plan => PLAN,
+            Self::Report => REPORT,
+            Self::RedisPod | Self::RedisService => REDIS,
+            Self::Preflight => PREFLIGHT,
             Self::Dynos(_) => "dyno",
-            Self::Finish => "finish",
+            Self::Finish => FINISH,
         }
     }
 
