@@ -32,6 +32,7 @@ enum Command {
         run_id: Option<String>,
         answer: oneshot::Sender<Identity>,
     },
+    LookAround(oneshot::Sender<RedisResult<Option<Ending>>>),
     Leave(oneshot::Sender<RedisResult<Leave>>),
 }
 
@@ -127,6 +128,18 @@ impl Control {
         receiver
     }
 
+    /// Looks once more at what is around the run: what ended it, if anything did. The error says
+    /// that nobody knows.
+    pub(super) async fn last_look(&self, at_most: Duration) -> Result<Option<Ending>, String> {
+        let (sender, answer) = oneshot::channel();
+        self.tell(Command::LookAround(sender));
+        match tokio::time::timeout(at_most, answer).await {
+            Ok(Ok(Ok(ending))) => Ok(ending),
+            Ok(Ok(Err(error))) => Err(error.to_string()),
+            Ok(Err(_)) | Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+
     /// Leaves the run; None if that failed or took too long.
     pub(super) async fn leave(&self, at_most: Duration) -> Option<Leave> {
         let (sender, answer) = oneshot::channel();
@@ -182,6 +195,12 @@ impl Line {
                             tracing::debug!("the run ended before its target was identified");
                         }
                     }
+                    Some(Command::LookAround(answer)) => {
+                        let seen = self.look_around().await;
+                        if answer.send(seen).is_err() {
+                            tracing::debug!("nobody waits for the last look any more");
+                        }
+                    }
                     Some(Command::Leave(answer)) => {
                         let left = self.leave().await;
                         if answer.send(left).is_err() {
@@ -202,9 +221,13 @@ impl Line {
                     Some(Watch::PhaseGone | Watch::Quiet) | None => {}
                 },
                 _ = looks.tick(), if watching => {
-                    if let Some(ending) = self.look_around().await {
-                        watching = false;
-                        self.tell(ControlEvent::Endangered(ending));
+                    match self.look_around().await {
+                        Ok(Some(ending)) => {
+                            watching = false;
+                            self.tell(ControlEvent::Endangered(ending));
+                        }
+                        Ok(None) => {}
+                        Err(error) => tracing::debug!(%error, "nobody knows what is around the run"),
                     }
                 }
             }
@@ -233,16 +256,13 @@ impl Line {
         }
     }
 
-    async fn look_around(&mut self) -> Option<Ending> {
-        let mut connection = self.connect().await?;
-        match surroundings::look(&mut connection, &self.seat, &mut self.evictions).await {
-            Ok(ending) => ending,
-            Err(error) => {
-                tracing::debug!(%error, "the control connection failed");
-                self.connection = None;
-                None
-            }
+    async fn look_around(&mut self) -> RedisResult<Option<Ending>> {
+        let mut connection = self.connect().await.ok_or_else(no_connection)?;
+        let seen = surroundings::look(&mut connection, &self.seat, &mut self.evictions).await;
+        if seen.is_err() {
+            self.connection = None;
         }
+        seen
     }
 
     /// Which server answers, and whether the phase is there for this connection.

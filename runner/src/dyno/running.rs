@@ -27,7 +27,8 @@ const CHECKPOINT_SECONDS: u64 = 5;
 /// set.
 const FURTHEST_START: Duration = Duration::from_secs(6);
 
-/// For the target's numbers of the very end, which judging wants to have.
+/// For what the target says of the very end: its numbers, which judging wants to have, and whether it
+/// has evicted anybody's keys.
 const LAST_ANSWER: Duration = Duration::from_millis(1500);
 
 /// What is known of a run that has begun.
@@ -81,6 +82,7 @@ impl Dyno {
             detail: "the load ended without a reason".to_owned(),
         });
         self.last_answer(&mut run).await;
+        let ending = self.last_look(&run, ending).await;
         let Underway {
             load,
             control,
@@ -101,8 +103,9 @@ impl Dyno {
         if !(report.books.balanced() && report.warmup.balanced()) {
             tracing::error!(?report.books, ?report.warmup, "the books do not balance");
         }
-        // A mistake of ours outranks whatever the load thread had come to.
-        if let (Ending::Internal { .. }, Some(end)) = (&ending, &mut report.end) {
+        // A mistake of ours, and what the last look has shown, outrank what the load threads had come
+        // to.
+        if let Some(end) = &mut report.end {
             end.ending = ending.clone();
         }
         // First the report: what comes now may take its time, or the process.
@@ -353,6 +356,28 @@ impl Dyno {
             match tokio::time::timeout_at(deadline, run.sampler.answer()).await {
                 Ok(answer) => self.answered(run, answer),
                 Err(_) => return,
+            }
+        }
+    }
+
+    /// What is around the run is looked at once a second: what came after the last of these looks is
+    /// seen by one more, when the dyno has done its last task.
+    async fn last_look(&self, run: &Underway, ending: Ending) -> Ending {
+        if ending != Ending::Completed {
+            return ending;
+        }
+        match run.control.last_look(LAST_ANSWER).await {
+            Ok(None) => ending,
+            Ok(Some(danger)) => {
+                tracing::error!(?danger, "seen at the end of the run");
+                self.tell_others(run, &danger);
+                danger
+            }
+            Err(detail) => {
+                tracing::warn!(%detail, "nobody knows what was around the run at its end");
+                self.shown
+                    .totals(|totals| totals.coordination_failures += 1);
+                ending
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult};
 use redyno_contract::{FinishReport, Plan};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::connect::{ConnectOptions, Connection};
 use crate::coordination::{AT_LOCK, end, release};
@@ -25,8 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(55);
 /// For a target that has just been loaded beyond its limits.
 const PATIENCE_WITH_TARGET: Duration = Duration::from_secs(4);
 
-/// For removing data, so that time is left for what frees the target for the next run.
-const PATIENCE_WITH_DATA: Duration = Duration::from_secs(30);
+/// From the beginning to the end of removing data, so that time is left for what frees the target for
+/// the next run.
+const PATIENCE_WITH_DATA: Duration = Duration::from_secs(35);
+
+/// Connections that all of it is tried on, if they break or fall silent. All of it may be done again.
+const ATTEMPTS: u32 = 3;
 
 /// For counting data that stays, and for removing what other runs have left: neither is worth more.
 const PATIENCE_WITH_THE_REST: Duration = Duration::from_secs(10);
@@ -79,6 +83,32 @@ impl Data {
     }
 }
 
+/// Why it could not be done to its end.
+#[derive(Debug)]
+struct Failure {
+    words: String,
+    /// Whether the connection broke or fell silent: another one may do.
+    broken: bool,
+}
+
+impl Failure {
+    fn other(words: impl Into<String>) -> Self {
+        Self {
+            words: words.into(),
+            broken: false,
+        }
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self {
+            words: words::of_error(&error, None),
+            broken: error.kind() == ErrorKind::Io,
+        }
+    }
+}
+
 /// Removes what the run made. Takes at most a minute.
 ///
 /// Data goes only where it was asked for (`RunKeys`): after a flush it stays and is counted, and a
@@ -87,7 +117,7 @@ pub async fn run(plan: &Plan, target: &Target) -> FinishReport {
     let mut progress = Progress::default();
     let failure = match timeout(PATIENCE, finish(plan, target, &mut progress)).await {
         Ok(Ok(())) => None,
-        Ok(Err(failure)) => Some(failure),
+        Ok(Err(Failure { words, broken: _ })) => Some(words),
         Err(_) => Some(format!("not done after {} s", PATIENCE.as_secs())),
     };
     FinishReport {
@@ -100,79 +130,83 @@ pub async fn run(plan: &Plan, target: &Target) -> FinishReport {
     }
 }
 
-async fn finish(plan: &Plan, target: &Target, progress: &mut Progress) -> Result<(), String> {
+async fn finish(plan: &Plan, target: &Target, progress: &mut Progress) -> Result<(), Failure> {
+    let data_until = Instant::now() + PATIENCE_WITH_DATA;
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        match attempt(plan, target, progress, data_until).await {
+            Err(Failure {
+                words,
+                broken: true,
+            }) if left > 0 => tracing::warn!(%words, "the connection broke, trying on another"),
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn attempt(
+    plan: &Plan,
+    target: &Target,
+    progress: &mut Progress,
+    data_until: Instant,
+) -> Result<(), Failure> {
     let mut connection = target
         .connect_patiently(
             &ConnectOptions::patient("redyno-finish"),
             PATIENCE_WITH_TARGET,
         )
         .await
-        .map_err(|failure| failure.message)?;
+        .map_err(|failure| Failure::other(failure.message))?;
+    let connection = &mut connection;
     let keys = RunKeys::new(&plan.run.uid);
     // Without it the lock may expire before the data is gone, and the next run measures the rest.
-    if let Err(error) = hold(&mut connection, plan, target).await {
-        tracing::warn!(%error, "cannot hold the lock on");
-    }
+    unless_broken(hold(connection, plan, target).await, "hold the lock on")?;
     // A stop that cannot be set must not keep the rest from being removed.
-    if let Err(error) = end(&mut connection, &keys, "the run is over", STOP_LIFETIME).await {
-        tracing::warn!(%error, "cannot tell the dynos to stop");
-    }
-    let outcome = wait_and_remove(&mut connection, plan, target, &keys, progress).await;
-    outcome.map_err(|error| words::of_error(&error, None))
-}
-
-async fn wait_and_remove(
-    connection: &mut Connection,
-    plan: &Plan,
-    target: &Target,
-    keys: &RunKeys,
-    progress: &mut Progress,
-) -> RedisResult<()> {
+    let stopped = end(connection, &keys, "the run is over", STOP_LIFETIME).await;
+    unless_broken(stopped, "tell the dynos to stop")?;
     // Who cannot see whether the dynos have left goes on as if they had.
-    progress.left_behind = match wait_for_dynos(connection, keys).await {
-        Ok(left_behind) => left_behind,
-        Err(error) => {
-            tracing::warn!(%error, "cannot see whether the dynos have left");
-            0
-        }
-    };
+    let waited = wait_for_dynos(connection, &keys).await;
+    progress.left_behind = unless_broken(waited, "see whether the dynos have left")?.unwrap_or(0);
     let inventory = Inventory::of(plan);
     let expiring = keys.expiring(plan.dynos());
-    progress.removed_by_dynos = removed_by_dynos(connection, keys).await;
+    let told = removed_by_dynos(connection, &keys).await;
+    // 0 where that is not known: they write it down in this Redis.
+    progress.removed_by_dynos =
+        unless_broken(told, "see what the dynos have removed")?.unwrap_or(0);
     let removal = if lifetimes::removes_data(plan) {
         let removing = removal::remove(connection, inventory.keys(), &mut progress.removed);
-        timeout(PATIENCE_WITH_DATA, removing)
-            .await
-            .unwrap_or_else(|_| Err(too_many_keys()))
+        match timeout_at(data_until, removing).await {
+            Ok(done) => done.map_err(Failure::from),
+            Err(_) => Err(Failure::other("not all data keys could be removed in time")),
+        }
     } else {
-        progress.data = count(connection, &inventory).await;
+        progress.data = count(connection, &inventory).await?;
         Ok(())
     };
+    if let Err(Failure { broken: true, .. }) = removal {
+        return removal;
+    }
     let mut forgotten = Ok(0);
     if removal.is_ok() {
         if lifetimes::removes_data(plan) {
             progress.data = Data::Gone;
         }
-        // Only now is nothing left that the inventory is needed for.
-        forgotten = leftovers::forget(connection, &plan.run.uid, Vec::new()).await;
+        // Only now is nothing left that the inventory is needed for. It does not expire: while it is
+        // there, something of the run is left.
+        forgotten = leftovers::forget(connection, &plan.run.uid, Vec::new())
+            .await
+            .map_err(Failure::from);
+        if let Err(Failure { broken: true, .. }) = forgotten {
+            return forgotten.map(|_| ());
+        }
     }
     // Whatever became of the data: the next run waits for the lock.
     let (database, value) = (target.address().database, lock::value(&plan.run));
-    let mut released = release(connection, expiring.clone(), database, &value).await;
-    if released.is_err()
-        && let Ok(mut fresh) = target
-            .connect(&ConnectOptions::patient("redyno-finish"))
-            .await
-    {
-        released = release(&mut fresh, expiring, database, &value).await;
-        if forgotten.is_err() {
-            forgotten = leftovers::forget(&mut fresh, &plan.run.uid, Vec::new()).await;
-        }
-    }
-    let released = removal.and(released)?;
+    let released = release(connection, expiring, database, &value).await?;
     progress.coordination_keys += released.removed;
     progress.lock = Some(released.lock);
-    // It does not expire: while it is there, something of the run is left.
+    removal?;
     progress.coordination_keys += forgotten?;
     let deadline = Instant::now() + PATIENCE_WITH_THE_REST;
     match leftovers::remove(connection, database, deadline).await {
@@ -182,28 +216,41 @@ async fn wait_and_remove(
     Ok(())
 }
 
-/// What the dynos removed that were told to end before their time. 0 where that is not known: they
-/// write it down in this Redis.
-async fn removed_by_dynos(connection: &mut Connection, keys: &RunKeys) -> u64 {
-    let counts: RedisResult<Vec<(String, u64)>> = redis::cmd("HGETALL")
-        .arg(keys.removed())
-        .query_async(connection)
-        .await;
-    counts.map_or(0, |counts| counts.iter().map(|(_, count)| count).sum())
-}
-
-/// Counts the data that stays.
-async fn count(connection: &mut Connection, inventory: &Inventory) -> Data {
-    let counting = removal::count(connection, inventory.keys());
-    match timeout(PATIENCE_WITH_THE_REST, counting).await {
-        Ok(Ok(count)) => Data::Stays(Some(count), String::new()),
-        Ok(Err(error)) => Data::Stays(None, words::of_error(&error, None)),
-        Err(_) => Data::Stays(None, "there was no time to count them".to_owned()),
+/// What failed may be left undone, unless the connection is of no use any more.
+fn unless_broken<T>(result: RedisResult<T>, what: &str) -> Result<Option<T>, Failure> {
+    match result.map_err(Failure::from) {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.broken => Err(failure),
+        Err(Failure { words, broken: _ }) => {
+            tracing::warn!(%words, "cannot {what}");
+            Ok(None)
+        }
     }
 }
 
-fn too_many_keys() -> RedisError {
-    RedisError::from((ErrorKind::Io, "not all data keys could be removed in time"))
+/// What the dynos removed that were told to end before their time.
+async fn removed_by_dynos(connection: &mut Connection, keys: &RunKeys) -> RedisResult<u64> {
+    let counts: Vec<(String, u64)> = redis::cmd("HGETALL")
+        .arg(keys.removed())
+        .query_async(connection)
+        .await?;
+    Ok(counts.iter().map(|(_, count)| count).sum())
+}
+
+/// Counts the data that stays.
+async fn count(connection: &mut Connection, inventory: &Inventory) -> Result<Data, Failure> {
+    let counting = removal::count(connection, inventory.keys());
+    match timeout(PATIENCE_WITH_THE_REST, counting).await {
+        Ok(counted) => match counted.map_err(Failure::from) {
+            Ok(count) => Ok(Data::Stays(Some(count), String::new())),
+            Err(failure) if failure.broken => Err(failure),
+            Err(Failure { words, broken: _ }) => Ok(Data::Stays(None, words)),
+        },
+        Err(_) => Ok(Data::Stays(
+            None,
+            "there was no time to count them".to_owned(),
+        )),
+    }
 }
 
 /// How many dynos are still ready when the waiting is over.

@@ -1,6 +1,7 @@
 //! What the finish says that it did.
 
 use redyno_contract::Plan;
+use redyno_contract::figures::counted;
 use redyno_contract::plan::{Flush, TargetKind};
 
 use super::{Data, PATIENCE_WITH_DYNOS, Progress};
@@ -48,13 +49,15 @@ pub(super) fn of(plan: &Plan, progress: &Progress, failure: Option<&str>) -> Str
     }
     if *left_behind > 0 {
         parts.push(format!(
-            "{left_behind} dynos had not left after {} s",
+            "{} had not left after {} s",
+            counted(*left_behind as u64, "dyno", "dynos"),
             PATIENCE_WITH_DYNOS.as_secs()
         ));
     }
     parts.extend(cleaned.sentence());
     if let Some(failure) = failure {
-        parts.push(format!("not complete: {failure}"));
+        // Many a server ends its words as a sentence.
+        parts.push(format!("not complete: {}", failure.trim_end_matches('.')));
     }
     if *data == Data::Unfinished {
         parts.push(

@@ -210,9 +210,6 @@ fn lock_of_another(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
     })
 }
 
-/// Before the end of the window, in microseconds: an eviction may not be seen any more.
-const LAST_LOOK: u64 = 2_000_000;
-
 /// A run that passed had nobody's keys evicted.
 fn nothing_else(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
     let passed = seen
@@ -221,9 +218,8 @@ fn nothing_else(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
         .is_some_and(|judgement| judgement.verdict == Verdict::Passed);
     let plan = &scenario.plan;
     let length = u64::from(plan.warmup_seconds + plan.duration_seconds) * 1_000_000;
-    // What is evicted later did not happen to the run; and the dyno that asks the target does so once
-    // a second, so that what is evicted in the last two may be seen when all is over.
-    let end = (seen.judgement.as_ref()?.start_microseconds? + length).saturating_sub(LAST_LOOK);
+    // What is evicted later did not happen to the run.
+    let end = seen.judgement.as_ref()?.start_microseconds? + length;
     let foreign = seen
         .main
         .server()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redyno_contract::Verdict;
+use redyno_contract::{Judgement, Reason, Verdict};
 use redyno_simulation::choices::Choices;
 use redyno_simulation_wire::laws::hold;
 use redyno_simulation_wire::run::{Fault, FaultKind, Scenario, Seen, Stage, carry_out};
@@ -38,13 +38,22 @@ fn with_nothing_wrong_a_run_passes_and_leaves_nothing() {
     assert!(seen.main.server().databases[0].is_empty());
 }
 
-/// It said that it was complete, and the inventory of the run's data stayed for ever.
+/// It said that it was complete, and the inventory of the run's data stayed for ever; or it waited
+/// again and again for answers on a connection that had none.
 #[test]
 fn a_finish_whose_connection_falls_silent_leaves_nothing_behind() {
-    let silent = (FaultKind::ConnectionsFallSilent, Stage::Drain, 68, 0);
-    let seen = play(&[silent], 3);
-    assert!(seen.finish.as_ref().unwrap().complete);
-    assert!(seen.main.server().databases[0].is_empty());
+    for after in (55..90).step_by(3) {
+        let silent = (FaultKind::ConnectionsFallSilent, Stage::Drain, after, 0);
+        let seen = play(&[silent], 3);
+        let finish = seen.finish.as_ref().unwrap();
+        assert!(finish.complete, "{after} ms: {}", finish.message);
+        assert!(seen.main.server().databases[0].is_empty(), "{after} ms");
+        assert!(
+            seen.finish_took < Duration::from_secs(12),
+            "{after} ms: {:?}",
+            seen.finish_took
+        );
+    }
 }
 
 #[test]
@@ -59,4 +68,26 @@ fn a_target_that_is_exchanged_under_load_is_not_measured() {
 fn nobody_waits_for_who_reads_what_a_dyno_prints() {
     let seen = play(&[(FaultKind::OutputUnread, Stage::Preflight, 0, 0)], 0);
     assert_eq!(verdict(&seen), Some(Verdict::Passed));
+}
+
+/// The last of the looks that are taken every second came before it, and the run was Passed.
+#[test]
+fn an_eviction_of_somebody_s_keys_just_before_the_end_is_seen() {
+    let evicting = |after| {
+        [
+            (FaultKind::ForeignKeys, Stage::Preflight, 0, 0),
+            (FaultKind::Evicting, Stage::Load, after, 0),
+        ]
+    };
+    for after in [7, 400, 800, 950] {
+        let seen = play(&evicting(after), 0);
+        let Judgement {
+            reason, message, ..
+        } = seen.judgement.as_ref().unwrap();
+        // At first the run's own phase goes, too.
+        assert!(
+            matches!(reason, Reason::ForeignKeysEvicted | Reason::TargetChanged),
+            "{after} ms: {message}"
+        );
+    }
 }
