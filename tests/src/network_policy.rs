@@ -1,9 +1,11 @@
-//! NetworkPolicies as rules of nft: a stand-in for the component that enforces them, which the
-//! local cluster lacks. What Kubernetes' reference says of the objects is all that is known here;
-//! nothing of what the chart writes.
+//! What NetworkPolicies allow, as Kubernetes' reference defines it
+//! (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>), and the same as
+//! rules of nft: a stand-in for the component that enforces policies, which the local cluster lacks.
+//! Nothing here knows what the chart writes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::api::networking::v1::{
@@ -66,6 +68,107 @@ enum Peer<'a> {
     Block(&'a IPBlock),
 }
 
+/// Ports that a rule allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ports {
+    protocol: String,
+    /// First and last, both allowed; None for all of them.
+    range: Option<(i32, i32)>,
+}
+
+/// What one rule of a policy allows the pod that the policy selects.
+#[derive(Clone, Debug)]
+struct Permission<'a> {
+    peer: Peer<'a>,
+    /// None for every port of every protocol.
+    ports: Option<Ports>,
+}
+
+impl Objects {
+    /// Whether a connection by TCP comes about: the policies of `from` let it out, and those of
+    /// `to` let it in. An address that is no pod's is subject to no policy.
+    ///
+    /// # Panics
+    /// If an address or a block of a policy cannot be read, or is not of IPv4.
+    pub fn connects(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16) -> bool {
+        let passes = |own: Ipv4Addr, peer: Ipv4Addr, direction| {
+            let pod = self
+                .pods
+                .iter()
+                .find(|pod| address(pod) == Some(&own.to_string()));
+            pod.and_then(|pod| self.permissions(pod, direction))
+                .is_none_or(|allowed| {
+                    allowed
+                        .iter()
+                        .any(|permission| permission.includes(peer, port))
+                })
+        };
+        passes(from, to, Direction::Egress) && passes(to, from, Direction::Ingress)
+    }
+
+    /// What all policies together allow this pod; None if none of them selects it, so that
+    /// everything is allowed.
+    fn permissions(&self, pod: &Pod, direction: Direction) -> Option<Vec<Permission<'_>>> {
+        let policies: Vec<&NetworkPolicy> = self
+            .policies
+            .iter()
+            .filter(|policy| selects(policy, pod) && has_type(policy, direction))
+            .collect();
+        if policies.is_empty() {
+            return None;
+        }
+        let allowed = policies
+            .into_iter()
+            .flat_map(|policy| allowed(self, policy, pod, direction));
+        Some(allowed.collect())
+    }
+}
+
+impl Permission<'_> {
+    fn includes(&self, peer: Ipv4Addr, port: u16) -> bool {
+        let is_peer = match &self.peer {
+            Peer::Anyone => true,
+            Peer::Pod(pod) => address(pod) == Some(&peer.to_string()),
+            Peer::Block(block) => {
+                is_within(&block.cidr, peer)
+                    && !block
+                        .except
+                        .iter()
+                        .flatten()
+                        .any(|cidr| is_within(cidr, peer))
+            }
+        };
+        is_peer
+            && self.ports.as_ref().is_none_or(|ports| {
+                ports.protocol == "TCP"
+                    && ports
+                        .range
+                        .is_none_or(|(first, last)| (first..=last).contains(&i32::from(port)))
+            })
+    }
+
+    /// The same as a match of nft, which ends in a space unless it is empty.
+    fn to_nft(&self, direction: Direction) -> String {
+        let ports = self.ports.as_ref().map(|ports| {
+            let protocol = ports.protocol.to_lowercase();
+            match ports.range {
+                None => format!("meta l4proto {protocol} "),
+                Some((first, last)) if first == last => format!("{protocol} dport {first} "),
+                Some((first, last)) => format!("{protocol} dport {first}-{last} "),
+            }
+        });
+        peer_match(&self.peer, direction) + &ports.unwrap_or_default()
+    }
+}
+
+fn is_within(cidr: &str, address: Ipv4Addr) -> bool {
+    let (network, bits) = cidr.split_once('/').expect("a CIDR");
+    let network: Ipv4Addr = network.parse().expect("an address of IPv4");
+    let bits: u32 = bits.parse().expect("a number of bits");
+    let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+    u32::from(network) & mask == u32::from(address) & mask
+}
+
 /// A file for `nft -f` that replaces the rules of before, all at once: every pod that a policy
 /// selects may then only do what the policies allow. Answers to what was allowed pass, and so does
 /// what the node itself sends, its probes among it.
@@ -74,14 +177,9 @@ pub fn rules(objects: &Objects) -> String {
     let mut jumps = BTreeMap::from([("egress", String::new()), ("ingress", String::new())]);
     for pod in objects.pods.iter().filter(|pod| address(pod).is_some()) {
         for direction in [Direction::Egress, Direction::Ingress] {
-            let policies: Vec<&NetworkPolicy> = objects
-                .policies
-                .iter()
-                .filter(|policy| selects(policy, pod) && has_type(policy, direction))
-                .collect();
-            if policies.is_empty() {
+            let Some(permissions) = objects.permissions(pod, direction) else {
                 continue;
-            }
+            };
             let address = address(pod).unwrap_or_default();
             let chain = format!("{}_{}", direction.name(), address.replace(['.', ':'], "_"));
             line(
@@ -89,10 +187,9 @@ pub fn rules(objects: &Objects) -> String {
                 &format!("\t\tip {} {address} jump {chain}", direction.own_address()),
             );
             line(&mut chains, &format!("\tchain {chain} {{"));
-            for policy in policies {
-                for allowed in allowed(objects, policy, pod, direction) {
-                    line(&mut chains, &format!("\t\t{allowed}return"));
-                }
+            for permission in permissions {
+                let allowed = permission.to_nft(direction);
+                line(&mut chains, &format!("\t\t{allowed}return"));
             }
             line(&mut chains, "\t\tcounter drop\n\t}");
         }
@@ -144,13 +241,13 @@ fn has_type(policy: &NetworkPolicy, direction: Direction) -> bool {
     }
 }
 
-/// What a policy allows this pod: matches of nft, each ending in a space unless it is empty.
-fn allowed(
-    objects: &Objects,
-    policy: &NetworkPolicy,
+/// What a policy allows this pod.
+fn allowed<'a>(
+    objects: &'a Objects,
+    policy: &'a NetworkPolicy,
     pod: &Pod,
     direction: Direction,
-) -> Vec<String> {
+) -> Vec<Permission<'a>> {
     let Some(spec) = &policy.spec else {
         return Vec::new();
     };
@@ -176,15 +273,17 @@ fn allowed(
                 (Direction::Egress, Peer::Pod(peer)) => Some(*peer),
                 (Direction::Egress, Peer::Anyone | Peer::Block(_)) => None,
             };
-            let address = peer_match(&peer, direction);
             match ports.filter(|ports| !ports.is_empty()) {
-                None => found.push(address),
-                Some(ports) => found.extend(
-                    ports
+                None => found.push(Permission { peer, ports: None }),
+                Some(ports) => {
+                    let ports = ports
                         .iter()
-                        .filter_map(|port| port_match(port, listening))
-                        .map(|port| format!("{address}{port}")),
-                ),
+                        .filter_map(|port| resolve_ports(port, listening));
+                    found.extend(ports.map(|ports| Permission {
+                        peer: peer.clone(),
+                        ports: Some(ports),
+                    }));
+                }
             }
         }
     }
@@ -247,14 +346,12 @@ fn peer_match(peer: &Peer<'_>, direction: Direction) -> String {
     }
 }
 
-/// A port as a match; None if it is a name that the listening pod does not have.
-fn port_match(port: &NetworkPolicyPort, listening: Option<&Pod>) -> Option<String> {
+/// The ports that a rule names; None if that is a name which the listening pod does not have.
+fn resolve_ports(port: &NetworkPolicyPort, listening: Option<&Pod>) -> Option<Ports> {
     let protocol = port.protocol.as_deref().unwrap_or("TCP");
-    let nft = protocol.to_lowercase();
-    Some(match (&port.port, port.end_port) {
-        (None, _) => format!("meta l4proto {nft} "),
-        (Some(IntOrString::Int(first)), Some(last)) => format!("{nft} dport {first}-{last} "),
-        (Some(IntOrString::Int(number)), None) => format!("{nft} dport {number} "),
+    let range = match (&port.port, port.end_port) {
+        (None, _) => None,
+        (Some(IntOrString::Int(first)), last) => Some((*first, last.unwrap_or(*first))),
         (Some(IntOrString::String(name)), _) => {
             let containers = listening?.spec.as_ref()?.containers.iter();
             let number = containers
@@ -264,8 +361,12 @@ fn port_match(port: &NetworkPolicyPort, listening: Option<&Pod>) -> Option<Strin
                         && candidate.protocol.as_deref().unwrap_or("TCP") == protocol
                 })?
                 .container_port;
-            format!("{nft} dport {number} ")
+            Some((number, number))
         }
+    };
+    Some(Ports {
+        protocol: protocol.to_owned(),
+        range,
     })
 }
 
