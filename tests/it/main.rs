@@ -1,7 +1,5 @@
-//! The tests that need more than one crate. Those in `cluster` need a cluster (`KUBECONFIG`);
-//! without one they say so and skip.
-
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
+//! The tests that need more than one crate. Those in `cluster` need a cluster (`KUBECONFIG`).
+//! `redyno_tests::tools` says what becomes of a test whose tool is missing.
 
 mod chart;
 mod cluster;

@@ -4,6 +4,7 @@ use std::sync::Once;
 
 use crate::command::{kubectl, run};
 use crate::repository;
+use crate::tools::Tool;
 use crate::turns::{Kind, Turn};
 
 /// Where the tests install the operator.
@@ -40,11 +41,9 @@ pub fn shared() -> Option<Shared> {
 static INSTALLED: Once = Once::new();
 
 fn take(kind: Kind) -> Option<Turn> {
-    if std::env::var_os("KUBECONFIG").is_none() {
-        eprintln!("skipped: no KUBECONFIG, so no cluster; `make test` brings one up");
-        return None;
-    }
-    Some(Turn::wait(kind, || INSTALLED.call_once(install)))
+    Tool::Cluster
+        .is_there()
+        .then(|| Turn::wait(kind, || INSTALLED.call_once(install)))
 }
 
 /// The image of the Redis that tests start by themselves.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::command::eventually;
 use crate::namespace::Namespace;
+use crate::on_time::Late;
 
 /// A small LoadTest on the Redis of [`Namespace::redis`]: one dyno of 4 workers, 50 tasks/s, 4 s.
 pub fn small(name: &str) -> Value {
@@ -187,16 +188,20 @@ impl Finished {
         late
     }
 
-    /// Asserts verdict and reason, unless the machine was too noisy for a verdict.
+    /// Asserts verdict and reason.
+    ///
+    /// # Errors
+    /// If the machine was too noisy for a verdict: the story has to be told anew (see
+    /// [`crate::on_time`]).
     ///
     /// # Panics
     /// If they differ, with the message.
     #[track_caller]
-    pub fn expect_unless_late(&self, verdict: &str, reason: &str) -> &Self {
+    pub fn expect_on_time(&self, verdict: &str, reason: &str) -> Result<&Self, Late> {
         if self.was_late() {
-            return self;
+            return Err(Late);
         }
-        self.expect(verdict, reason)
+        Ok(self.expect(verdict, reason))
     }
 
     /// Asserts verdict and reason.

@@ -67,18 +67,6 @@ struct Range {
 type Point = (f64, String);
 
 impl Prometheus {
-    /// Whether the cluster has one to start; says so if not.
-    pub fn is_defined() -> bool {
-        let defined =
-            kubectl(&["--namespace", NAMESPACE, "get", "prometheus/redyno"]).code == Some(0);
-        if !defined {
-            eprintln!(
-                "skipped: no Prometheus is defined in the cluster; see tests/cluster/monitoring"
-            );
-        }
-        defined
-    }
-
     /// Starts it, and waits until it answers.
     ///
     /// # Panics

@@ -4,6 +4,7 @@ use redyno_tests::command::eventually;
 use redyno_tests::installation::measuring;
 use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured;
 
 use super::dynos_lost::dyno_pod;
 use super::node::Node;
@@ -51,39 +52,43 @@ fn a_report_is_missing() {
 /// A dyno that is frozen across the start begins late, and says so.
 #[test]
 fn start_skew() {
-    let Some(_cluster) = measuring() else { return };
-    let Some(node) = Node::local() else { return };
-    let namespace = Namespace::new("skew");
-    namespace.redis(None, &[]);
-    let load_test = with(
-        with(small("skew"), "/durationSeconds", 8),
-        "/formation/0",
-        web(2, 20),
-    );
-    let load_test = with(load_test, "/warmupSeconds", 3);
-    namespace
-        .create(&load_test)
-        .expect_success("creating a LoadTest");
-    let pod = dyno_pod(&namespace, "skew", 1);
-    let process = eventually("the dyno's process", 60, || {
-        node.process(&namespace, &pod, "runner")
+    measured(|| {
+        let Some(node) = Node::local() else {
+            return Ok(());
+        };
+        let namespace = Namespace::new("skew");
+        namespace.redis(None, &[]);
+        let load_test = with(
+            with(small("skew"), "/durationSeconds", 8),
+            "/formation/0",
+            web(2, 20),
+        );
+        let load_test = with(load_test, "/warmupSeconds", 3);
+        namespace
+            .create(&load_test)
+            .expect_success("creating a LoadTest");
+        let pod = dyno_pod(&namespace, "skew", 1);
+        let process = eventually("the dyno's process", 60, || {
+            node.process(&namespace, &pod, "runner")
+        });
+        // The start is known 3 s before it comes; the dyno is frozen over it for a moment.
+        eventually("the start is known", 60, || {
+            let keys = namespace.redis_cli(&["--scan", "--pattern", "redyno:*:start"]);
+            keys.output.contains(":start").then_some(())
+        });
+        node.shell(&format!(
+            "sleep 1; kill -STOP {process}; sleep 3; kill -CONT {process}"
+        ))
+        .expect_success("freezing a dyno");
+        let finished = namespace.finished("skew", 90);
+        finished.expect_on_time("Inconclusive", "StartSkew")?;
+        let skew = finished
+            .status()
+            .summary
+            .as_ref()
+            .and_then(|summary| summary.start_skew_microseconds)
+            .expect("a skew");
+        assert!(skew > 100_000, "{skew}");
+        Ok(())
     });
-    // The start is known 3 s before it comes; the dyno is frozen over it for a moment.
-    eventually("the start is known", 60, || {
-        let keys = namespace.redis_cli(&["--scan", "--pattern", "redyno:*:start"]);
-        keys.output.contains(":start").then_some(())
-    });
-    node.shell(&format!(
-        "sleep 1; kill -STOP {process}; sleep 3; kill -CONT {process}"
-    ))
-    .expect_success("freezing a dyno");
-    let finished = namespace.finished("skew", 90);
-    finished.expect_unless_late("Inconclusive", "StartSkew");
-    let skew = finished
-        .status()
-        .summary
-        .as_ref()
-        .and_then(|summary| summary.start_skew_microseconds)
-        .expect("a skew");
-    assert!(skew > 100_000, "{skew}");
 }

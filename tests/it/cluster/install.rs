@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use redyno_tests::command::{kubectl, run, run_with_input};
-use redyno_tests::installation::{NAMESPACE, RELEASE, chart, helm, quiet, shared, values};
+use redyno_tests::installation::{NAMESPACE, RELEASE, chart, helm, shared, values};
 use redyno_tests::load_test::{small, with};
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured_alone;
 use redyno_tests::repository;
+use redyno_tests::tools::{Tool, commit_before_the_chart};
 use serde_json::json;
 
 #[test]
@@ -89,9 +91,12 @@ fn kubectl_explain_is_documentation() {
 /// The chart as it was before its last change, with the definition of LoadTests of that time. None
 /// where the history does not go back so far.
 fn former_chart() -> Option<String> {
+    if !Tool::History.is_there() {
+        return None;
+    }
+    let before = commit_before_the_chart()?;
     let root = repository::root().to_string_lossy().into_owned();
     let git = |arguments: &[&str]| run("git", &[&["-C", &root], arguments].concat());
-    let last = git(&["rev-list", "--max-count=1", "HEAD", "--", "charts/redyno"]).output;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("former");
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
     run("rm", &["-rf", &path("")]).expect_success("rm");
@@ -100,14 +105,11 @@ fn former_chart() -> Option<String> {
         "archive",
         "--output",
         &path("former.tar"),
-        &format!("{}~1", last.trim()),
+        &before,
         "charts/redyno",
         "crds/loadtests.redyno.dev.yaml",
     ]);
-    if archive.code != Some(0) {
-        eprintln!("no former chart in the history: {}", archive.errors.trim());
-        return None;
-    }
+    archive.expect_success("git archive");
     run("tar", &["-xf", &path("former.tar"), "-C", &path("")]).expect_success("tar");
     Some(path("charts/redyno"))
 }
@@ -125,46 +127,48 @@ fn made(namespace: &Namespace, name: &str) -> Vec<String> {
 /// What the former operator started under the former chart the new one finds and judges.
 #[test]
 fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
-    let Some(_cluster) = quiet() else { return };
-    let values = values();
-    let upgrade = |chart: &str, step: &str| {
-        // Its own annotation, so that the operator is replaced even where nothing else differs.
-        let annotation = format!("operator.podAnnotations.step={step}");
-        let mut arguments = vec!["upgrade", RELEASE, chart, "--namespace", NAMESPACE];
-        arguments.extend(["--wait", "--timeout", "120s", "--set-string", &annotation]);
-        arguments.extend(values.iter().map(String::as_str));
-        helm(&arguments).expect_success("helm upgrade");
-    };
-    let former = former_chart();
-    upgrade(former.as_deref().unwrap_or(&chart()), "former");
+    measured_alone(|_| {
+        let values = values();
+        let upgrade = |chart: &str, step: &str| {
+            // Its own annotation, so that the operator is replaced even where nothing else differs.
+            let annotation = format!("operator.podAnnotations.step={step}");
+            let mut arguments = vec!["upgrade", RELEASE, chart, "--namespace", NAMESPACE];
+            arguments.extend(["--wait", "--timeout", "120s", "--set-string", &annotation]);
+            arguments.extend(values.iter().map(String::as_str));
+            helm(&arguments).expect_success("helm upgrade");
+        };
+        let former = former_chart();
+        upgrade(former.as_deref().unwrap_or(&chart()), "former");
 
-    let namespace = Namespace::new("upgrade");
-    namespace.redis(None, &[]);
-    namespace.start(&with(small("upgrade"), "/durationSeconds", 6), 60);
-    let before = made(&namespace, "upgrade");
-    upgrade(&chart(), "now");
-    let finished = namespace.finished("upgrade", 120);
-    finished
-        .expect_unless_late("Passed", "Passed")
-        .expect_books(50 * 6);
-    let after = made(&namespace, "upgrade");
-    assert!(
-        before.iter().all(|uid| after.contains(uid)),
-        "what was made before was kept"
-    );
-    assert_eq!(
-        namespace.list("pods", "redyno.dev/dyno-type=web").len(),
-        1,
-        "no dyno was started again"
-    );
+        let namespace = Namespace::new("upgrade");
+        namespace.redis(None, &[]);
+        namespace.start(&with(small("upgrade"), "/durationSeconds", 6), 60);
+        let before = made(&namespace, "upgrade");
+        upgrade(&chart(), "now");
+        let finished = namespace.finished("upgrade", 120);
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_books(50 * 6);
+        let after = made(&namespace, "upgrade");
+        assert!(
+            before.iter().all(|uid| after.contains(uid)),
+            "what was made before was kept"
+        );
+        assert_eq!(
+            namespace.list("pods", "redyno.dev/dyno-type=web").len(),
+            1,
+            "no dyno was started again"
+        );
 
-    // Back to the former chart, and to this one again: the verdict stays what it is.
-    let rollback = ["rollback", RELEASE, "--namespace", NAMESPACE];
-    helm(&rollback).expect_success("helm rollback to the former chart");
-    let there = ["--wait", "--timeout", "120s"];
-    helm(&[&rollback[..], &there].concat()).expect_success("helm rollback to this chart");
-    let stays = namespace.load_test("upgrade").status.expect("a status");
-    assert_eq!(Some(&stays), finished.0.status.as_ref());
+        // Back to the former chart, and to this one again: the verdict stays what it is.
+        let rollback = ["rollback", RELEASE, "--namespace", NAMESPACE];
+        helm(&rollback).expect_success("helm rollback to the former chart");
+        let there = ["--wait", "--timeout", "120s"];
+        helm(&[&rollback[..], &there].concat()).expect_success("helm rollback to this chart");
+        let stays = namespace.load_test("upgrade").status.expect("a status");
+        assert_eq!(Some(&stays), finished.0.status.as_ref());
+        Ok(())
+    });
 }
 
 /// The chart's own values: one database may be flushed, all of them at once on no host.

@@ -1,9 +1,9 @@
-//! Faults made from the node. Possible only on the local cluster; elsewhere these tests say so
-//! and skip.
+//! Faults that are made on the node, which is possible on the local cluster alone.
 
 use redyno_tests::command::{Outcome, run, run_with_input};
 use redyno_tests::namespace::Namespace;
 use redyno_tests::repository;
+use redyno_tests::tools::Tool;
 
 /// The node of the local cluster; None, with a printed reason, with a foreign `KUBECONFIG`.
 pub(crate) struct Node {
@@ -12,8 +12,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn local() -> Option<Self> {
-        if std::env::var_os("REDYNO_LOCAL_CLUSTER").is_none() {
-            eprintln!("skipped: faults on a node are made on the local cluster only");
+        if !Tool::LocalCluster.is_there() {
             return None;
         }
         let script = repository::root()

@@ -1,9 +1,10 @@
 //! The operator killed: one run, and the verdict lands.
 
 use redyno_tests::command::{eventually, kubectl};
-use redyno_tests::installation::{NAMESPACE, quiet};
+use redyno_tests::installation::NAMESPACE;
 use redyno_tests::load_test::{small, with};
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured_alone;
 use serde_json::Value;
 
 /// Uids of all Jobs and dyno pods of the run: none may ever be made twice.
@@ -49,61 +50,65 @@ fn scale_operator(replicas: u32) {
 /// The operator is dead while the preflight ends, and comes back to find it done.
 #[test]
 fn between_preflight_and_dynos() {
-    let Some(_cluster) = quiet() else { return };
-    let namespace = Namespace::new("killed");
-    namespace.redis(None, &[]);
-    namespace
-        .create(&small("killed"))
-        .expect_success("creating a LoadTest");
-    eventually("the preflight's Job", 60, || {
-        namespace.get("job", "killed-preflight")
+    measured_alone(|_| {
+        let namespace = Namespace::new("killed");
+        namespace.redis(None, &[]);
+        namespace
+            .create(&small("killed"))
+            .expect_success("creating a LoadTest");
+        eventually("the preflight's Job", 60, || {
+            namespace.get("job", "killed-preflight")
+        });
+        scale_operator(0);
+        kill_operator();
+        namespace
+            .kubectl(&[
+                "wait",
+                "--for=condition=Complete",
+                "job/killed-preflight",
+                "--timeout=60s",
+            ])
+            .expect_success("waiting for the preflight");
+        let before = made(&namespace, "killed");
+        scale_operator(1);
+        let finished = namespace.finished("killed", 120);
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_books(50 * 4);
+        let after = made(&namespace, "killed");
+        assert!(
+            before.iter().all(|uid| after.contains(uid)),
+            "what was made before was kept"
+        );
+        let jobs: Vec<Value> = namespace.list("jobs", "redyno.dev/loadtest=killed");
+        let mut names: Vec<&str> = jobs
+            .iter()
+            .filter_map(|job| job["metadata"]["name"].as_str())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["killed-finish", "killed-preflight", "killed-web"]);
+        Ok(())
     });
-    scale_operator(0);
-    kill_operator();
-    namespace
-        .kubectl(&[
-            "wait",
-            "--for=condition=Complete",
-            "job/killed-preflight",
-            "--timeout=60s",
-        ])
-        .expect_success("waiting for the preflight");
-    let before = made(&namespace, "killed");
-    scale_operator(1);
-    let finished = namespace.finished("killed", 120);
-    finished
-        .expect_unless_late("Passed", "Passed")
-        .expect_books(50 * 4);
-    let after = made(&namespace, "killed");
-    assert!(
-        before.iter().all(|uid| after.contains(uid)),
-        "what was made before was kept"
-    );
-    let jobs: Vec<Value> = namespace.list("jobs", "redyno.dev/loadtest=killed");
-    let mut names: Vec<&str> = jobs
-        .iter()
-        .filter_map(|job| job["metadata"]["name"].as_str())
-        .collect();
-    names.sort_unstable();
-    assert_eq!(names, ["killed-finish", "killed-preflight", "killed-web"]);
 }
 
 #[test]
 fn while_running() {
-    let Some(_cluster) = quiet() else { return };
-    let namespace = Namespace::new("running");
-    namespace.redis(None, &[]);
-    namespace.start(&with(small("running"), "/durationSeconds", 10), 60);
-    let before = made(&namespace, "running");
-    kill_operator();
-    let finished = namespace.finished("running", 120);
-    finished
-        .expect_unless_late("Passed", "Passed")
-        .expect_books(50 * 10);
-    let after = made(&namespace, "running");
-    assert!(
-        before.iter().all(|uid| after.contains(uid)),
-        "no dyno was started again"
-    );
-    assert_eq!(namespace.list("pods", "redyno.dev/dyno-type=web").len(), 1);
+    measured_alone(|_| {
+        let namespace = Namespace::new("running");
+        namespace.redis(None, &[]);
+        namespace.start(&with(small("running"), "/durationSeconds", 10), 60);
+        let before = made(&namespace, "running");
+        kill_operator();
+        let finished = namespace.finished("running", 120);
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_books(50 * 10);
+        let after = made(&namespace, "running");
+        assert!(
+            before.iter().all(|uid| after.contains(uid)),
+            "no dyno was started again"
+        );
+        assert_eq!(namespace.list("pods", "redyno.dev/dyno-type=web").len(), 1);
+        Ok(())
+    });
 }

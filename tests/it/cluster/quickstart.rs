@@ -4,96 +4,99 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use redyno_tests::command::{eventually, run};
-use redyno_tests::installation::{measuring, quiet};
+use redyno_tests::installation::measuring;
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured_alone;
 use redyno_tests::repository;
 
 use super::examples::redyno;
 
 #[test]
 fn quickstart_goes_through_its_states_to_passed() {
-    let Some(_cluster) = quiet() else { return };
-    let namespace = Namespace::new("quickstart");
-    let mut watch = Command::new("kubectl")
-        .args([
-            "--namespace",
-            namespace.name(),
-            "get",
-            "loadtests.redyno.dev",
-            "--watch",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("kubectl starts");
-    let file = repository::root().join("examples/quickstart.yaml");
-    namespace
-        .kubectl(&["apply", "-f", &file.to_string_lossy()])
-        .expect_success("kubectl apply");
-    let finished = namespace.finished("quickstart", 240);
-    finished
-        .expect_unless_late("Passed", "Passed")
-        .expect_common_start();
-    let spec = &finished.0.spec;
-    let planned: i64 = spec
-        .formation
-        .iter()
-        .map(|dynos| {
-            i64::from(dynos.quantity)
-                * i64::from(dynos.tasks_per_second.unwrap_or(0))
-                * i64::from(spec.duration_seconds)
-        })
-        .sum();
-    finished.expect_books(planned);
-    let status = finished.status();
-    assert_eq!(status.state.as_deref(), Some("Finished"));
-    assert!(status.start_time.is_some() && status.completion_time.is_some());
+    measured_alone(|_| {
+        let namespace = Namespace::new("quickstart");
+        let mut watch = Command::new("kubectl")
+            .args([
+                "--namespace",
+                namespace.name(),
+                "get",
+                "loadtests.redyno.dev",
+                "--watch",
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let file = repository::root().join("examples/quickstart.yaml");
+        namespace
+            .kubectl(&["apply", "-f", &file.to_string_lossy()])
+            .expect_success("kubectl apply");
+        let finished = namespace.finished("quickstart", 240);
+        let spec = &finished.0.spec;
+        let planned: i64 = spec
+            .formation
+            .iter()
+            .map(|dynos| {
+                i64::from(dynos.quantity)
+                    * i64::from(dynos.tasks_per_second.unwrap_or(0))
+                    * i64::from(spec.duration_seconds)
+            })
+            .sum();
+        finished.expect_books(planned);
+        let status = finished.status();
+        assert_eq!(status.state.as_deref(), Some("Finished"));
+        assert!(status.start_time.is_some() && status.completion_time.is_some());
 
-    // Applying the same file again changes nothing.
-    namespace
-        .kubectl(&["apply", "-f", &file.to_string_lossy()])
-        .expect_success("kubectl apply again");
-    assert_eq!(namespace.load_test("quickstart").status, finished.0.status);
+        // Applying the same file again changes nothing.
+        namespace
+            .kubectl(&["apply", "-f", &file.to_string_lossy()])
+            .expect_success("kubectl apply again");
+        assert_eq!(namespace.load_test("quickstart").status, finished.0.status);
 
-    let story = namespace
-        .kubectl(&["describe", "loadtest", "quickstart"])
-        .expect_success("kubectl describe");
-    for words in [
-        "PreflightPassed",
-        "DynosReady",
-        "Started",
-        "Finished",
-        "Succeeded",
-        "Events:",
-    ] {
-        assert!(
-            story.contains(words),
-            "{words} is not in the story:\n{story}"
-        );
-    }
-    let line = namespace
-        .kubectl(&["get", "loadtests.redyno.dev", "quickstart", "--no-headers"])
-        .expect_success("kubectl get");
-    let verdict = status.verdict.as_deref().expect("a verdict");
-    for column in ["Finished", verdict, "/s", "ms"] {
-        assert!(line.contains(column), "{column} is not in {line}");
-    }
+        let story = namespace
+            .kubectl(&["describe", "loadtest", "quickstart"])
+            .expect_success("kubectl describe");
+        for words in [
+            "PreflightPassed",
+            "DynosReady",
+            "Started",
+            "Finished",
+            "Succeeded",
+            "Events:",
+        ] {
+            assert!(
+                story.contains(words),
+                "{words} is not in the story:\n{story}"
+            );
+        }
+        let line = namespace
+            .kubectl(&["get", "loadtests.redyno.dev", "quickstart", "--no-headers"])
+            .expect_success("kubectl get");
+        let verdict = status.verdict.as_deref().expect("a verdict");
+        for column in ["Finished", verdict, "/s", "ms"] {
+            assert!(line.contains(column), "{column} is not in {line}");
+        }
 
-    watch.kill().expect("the watch can be ended");
-    let seen: Vec<String> = BufReader::new(watch.stdout.take().expect("its output is piped"))
-        .lines()
-        .map_while(Result::ok)
-        .collect();
-    watch.wait().expect("the watch can be waited for");
-    let order = ["Preflight", "Starting", "Running", "Finished"];
-    let positions: Vec<usize> = order
-        .iter()
-        .map(|state| {
-            seen.iter()
-                .position(|line| line.contains(state))
-                .unwrap_or_else(|| panic!("{state} was not seen in {seen:#?}"))
-        })
-        .collect();
-    assert!(positions.is_sorted(), "{seen:#?}");
+        watch.kill().expect("the watch can be ended");
+        let seen: Vec<String> = BufReader::new(watch.stdout.take().expect("its output is piped"))
+            .lines()
+            .map_while(Result::ok)
+            .collect();
+        watch.wait().expect("the watch can be waited for");
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_common_start();
+        let order = ["Preflight", "Starting", "Running", "Finished"];
+        let positions: Vec<usize> = order
+            .iter()
+            .map(|state| {
+                seen.iter()
+                    .position(|line| line.contains(state))
+                    .unwrap_or_else(|| panic!("{state} was not seen in {seen:#?}"))
+            })
+            .collect();
+        assert!(positions.is_sorted(), "{seen:#?}");
+        Ok(())
+    });
 }
 
 #[test]

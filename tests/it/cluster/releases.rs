@@ -4,6 +4,7 @@ use redyno_tests::command::{eventually, kubectl, run_with_input};
 use redyno_tests::installation::{change, quiet, restore};
 use redyno_tests::load_test::small;
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured_alone;
 use serde_json::{Value, json};
 
 /// Images that nobody can pull: whatever is made of them never runs.
@@ -22,37 +23,39 @@ fn images(job: &Value) -> Vec<&str> {
 /// finish are made after that, of the images that the run began with.
 #[test]
 fn an_operator_with_other_images_goes_on_with_those_that_the_run_began_with() {
-    let Some(cluster) = quiet() else { return };
-    let namespace = Namespace::new("images");
-    namespace
-        .create(&small("before"))
-        .expect_success("creating a LoadTest");
-    eventually("the preflight waits for its Secret", 60, || {
-        namespace.get("job", "before-preflight")
+    measured_alone(|cluster| {
+        let namespace = Namespace::new("images");
+        namespace
+            .create(&small("before"))
+            .expect_success("creating a LoadTest");
+        eventually("the preflight waits for its Secret", 60, || {
+            namespace.get("job", "before-preflight")
+        });
+        change(cluster, OTHER_IMAGES);
+        namespace.redis(None, &[]);
+        let finished = namespace.finished("before", 180);
+        namespace
+            .create(&small("after"))
+            .expect_success("creating a LoadTest");
+        let after = eventually("the next run's preflight", 60, || {
+            namespace.get("job", "after-preflight")
+        });
+        restore(cluster);
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_books(50 * 4);
+        let jobs = namespace.list("jobs", "redyno.dev/loadtest=before");
+        assert_eq!(jobs.len(), 3, "preflight, dynos, finish");
+        for job in &jobs {
+            assert!(
+                images(job).iter().all(|image| !image.contains("nowhere")),
+                "{:?}",
+                images(job)
+            );
+        }
+        assert_eq!(images(&after), ["nowhere.example/runner:next"]);
+        Ok(())
     });
-    change(&cluster, OTHER_IMAGES);
-    namespace.redis(None, &[]);
-    let finished = namespace.finished("before", 180);
-    namespace
-        .create(&small("after"))
-        .expect_success("creating a LoadTest");
-    let after = eventually("the next run's preflight", 60, || {
-        namespace.get("job", "after-preflight")
-    });
-    restore(&cluster);
-    finished
-        .expect_unless_late("Passed", "Passed")
-        .expect_books(50 * 4);
-    let jobs = namespace.list("jobs", "redyno.dev/loadtest=before");
-    assert_eq!(jobs.len(), 3, "preflight, dynos, finish");
-    for job in &jobs {
-        assert!(
-            images(job).iter().all(|image| !image.contains("nowhere")),
-            "{:?}",
-            images(job)
-        );
-    }
-    assert_eq!(images(&after), ["nowhere.example/runner:next"]);
 }
 
 /// One value more than this release knows, in the definition of LoadTests, until it is dropped.

@@ -1,9 +1,9 @@
 //! What goes wrong in one namespace is no other's business.
 
 use redyno_tests::command::{eventually, kubectl, run_with_input};
-use redyno_tests::installation::quiet;
 use redyno_tests::load_test::{small, with};
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured_alone;
 use serde_json::json;
 
 /// A policy under which nobody changes a ConfigMap of reports in this namespace, as long as it is
@@ -91,46 +91,49 @@ fn seconds_to_the_verdict(namespace: &Namespace, name: &str) -> i64 {
 /// Both come to their verdicts.
 #[test]
 fn a_namespace_that_refuses_reports_holds_up_no_other_and_loses_no_run() {
-    let Some(_cluster) = quiet() else { return };
-    let namespace = Namespace::new("well");
-    namespace.redis(None, &[]);
-    let refusing = Namespace::new("refusing");
-    refusing.redis(None, &[]);
-    let policy = Refusing::new(&refusing);
-    let names = ["first", "second", "third"];
-    for name in names {
-        refusing
-            .create(&with(small(name), "/startTimeoutSeconds", 300))
-            .expect_success("creating a LoadTest");
-    }
-    for name in names {
-        let selector = format!("redyno.dev/loadtest={name},app.kubernetes.io/component=preflight");
-        eventually("its preflight has ended", 90, || {
-            let pods = refusing.list("pods", &selector);
-            let phase = pods.first()?["status"]["phase"].as_str()?.to_owned();
-            ["Succeeded", "Failed"]
-                .contains(&phase.as_str())
-                .then_some(())
-        });
-        refusing
-            .kubectl(&["delete", "pods", "--selector", &selector, "--wait"])
-            .expect_success("deleting its pod");
-    }
-    let finished = namespace.run(&small("well"), 90);
-    finished.expect_unless_late("Passed", "Passed");
-    let seconds = seconds_to_the_verdict(&namespace, "well");
-    // Before, each pod that went cost all others six seconds.
-    assert!(seconds < 5, "the verdict came after {seconds} s");
-    // There, too, a run goes on by what its pods said, whatever became of them.
-    // One of them has the target, the preflights of the others say that it is taken.
-    let finished = names.map(|name| refusing.finished(name, 120));
-    let (busy, ran): (Vec<_>, Vec<_>) = finished
-        .iter()
-        .partition(|finished| finished.reason() == "TargetBusy");
-    assert_eq!((busy.len(), ran.len()), (2, 1));
-    ran[0].expect_unless_late("Passed", "Passed");
-    let told = refusing.kubectl(&["get", "events", "--output=jsonpath={.items[*].reason}"]);
-    let told = told.expect_success("kubectl get events");
-    assert!(told.contains("ReportsNotStored"), "{told}");
-    drop(policy);
+    measured_alone(|_| {
+        let namespace = Namespace::new("well");
+        namespace.redis(None, &[]);
+        let refusing = Namespace::new("refusing");
+        refusing.redis(None, &[]);
+        let policy = Refusing::new(&refusing);
+        let names = ["first", "second", "third"];
+        for name in names {
+            refusing
+                .create(&with(small(name), "/startTimeoutSeconds", 300))
+                .expect_success("creating a LoadTest");
+        }
+        for name in names {
+            let selector =
+                format!("redyno.dev/loadtest={name},app.kubernetes.io/component=preflight");
+            eventually("its preflight has ended", 90, || {
+                let pods = refusing.list("pods", &selector);
+                let phase = pods.first()?["status"]["phase"].as_str()?.to_owned();
+                ["Succeeded", "Failed"]
+                    .contains(&phase.as_str())
+                    .then_some(())
+            });
+            refusing
+                .kubectl(&["delete", "pods", "--selector", &selector, "--wait"])
+                .expect_success("deleting its pod");
+        }
+        let finished = namespace.run(&small("well"), 90);
+        finished.expect_on_time("Passed", "Passed")?;
+        let seconds = seconds_to_the_verdict(&namespace, "well");
+        // Before, each pod that went cost all others six seconds.
+        assert!(seconds < 5, "the verdict came after {seconds} s");
+        // There, too, a run goes on by what its pods said, whatever became of them.
+        // One of them has the target, the preflights of the others say that it is taken.
+        let finished = names.map(|name| refusing.finished(name, 120));
+        let (busy, ran): (Vec<_>, Vec<_>) = finished
+            .iter()
+            .partition(|finished| finished.reason() == "TargetBusy");
+        assert_eq!((busy.len(), ran.len()), (2, 1));
+        ran[0].expect_on_time("Passed", "Passed")?;
+        let told = refusing.kubectl(&["get", "events", "--output=jsonpath={.items[*].reason}"]);
+        let told = told.expect_success("kubectl get events");
+        assert!(told.contains("ReportsNotStored"), "{told}");
+        drop(policy);
+        Ok(())
+    });
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use redyno_tests::dashboards::dashboards;
 use redyno_tests::repository::{read, root};
+use redyno_tests::tools::Tool;
 
 const FOLDER: &str = "tests/it/observability/schema";
 
@@ -45,11 +46,7 @@ fn with_packages() -> PathBuf {
 
 #[test]
 fn pages_have_the_types_that_grafana_publishes() {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there =
-        |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !(is_there("node") && is_there("npm")) {
-        eprintln!("skipped: no Node.js with npm in the PATH to compare types with");
+    if !Tool::Node.is_there() {
         return;
     }
     let folder = with_packages();
