@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::build::labels::MANAGER;
-use crate::cluster::{Refused, RefusedKind};
 use crate::decide::{Decision, Effect};
 use crate::error::Error;
+use crate::observed::{Refused, RefusedKind};
 
 /// What came of writing a decision down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,9 +17,10 @@ use redyno_crds::LoadTest;
 use redyno_crds::children::Child;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
 use crate::decide::questions;
 use crate::error::Error;
+use crate::object_readers::thousandths;
+use crate::observed::{EventSeen, NodeRoom, Observed};
 use crate::pods::PodView;
 
 /// More events than this of one object say nothing new.

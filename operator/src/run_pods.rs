@@ -16,7 +16,7 @@ use redyno_crds::children::{Child, Kind};
 use redyno_crds::labels;
 use redyno_crds::status::PodReference;
 
-use crate::cluster::created;
+use crate::object_readers::created;
 
 /// A pod that has a run's labels, whoever made it.
 #[derive(Clone, Debug)]

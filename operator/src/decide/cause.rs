@@ -7,7 +7,8 @@ use redyno_contract::Reason;
 use redyno_crds::printable;
 
 use super::pods::{is_unschedulable, pod_condition, runner_container};
-use crate::cluster::{EventSeen, NodeRoom, Observed, thousandths};
+use crate::object_readers::thousandths;
+use crate::observed::{EventSeen, NodeRoom, Observed};
 
 /// Longest text of the platform in a message.
 const LONGEST_QUOTE: usize = 300;

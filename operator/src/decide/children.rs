@@ -13,8 +13,9 @@ use super::decision::{Effect, Halt};
 use super::draft::{Draft, Latch, later};
 use super::waiting::name_cause;
 use crate::build::labels::SEAL;
-use crate::cluster::{Observed, RefusedKind, created, is_controlled_by};
 use crate::collected::Cause;
+use crate::object_readers::{created, is_controlled_by};
+use crate::observed::{Observed, RefusedKind};
 
 /// How long an object of a former LoadTest of the same name may take to be collected.
 const COLLECTION: SignedDuration = SignedDuration::from_secs(60);

@@ -17,9 +17,10 @@ use redyno_crds::{LoadTest, LoadTestStatus};
 
 use super::decision::{Decision, Effect};
 use crate::build::labels::SEAL;
-use crate::cluster::{Observed, is_controlled_by};
 use crate::collected::Collected;
 use crate::events::{self, Notice};
+use crate::object_readers::is_controlled_by;
+use crate::observed::Observed;
 use crate::run_pods::RunPods;
 use crate::settings::Settings;
 

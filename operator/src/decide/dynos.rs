@@ -17,8 +17,8 @@ use super::pods::{NODE_LOST_AFTER, lost_node_since};
 use super::survey::{self, Dyno, Stage};
 use super::{reservation, waiting};
 use crate::build::dyno_job;
-use crate::cluster::{created, job_end};
 use crate::collected::{Cause, Collected};
+use crate::object_readers::{created, job_end};
 
 /// Dynos that run get this long beyond the start timeout to give up by themselves: they know why.
 const OWN_WORDS: SignedDuration = SignedDuration::from_secs(30);

@@ -15,10 +15,10 @@ use super::decision::{Effect, Wait};
 use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
 use crate::build::finish_job;
-use crate::cluster::created;
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::evidence;
 use crate::fate::PodFacts;
+use crate::object_readers::created;
 
 /// Time for its pod to be placed and to be seen.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);

@@ -18,9 +18,9 @@ use super::draft::{Draft, later};
 use super::pods::{NODE_LOST_AFTER, is_condition_true, lost_node_since};
 use super::survey::{self, Dyno};
 use super::waiting;
-use crate::cluster::created;
 use crate::collected::{Cause, Collected};
 use crate::fate::{Circumstances, PodFacts, fate};
+use crate::object_readers::created;
 
 /// What became of the managed Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]

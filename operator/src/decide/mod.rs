@@ -34,8 +34,8 @@ use redyno_crds::children::Child;
 use redyno_crds::spec::DesiredState;
 
 use crate::build::report_config_map;
-use crate::cluster::Observed;
 use crate::collected::{Cause, Collected, GivenUp};
+use crate::observed::Observed;
 use crate::settings::Settings;
 use accept::Accepted;
 pub use decision::{Decision, Effect};

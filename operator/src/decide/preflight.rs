@@ -18,10 +18,10 @@ use super::decision::{Effect, Halt};
 use super::draft::{Draft, later};
 use super::pods::pods_of;
 use super::waiting;
-use crate::cluster::{created, job_end, past_deadline};
 use crate::collected::{Cause, Collected};
 use crate::evidence;
 use crate::fate::{Circumstances, JobFate, PodFacts, fate};
+use crate::object_readers::{created, job_end, past_deadline};
 
 /// How long the pod of a Job that has ended may take to be seen.
 const SIGHT: SignedDuration = SignedDuration::from_secs(10);

@@ -9,8 +9,8 @@ use redyno_crds::conditions::{PREFLIGHT_PASSED, condition};
 
 use super::accept::Accepted;
 use super::draft::{Draft, later};
-use crate::cluster::{created, job_end};
 use crate::collected::Collected;
+use crate::object_readers::{created, job_end};
 
 const BEYOND_START_TIMEOUT: SignedDuration =
     SignedDuration::from_secs(RESERVED_BEYOND_START_TIMEOUT_SECONDS as i64);

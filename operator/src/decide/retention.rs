@@ -6,8 +6,8 @@ use redyno_crds::children::REDIS_CONTAINER;
 
 use super::decision::Effect;
 use super::draft::{Draft, later};
-use crate::cluster::is_controlled_by;
 use crate::fate::PodFacts;
+use crate::object_readers::is_controlled_by;
 
 /// How often the deletion of something that is still there is tried again.
 const RETRY: SignedDuration = SignedDuration::from_secs(30);

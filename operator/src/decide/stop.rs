@@ -16,10 +16,10 @@ use super::draft::{Draft, Latch, later};
 use super::pods::pods_of;
 use super::waiting::name_cause;
 use crate::build::runner_pod::GRACE_SECONDS;
-use crate::cluster::{is_controlled_by, job_end};
 use crate::collected::{Cause, Collected, GivenUp};
 use crate::events::Notice;
 use crate::fate::PodFacts;
+use crate::object_readers::{is_controlled_by, job_end};
 
 /// How long after its grace period a pod may still be there. On a node whose kubelet died it stays
 /// for ever.

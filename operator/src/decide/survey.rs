@@ -12,10 +12,10 @@ use redyno_crds::children::RUNNER_CONTAINER;
 use super::accept::Accepted;
 use super::draft::{Draft, Latch};
 use super::pods::{is_condition_true, runner_container};
-use crate::cluster::{job_end, past_deadline};
 use crate::collected::Collected;
 use crate::evidence;
 use crate::fate::{Circumstances, JobFate, PodFacts, fate};
+use crate::object_readers::{job_end, past_deadline};
 use crate::run_pods::RunPod;
 
 /// One planned dyno.

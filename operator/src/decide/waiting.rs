@@ -12,8 +12,9 @@ use super::cause::{WaitCause, Waited, cause};
 use super::decision::Halt;
 use super::draft::{Draft, later};
 use super::pods::is_unschedulable;
-use crate::cluster::{Observed, created};
 use crate::collected::Cause;
+use crate::object_readers::created;
+use crate::observed::Observed;
 use crate::run_pods::{RunPod, RunPods};
 
 /// A cause is named after this long.
