@@ -21,7 +21,7 @@ use crate::observed::{Refused, RefusedKind};
 
 /// What came of writing a decision down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub(crate) enum Written {
     /// It was written already.
     Already,
     /// It is written now.
@@ -32,7 +32,7 @@ pub enum Written {
 
 /// What came of writing a decision down, reports and status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Of both.
     pub written: Written,
     /// Why the API server does not take the reports, in its words: a policy of the namespace, or a
@@ -43,7 +43,7 @@ pub struct Outcome {
 
 /// What came of a decision's effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Applied {
+pub(crate) enum Applied {
     /// There was nothing to do.
     Nothing,
     /// The cluster has changed: look again.
@@ -57,7 +57,7 @@ pub enum Applied {
 ///
 /// # Errors
 /// If the API server cannot be asked, or says that we may not.
-pub async fn write(
+pub(crate) async fn write(
     client: &Client,
     load_test: &LoadTest,
     decision: &Decision,
@@ -98,7 +98,7 @@ const fn is_refused(code: u16) -> bool {
 ///
 /// # Errors
 /// If the API server cannot be asked, or says that we may not.
-pub async fn carry_out(
+pub(crate) async fn carry_out(
     client: &Client,
     load_test: &LoadTest,
     effects: &[Effect],

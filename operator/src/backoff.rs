@@ -1,7 +1,7 @@
 //! How long to wait after an error, for each LoadTest by itself: from a second to five minutes.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,30 +9,22 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// Failures in a row, by LoadTest.
-#[derive(Debug)]
-pub struct Backoff<K> {
-    failures: Mutex<HashMap<K, u32>>,
+#[derive(Debug, Default)]
+pub struct Backoff {
+    failures: Mutex<HashMap<String, u32>>,
 }
 
-impl<K> Default for Backoff<K> {
-    fn default() -> Self {
-        Self {
-            failures: Mutex::default(),
-        }
-    }
-}
-
-impl<K: Clone + Eq + Hash> Backoff<K> {
+impl Backoff {
     /// Another failure: how long to wait now.
-    pub fn failed(&self, key: &K) -> Duration {
+    pub fn failed(&self, key: &str) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(key.clone()).or_insert(0);
+        let count = failures.entry(key.to_owned()).or_insert(0);
         *count = count.saturating_add(1);
         delay(*count, jitter(key, *count))
     }
 
     /// A success, or its object is gone: the next failure is the first one again.
-    pub fn forget(&self, key: &K) {
+    pub fn forget(&self, key: &str) {
         self.failures
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -49,7 +41,7 @@ fn delay(failures: u32, jitter: u8) -> Duration {
 }
 
 /// Differs between objects and between failures; needs no random numbers.
-fn jitter<K: Hash>(key: &K, failures: u32) -> u8 {
+fn jitter(key: &str, failures: u32) -> u8 {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((key, failures));
     hash.to_le_bytes()[0]
 }
@@ -69,11 +61,11 @@ mod tests {
     #[test]
     fn objects_back_off_by_themselves_and_forget_after_success() {
         let backoff = Backoff::default();
-        let first = backoff.failed(&"a");
-        let second = backoff.failed(&"a");
+        let first = backoff.failed("a");
+        let second = backoff.failed("a");
         assert!(second > first / 2 && second >= Duration::from_secs(1));
-        assert!(backoff.failed(&"b") <= Duration::from_secs(1));
-        backoff.forget(&"a");
-        assert_eq!(backoff.failed(&"a"), first);
+        assert!(backoff.failed("b") <= Duration::from_secs(1));
+        backoff.forget("a");
+        assert_eq!(backoff.failed("a"), first);
     }
 }

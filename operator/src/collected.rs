@@ -38,7 +38,7 @@ const GIVEN_UP_KEY: &str = "run";
 /// knows when everything is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct GivenUp {
+pub(crate) struct GivenUp {
     /// Why.
     pub cause: Cause,
     /// When.
@@ -48,7 +48,7 @@ pub struct GivenUp {
 /// Why a run was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Cause {
+pub(crate) enum Cause {
     /// Somebody asked for it.
     Cancelled,
     /// It could not be started; nothing that a dyno could say would tell more.
@@ -86,7 +86,7 @@ pub enum Cause {
 
 impl Cause {
     /// The reason of the verdict, if nothing that the dynos left says more.
-    pub const fn reason(&self) -> Reason {
+    pub(crate) const fn reason(&self) -> Reason {
         match self {
             Self::Cancelled => Reason::Cancelled,
             Self::NotStarted { reason, message: _ } => *reason,
@@ -99,7 +99,7 @@ impl Cause {
     }
 
     /// In a sentence, for people.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match self {
             Self::Cancelled => "the run was cancelled".to_owned(),
             Self::NotStarted { reason: _, message } | Self::EvidenceChanged { message } => {
@@ -115,7 +115,7 @@ impl Cause {
 
 /// What is kept of a run.
 #[derive(Clone, Debug)]
-pub struct Collected {
+pub(crate) struct Collected {
     seal: Seal,
     run: String,
     entries: BTreeMap<String, Entry>,
@@ -129,7 +129,7 @@ pub struct Collected {
 
 /// What is kept of one pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its termination message.
     pub message: Option<String>,
     /// What the platform said of it.
@@ -143,7 +143,7 @@ pub struct Entry {
 impl Collected {
     /// Reads the report ConfigMap of a run whose pods are these. What is not sealed, or cannot be
     /// read, counts as not there.
-    pub fn read(
+    pub(crate) fn read(
         config_map: Option<&ConfigMap>,
         seal: &Seal,
         run: &str,
@@ -167,7 +167,7 @@ impl Collected {
     }
 
     /// Adds data of the report ConfigMap.
-    pub fn add(&mut self, data: &BTreeMap<String, String>) {
+    pub(crate) fn add(&mut self, data: &BTreeMap<String, String>) {
         for (key, value) in data {
             let Some(text) = self.unsealed_text(key, value) else {
                 self.unsealed.insert(key.clone());
@@ -205,7 +205,7 @@ impl Collected {
     }
 
     /// What is kept of the pod of this name.
-    pub fn entry(&self, name: &str) -> Entry {
+    pub(crate) fn entry(&self, name: &str) -> Entry {
         let facts_key = format!("{name}{FACTS_SUFFIX}");
         Entry {
             pod: self.pods.get(name).cloned(),
@@ -215,7 +215,7 @@ impl Collected {
     }
 
     /// The pod of each name that is known.
-    pub fn pods(&self) -> Vec<PodReference> {
+    pub(crate) fn pods(&self) -> Vec<PodReference> {
         self.pods
             .iter()
             .map(|(name, uid)| PodReference {
@@ -227,7 +227,7 @@ impl Collected {
 
     /// What a pod has to add to this, as data of the ConfigMap: empty if it is there already, or
     /// if the pod is still going. One that is gone adds its last words even if it never ran.
-    pub fn additions(&self, pod: &RunPod) -> BTreeMap<String, String> {
+    pub(crate) fn additions(&self, pod: &RunPod) -> BTreeMap<String, String> {
         let facts = PodFacts::of(pod.pod(), RUNNER_CONTAINER);
         if !facts.is_final() && !pod.is_gone() {
             return BTreeMap::new();
@@ -252,7 +252,7 @@ impl Collected {
     }
 
     /// Facts of a pod as data of the ConfigMap.
-    pub fn facts_data(&self, name: &str, facts: &PodFacts) -> BTreeMap<String, String> {
+    pub(crate) fn facts_data(&self, name: &str, facts: &PodFacts) -> BTreeMap<String, String> {
         let text = serde_json::to_string(facts).expect("facts are strings, numbers and booleans");
         let key = format!("{name}{FACTS_SUFFIX}");
         let value = self.sealed(&facts.uid, &key, &text);
@@ -260,7 +260,7 @@ impl Collected {
     }
 
     /// A give-up as data of the ConfigMap.
-    pub fn given_up_data(&self, given_up: &GivenUp) -> BTreeMap<String, String> {
+    pub(crate) fn given_up_data(&self, given_up: &GivenUp) -> BTreeMap<String, String> {
         let text = serde_json::to_string(given_up)
             .expect("a cause is made of strings, numbers and a time");
         let value = self.sealed(Kept::RUN, GIVEN_UP_KEY, &text);

@@ -50,7 +50,7 @@ pub enum Error {
 }
 
 /// Every [`Error::category`].
-pub const CATEGORIES: [&str; 8] = [
+pub(crate) const CATEGORIES: [&str; 8] = [
     "timeout",
     "forbidden",
     "not_found",
@@ -86,7 +86,7 @@ impl Error {
 }
 
 /// An error with all its causes, for logs.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

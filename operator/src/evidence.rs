@@ -21,7 +21,7 @@ fn read(entry: &Entry) -> Result<Record, String> {
 }
 
 /// What a dyno says of itself. A report of another run, dyno or pod is none.
-pub fn of_dyno(entry: &Entry, run: &str, dyno: &DynoName) -> Evidence {
+pub(crate) fn of_dyno(entry: &Entry, run: &str, dyno: &DynoName) -> Evidence {
     let missing = |detail: String| Evidence::Missing { detail };
     let record = match read(entry) {
         Ok(record) => record,
@@ -52,7 +52,7 @@ pub fn of_dyno(entry: &Entry, run: &str, dyno: &DynoName) -> Evidence {
 ///
 /// # Errors
 /// In a sentence, why that cannot be told.
-pub fn of_preflight(entry: &Entry, run: &str) -> Result<PreflightReport, String> {
+pub(crate) fn of_preflight(entry: &Entry, run: &str) -> Result<PreflightReport, String> {
     let Message::Preflight(report) = read(entry)?.message else {
         return Err("the pod left the report of something that is not a preflight".to_owned());
     };
@@ -64,7 +64,7 @@ pub fn of_preflight(entry: &Entry, run: &str) -> Result<PreflightReport, String>
 ///
 /// # Errors
 /// In a sentence, why that cannot be told.
-pub fn of_finish(entry: &Entry, run: &str) -> Result<FinishReport, String> {
+pub(crate) fn of_finish(entry: &Entry, run: &str) -> Result<FinishReport, String> {
     let Message::Finish(report) = read(entry)?.message else {
         return Err("the pod left the report of something that is not a finish".to_owned());
     };

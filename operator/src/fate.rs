@@ -13,7 +13,7 @@ const LONGEST_DETAIL: usize = 500;
 /// What is worth knowing of a pod once it is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PodFacts {
+pub(crate) struct PodFacts {
     /// Its name.
     pub name: String,
     /// Its uid.
@@ -50,7 +50,7 @@ pub struct PodFacts {
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Exit {
+pub(crate) struct Exit {
     /// Its exit code.
     pub code: i32,
     /// The node's word for it, such as `OOMKilled`.
@@ -64,7 +64,7 @@ pub struct Exit {
 /// Why the platform ended a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Disruption {
+pub(crate) struct Disruption {
     /// `EvictionByEvictionAPI`, `PreemptionByScheduler`, ...
     pub reason: String,
     /// In the platform's words.
@@ -73,7 +73,7 @@ pub struct Disruption {
 
 /// What else decides a pod's fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Circumstances {
+pub(crate) struct Circumstances {
     /// What became of its Job.
     pub job: JobFate,
     /// By its own final report it ended as planned or by its own limit, and not by SIGTERM.
@@ -84,7 +84,7 @@ pub struct Circumstances {
 
 /// What became of a pod's Job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum JobFate {
+pub(crate) enum JobFate {
     /// Nothing that would end its pods.
     #[default]
     Well,
@@ -96,7 +96,7 @@ pub enum JobFate {
 
 impl PodFacts {
     /// What the pod is like now, by its only container, of this name.
-    pub fn of(pod: &Pod, container: &str) -> Self {
+    pub(crate) fn of(pod: &Pod, container: &str) -> Self {
         let status = pod.status.as_ref();
         let container = container_status(pod, container);
         let terminated = container
@@ -140,7 +140,7 @@ impl PodFacts {
     }
 
     /// Whether the pod has said and done all that it ever will.
-    pub const fn is_final(&self) -> bool {
+    pub(crate) const fn is_final(&self) -> bool {
         self.exit.is_some() || self.ended
     }
 
@@ -152,7 +152,7 @@ impl PodFacts {
     /// The former facts with what is known now. What a container's end was does not change by what
     /// happens to its pod afterwards, and a pod that was given up stays so.
     #[must_use]
-    pub fn merged(former: Option<Self>, now: Option<Self>) -> Option<Self> {
+    pub(crate) fn merged(former: Option<Self>, now: Option<Self>) -> Option<Self> {
         match (former, now) {
             (Some(former), None) => Some(former),
             (None, now) => now,
@@ -166,7 +166,7 @@ impl PodFacts {
 }
 
 /// The status of a pod's container of this name.
-pub fn container_status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+pub(crate) fn container_status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
     let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
     statuses.iter().find(|status| status.name == container)
 }
@@ -185,7 +185,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The fate of a pod.
-pub fn fate(facts: &PodFacts, circumstances: Circumstances) -> Fate {
+pub(crate) fn fate(facts: &PodFacts, circumstances: Circumstances) -> Fate {
     let Circumstances {
         job,
         ended_by_itself,

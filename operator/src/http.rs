@@ -33,7 +33,7 @@ fn router(metrics: Metrics, readiness: Arc<Readiness>) -> Router {
 ///
 /// # Errors
 /// If the listener fails.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     readiness: Arc<Readiness>,

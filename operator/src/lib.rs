@@ -1,35 +1,35 @@
 //! The Kubernetes operator: turns LoadTests into runs and runs into verdicts.
 //!
 //! Every look at a LoadTest is a pipeline of which only the ends do IO:
-//! [`observe`] reads, [`decide`] decides (plain data in, plain data out), [`apply`] writes.
-//! [`pods`] sees to it that nothing that a pod leaves behind is lost, [`run_pods`] that nobody but a
+//! `observe` reads, `decide` decides (plain data in, plain data out), `apply` writes.
+//! [`pods`] sees to it that nothing that a pod leaves behind is lost, `run_pods` that nobody but a
 //! run's own pods speaks for it, and [`seal`] that nobody else changes what they said.
 
-pub mod apply;
+mod apply;
 pub mod arguments;
 pub mod backoff;
-pub mod build;
+mod build;
 pub mod clock;
-pub mod collected;
+mod collected;
 pub mod controller;
-pub mod decide;
-pub mod error;
+mod decide;
+mod error;
 pub mod events;
-pub mod evidence;
-pub mod fate;
+mod evidence;
+mod fate;
 #[cfg(test)]
 mod fixtures;
-pub mod http;
+mod http;
 pub mod metrics;
-pub mod object_readers;
-pub mod observe;
-pub mod observed;
+mod object_readers;
+mod observe;
+mod observed;
 pub mod pods;
-pub mod readiness;
-pub mod run_pods;
+mod readiness;
+mod run_pods;
 pub mod seal;
 pub mod settings;
 pub mod start;
-pub mod telemetry;
+mod telemetry;
 pub mod turns;
-pub mod unreadable;
+mod unreadable;

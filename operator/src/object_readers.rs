@@ -7,12 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use redyno_crds::LoadTest;
 
 /// When an object was created.
-pub fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
+pub(crate) fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.creation_timestamp.as_ref().map(|time| time.0)
 }
 
 /// Whether an object is this LoadTest's, and not that of a former one of the same name.
-pub fn is_controlled_by(metadata: &ObjectMeta, load_test: &LoadTest) -> bool {
+pub(crate) fn is_controlled_by(metadata: &ObjectMeta, load_test: &LoadTest) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| {
         owner.controller == Some(true) && Some(&owner.uid) == load_test.metadata.uid.as_ref()
     })
@@ -20,7 +20,7 @@ pub fn is_controlled_by(metadata: &ObjectMeta, load_test: &LoadTest) -> bool {
 
 /// The end of a Job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobEnd {
+pub(crate) struct JobEnd {
     /// When.
     pub at: Option<Timestamp>,
     /// By its deadline.
@@ -28,7 +28,7 @@ pub struct JobEnd {
 }
 
 /// Whether and how a Job has ended. What its pods did is not read from here.
-pub fn job_end(job: &Job) -> Option<JobEnd> {
+pub(crate) fn job_end(job: &Job) -> Option<JobEnd> {
     job.status
         .as_ref()?
         .conditions
@@ -44,7 +44,7 @@ pub fn job_end(job: &Job) -> Option<JobEnd> {
 }
 
 /// Whether a Job passed its deadline, even if its pods are still going.
-pub fn past_deadline(job: &Job) -> bool {
+pub(crate) fn past_deadline(job: &Job) -> bool {
     job.status
         .as_ref()
         .and_then(|status| status.conditions.as_ref())
@@ -58,7 +58,7 @@ pub fn past_deadline(job: &Job) -> bool {
 }
 
 /// A quantity in thousandths of its unit: `2`, `1500m`, `24Gi`.
-pub fn thousandths(quantity: &Quantity) -> Option<u64> {
+pub(crate) fn thousandths(quantity: &Quantity) -> Option<u64> {
     let text = quantity.0.as_str();
     let end = text
         .find(|character: char| !character.is_ascii_digit())

@@ -30,7 +30,7 @@ const MOST_EVENTS: u32 = 50;
 ///
 /// # Errors
 /// If the API server cannot be asked.
-pub async fn observe(
+pub(crate) async fn observe(
     client: &Client,
     pods: &PodView,
     load_test: &LoadTest,

@@ -13,7 +13,7 @@ use crate::run_pods::Candidate;
 
 /// Everything that is seen of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// The plan.
     pub plan: Option<ConfigMap>,
     /// The reports.
@@ -43,7 +43,7 @@ pub struct Observed {
 
 /// An event of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventSeen {
+pub(crate) struct EventSeen {
     /// The uid of the object that it is about.
     pub uid: String,
     /// `FailedCreate`, `FailedMount`, ...
@@ -56,7 +56,7 @@ pub struct EventSeen {
 
 /// What a node has for pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRoom {
+pub(crate) struct NodeRoom {
     /// Its name.
     pub name: String,
     /// Allocatable CPU, in thousandths of a core.
@@ -67,7 +67,7 @@ pub struct NodeRoom {
 
 /// A creation that the API server refused for a reason that is the user's to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// What was to be created.
     pub child: Child,
     /// Why not.
@@ -78,7 +78,7 @@ pub struct Refused {
 
 /// Why a creation was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusedKind {
+pub(crate) enum RefusedKind {
     /// A quota or admission; the message says which.
     ByPolicy,
     /// The namespace is being deleted, and the LoadTest with it.
@@ -87,7 +87,7 @@ pub enum RefusedKind {
 
 impl Observed {
     /// The metadata of a child, if there is an object of its name.
-    pub fn metadata(&self, child: &Child) -> Option<&ObjectMeta> {
+    pub(crate) fn metadata(&self, child: &Child) -> Option<&ObjectMeta> {
         match child {
             Child::Plan => self.plan.as_ref().map(|object| &object.metadata),
             Child::Report => self.report.as_ref().map(|object| &object.metadata),
@@ -100,7 +100,7 @@ impl Observed {
     }
 
     /// The Job of a child that is one.
-    pub fn job(&self, child: &Child) -> Option<&Job> {
+    pub(crate) fn job(&self, child: &Child) -> Option<&Job> {
         match child {
             Child::Preflight => self.preflight.as_ref(),
             Child::Dynos(dyno_type) => self.dynos.get(dyno_type),

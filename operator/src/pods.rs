@@ -154,11 +154,6 @@ impl PodView {
             .expect("the sender lives as long as this view");
     }
 
-    /// Whether every pod that was there at the start is known.
-    pub fn is_synced(&self) -> bool {
-        *self.synced.borrow()
-    }
-
     /// Marks all that are not among these as gone: they went while nobody watched.
     fn gone_but(&self, seen: &HashSet<String>) -> Vec<Touched> {
         let mut touched = HashSet::new();
@@ -348,7 +343,7 @@ mod tests {
     #[tokio::test]
     async fn the_view_is_synced_after_the_first_list() {
         let view: Arc<PodView> = Arc::default();
-        assert!(!view.is_synced());
+        assert!(!*view.synced.borrow());
         assert_eq!(
             follow_all(&view, vec![Event::Init, Event::InitDone]).await,
             0

@@ -40,7 +40,7 @@ impl Candidate {
 
 /// What a pod does in its run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub(crate) enum Role {
     /// It checks the target.
     Preflight,
     /// It is this dyno.
@@ -51,7 +51,7 @@ pub enum Role {
 
 impl Role {
     /// The name that its last words are kept under: `web.1`, `preflight`.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self {
             Self::Preflight => Child::Preflight.token().to_owned(),
             Self::Dyno(name) => name.to_string(),
@@ -60,7 +60,7 @@ impl Role {
     }
 
     /// Whether it is made by this child.
-    pub fn is_of(&self, child: &Child) -> bool {
+    pub(crate) fn is_of(&self, child: &Child) -> bool {
         match (self, child) {
             (Self::Preflight, Child::Preflight) | (Self::Finish, Child::Finish) => true,
             (Self::Dyno(name), Child::Dynos(dyno_type)) => name.dyno_type == *dyno_type,
@@ -71,7 +71,7 @@ impl Role {
 
 /// A pod that is proven to be of the run.
 #[derive(Clone, Debug)]
-pub struct RunPod {
+pub(crate) struct RunPod {
     pod: Arc<Pod>,
     role: Role,
     gone: bool,
@@ -79,34 +79,34 @@ pub struct RunPod {
 
 impl RunPod {
     /// The pod.
-    pub fn pod(&self) -> &Pod {
+    pub(crate) fn pod(&self) -> &Pod {
         &self.pod
     }
 
     /// The pod, to keep.
-    pub fn shared(&self) -> Arc<Pod> {
+    pub(crate) fn shared(&self) -> Arc<Pod> {
         Arc::clone(&self.pod)
     }
 
     /// What it does.
-    pub const fn role(&self) -> &Role {
+    pub(crate) const fn role(&self) -> &Role {
         &self.role
     }
 
     /// Whether it has left the cluster: it is still here only for its last words.
-    pub const fn is_gone(&self) -> bool {
+    pub(crate) const fn is_gone(&self) -> bool {
         self.gone
     }
 
     /// Its uid.
-    pub fn uid(&self) -> &str {
+    pub(crate) fn uid(&self) -> &str {
         self.pod.metadata.uid.as_deref().unwrap_or_default()
     }
 }
 
 /// The pods of one run: of each name the one that was seen first.
 #[derive(Clone, Debug, Default)]
-pub struct RunPods {
+pub(crate) struct RunPods {
     first: BTreeMap<String, RunPod>,
     twins: BTreeSet<String>,
     seen: Vec<PodReference>,
@@ -115,7 +115,7 @@ pub struct RunPods {
 impl RunPods {
     /// Those among the candidates that are proven to be of the run of this LoadTest, by the Jobs
     /// that its status has latched. `latched` are the pods that were seen before.
-    pub fn proven(
+    pub(crate) fn proven(
         load_test: &LoadTest,
         latched: &[PodReference],
         candidates: &[Candidate],
@@ -156,27 +156,27 @@ impl RunPods {
     }
 
     /// Those that are in the cluster.
-    pub fn present(&self) -> impl Iterator<Item = &RunPod> {
+    pub(crate) fn present(&self) -> impl Iterator<Item = &RunPod> {
         self.first.values().filter(|pod| !pod.gone)
     }
 
     /// Those that are in the cluster or have left it a moment ago.
-    pub fn all(&self) -> impl Iterator<Item = &RunPod> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &RunPod> {
         self.first.values()
     }
 
     /// The pod of this name, if it is in the cluster.
-    pub fn get(&self, key: &str) -> Option<&RunPod> {
+    pub(crate) fn get(&self, key: &str) -> Option<&RunPod> {
         self.first.get(key).filter(|pod| !pod.gone)
     }
 
     /// Whether another pod of this name was seen, too: then nobody knows which of them is the one.
-    pub fn has_twin(&self, key: &str) -> bool {
+    pub(crate) fn has_twin(&self, key: &str) -> bool {
         self.twins.contains(key)
     }
 
     /// What `status.pods` has to say: the first pod of each name that was ever seen.
-    pub fn seen(&self) -> &[PodReference] {
+    pub(crate) fn seen(&self) -> &[PodReference] {
         &self.seen
     }
 }

@@ -25,7 +25,7 @@ fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
 ///
 /// # Errors
 /// If the API server cannot be asked.
-pub async fn read(
+pub(crate) async fn read(
     client: &Client,
     namespace: &str,
     name: &str,
@@ -39,12 +39,17 @@ pub async fn read(
 }
 
 /// What an Event about it refers to.
-pub fn reference(object: &DynamicObject) -> ObjectReference {
+pub(crate) fn reference(object: &DynamicObject) -> ObjectReference {
     object.object_ref(&ApiResource::erase::<LoadTest>(&()))
 }
 
 /// The change that ends it; None if it is over already, by whatever release.
-pub fn ended(object: &DynamicObject, error: &str, now: &Time, stalled: bool) -> Option<Value> {
+pub(crate) fn ended(
+    object: &DynamicObject,
+    error: &str,
+    now: &Time,
+    stalled: bool,
+) -> Option<Value> {
     // Each condition for itself: one that cannot be read does not take the others with it.
     let mut all: Vec<Condition> = object
         .data
@@ -98,7 +103,7 @@ pub fn ended(object: &DynamicObject, error: &str, now: &Time, stalled: bool) -> 
 ///
 /// # Errors
 /// If the API server cannot be asked, or refuses.
-pub async fn write(
+pub(crate) async fn write(
     client: &Client,
     namespace: &str,
     name: &str,

@@ -21,7 +21,7 @@ use super::runner_pod::{self, Command};
 const MARGIN_SECONDS: i64 = 120;
 
 /// The Job's deadline: beyond every limit that the dynos keep themselves.
-pub fn deadline_seconds(plan: &Plan) -> i64 {
+pub(crate) fn deadline_seconds(plan: &Plan) -> i64 {
     2 * i64::from(plan.start_timeout_seconds)
         + i64::from(plan.warmup_seconds)
         + i64::from(plan.duration_seconds)
@@ -34,7 +34,7 @@ pub fn deadline_seconds(plan: &Plan) -> i64 {
 ///
 /// With `backoffLimit: 0` one failing pod would make Kubernetes kill and delete its siblings, so
 /// the limit is per index; and a dyno is never replaced, since it would arrive after the start.
-pub fn build(run: &Run<'_>, dynos: &ResolvedDynos) -> Job {
+pub(crate) fn build(run: &Run<'_>, dynos: &ResolvedDynos) -> Job {
     let child = Child::Dynos(dynos.dyno_type.clone());
     let quantity = i32::try_from(dynos.quantity).unwrap_or(i32::MAX);
     let template = runner_pod::template(run, &child, container(run, dynos));

@@ -9,13 +9,13 @@ use redyno_crds::children::Child;
 
 /// The annotation by which the operator knows an object again that it made before it could record
 /// its uid.
-pub const SEAL: &str = "redyno.dev/seal";
+pub(crate) const SEAL: &str = "redyno.dev/seal";
 
 /// The value of `app.kubernetes.io/managed-by`, and our field manager.
-pub const MANAGER: &str = "redyno-operator";
+pub(crate) const MANAGER: &str = "redyno-operator";
 
 /// The labels of a child.
-pub fn of_child(run: &RunIdentity, child: &Child) -> BTreeMap<String, String> {
+pub(crate) fn of_child(run: &RunIdentity, child: &Child) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = [
         ("app.kubernetes.io/name", "redyno"),
         ("app.kubernetes.io/instance", run.name.as_str()),
@@ -34,7 +34,7 @@ pub fn of_child(run: &RunIdentity, child: &Child) -> BTreeMap<String, String> {
 }
 
 /// What selects exactly the managed Redis' pod of a run.
-pub fn redis_selector(run: &RunIdentity) -> BTreeMap<String, String> {
+pub(crate) fn redis_selector(run: &RunIdentity) -> BTreeMap<String, String> {
     [
         (RUN, run.uid.as_str()),
         (COMPONENT, Child::RedisPod.component()),

@@ -1,16 +1,16 @@
 //! Builds every object of a run: one file per object, all of them pure functions.
 
-pub mod dyno_job;
-pub mod finish_job;
-pub mod labels;
-pub mod objects;
-pub mod plan_config_map;
-pub mod pod_security;
-pub mod preflight_job;
-pub mod redis_pod;
-pub mod redis_service;
-pub mod report_config_map;
-pub mod runner_pod;
+pub(crate) mod dyno_job;
+pub(crate) mod finish_job;
+pub(crate) mod labels;
+pub(crate) mod objects;
+pub(crate) mod plan_config_map;
+mod pod_security;
+mod preflight_job;
+mod redis_pod;
+mod redis_service;
+pub(crate) mod report_config_map;
+pub(crate) mod runner_pod;
 
 use k8s_openapi::api::core::v1::LocalObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -23,7 +23,7 @@ use crate::settings::Settings;
 
 /// What every builder works from.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// The LoadTest, as it is in the cluster.
     pub load_test: &'a LoadTest,
     /// Its spec, resolved.
@@ -34,12 +34,12 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// The LoadTest's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.resolved.plan.run.name
     }
 
     /// The Secret of an existing target; None for a managed one.
-    pub fn secret(&self) -> Option<&str> {
+    pub(crate) fn secret(&self) -> Option<&str> {
         self.load_test
             .spec
             .target
@@ -49,7 +49,7 @@ impl Run<'_> {
     }
 
     /// The secrets that the administrator set for pulling images.
-    pub fn image_pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
+    pub(crate) fn image_pull_secrets(&self) -> Option<Vec<LocalObjectReference>> {
         let secrets: Vec<_> = self
             .settings
             .image_pull_secrets
@@ -60,13 +60,13 @@ impl Run<'_> {
     }
 
     /// The metadata of a child.
-    pub fn metadata(&self, child: &Child) -> ObjectMeta {
+    pub(crate) fn metadata(&self, child: &Child) -> ObjectMeta {
         metadata(&self.resolved.plan.run, child)
     }
 }
 
 /// The metadata of a child of this run.
-pub fn metadata(run: &RunIdentity, child: &Child) -> ObjectMeta {
+pub(crate) fn metadata(run: &RunIdentity, child: &Child) -> ObjectMeta {
     ObjectMeta {
         name: Some(child.name(&run.name)),
         namespace: Some(run.namespace.clone()),

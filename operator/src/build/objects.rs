@@ -13,7 +13,7 @@ use super::{Run, dyno_job, finish_job, preflight_job, redis_pod, redis_service};
 /// The objects of a run, as they are created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Objects {
+pub(crate) struct Objects {
     /// The managed Redis; None for an existing target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis: Option<ManagedRedis>,
@@ -32,7 +32,7 @@ pub struct Objects {
 /// A managed Redis and the name by which it is reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ManagedRedis {
+pub(crate) struct ManagedRedis {
     /// Its pod.
     pub pod: Pod,
     /// Its name.
@@ -41,7 +41,7 @@ pub struct ManagedRedis {
 
 impl Objects {
     /// Builds them.
-    pub fn build(run: &Run<'_>) -> Self {
+    pub(crate) fn build(run: &Run<'_>) -> Self {
         let dynos = run.resolved.formation.iter();
         Self {
             redis: run.resolved.managed.as_ref().map(|redis| ManagedRedis {

@@ -14,10 +14,10 @@ use super::redis_service;
 use crate::seal::digest_of;
 
 /// Key of the objects. No pod mounts it.
-pub const OBJECTS_KEY: &str = "objects.json";
+pub(crate) const OBJECTS_KEY: &str = "objects.json";
 
 /// The plan ConfigMap, read by all pods of the run.
-pub fn build(run: &Run<'_>, objects: &Objects) -> ConfigMap {
+pub(crate) fn build(run: &Run<'_>, objects: &Objects) -> ConfigMap {
     let plan = serde_json::to_string_pretty(&run.resolved.plan)
         .expect("a plan has string keys only and no fallible serializer");
     let objects = serde_json::to_string(objects).expect("Kubernetes' objects are made of JSON");
@@ -39,20 +39,20 @@ pub fn build(run: &Run<'_>, objects: &Objects) -> ConfigMap {
 }
 
 /// The plan of a run that is under way. None if it was written by a later release, or is none.
-pub fn read(config_map: &ConfigMap) -> Option<Plan> {
+pub(crate) fn read(config_map: &ConfigMap) -> Option<Plan> {
     let text = config_map.data.as_ref()?.get(files::PLAN)?;
     Plan::from_json(text).ok()
 }
 
 /// The objects of a run that is under way. None if it was begun by the first release, which built
 /// each when it was due.
-pub fn read_objects(config_map: &ConfigMap) -> Option<Objects> {
+pub(crate) fn read_objects(config_map: &ConfigMap) -> Option<Objects> {
     let text = config_map.data.as_ref()?.get(OBJECTS_KEY)?;
     serde_json::from_str(text).ok()
 }
 
 /// The digest of all that stands in a plan ConfigMap.
-pub fn digest(config_map: &ConfigMap) -> String {
+pub(crate) fn digest(config_map: &ConfigMap) -> String {
     let data = config_map.data.iter().flatten();
     let texts: Vec<&str> = data
         .flat_map(|(key, value)| [key.as_str(), value.as_str()])

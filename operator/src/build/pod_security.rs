@@ -10,7 +10,7 @@ const USER: i64 = 65_532;
 
 /// Takes every right from a pod that it does not need: root, a token of the API server, the
 /// environment variables that tell of other Services.
-pub fn restrict(pod: PodSpec) -> PodSpec {
+pub(crate) fn restrict(pod: PodSpec) -> PodSpec {
     PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -30,7 +30,7 @@ pub fn restrict(pod: PodSpec) -> PodSpec {
 }
 
 /// The security context of a container.
-pub fn container() -> SecurityContext {
+pub(crate) fn container() -> SecurityContext {
     SecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(USER),

@@ -11,7 +11,7 @@ use super::runner_pod::{self, Command};
 const MARGIN_SECONDS: i64 = 60;
 
 /// The preflight Job: one pod, once.
-pub fn build(run: &Run<'_>) -> Job {
+pub(crate) fn build(run: &Run<'_>) -> Job {
     single_pod_job(
         run,
         &Child::Preflight,
@@ -21,7 +21,7 @@ pub fn build(run: &Run<'_>) -> Job {
 }
 
 /// A Job of one small pod that is never tried again.
-pub fn single_pod_job(
+pub(crate) fn single_pod_job(
     run: &Run<'_>,
     child: &Child,
     command: Command,

@@ -20,7 +20,7 @@ const AFTER_THE_RUN_SECONDS: i64 = 600;
 
 /// The managed Redis' pod. It is never restarted: a restarted Redis is empty, and a run must not
 /// carry on with it.
-pub fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
+pub(crate) fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
     Pod {
         metadata: run.metadata(&Child::RedisPod),
         spec: Some(pod_security::restrict(PodSpec {

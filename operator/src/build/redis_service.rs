@@ -8,10 +8,10 @@ use super::Run;
 use super::labels;
 
 /// Redis' port.
-pub const PORT: i32 = 6379;
+pub(crate) const PORT: i32 = 6379;
 
 /// The headless Service: its name resolves to the pod itself, no proxy stands in between.
-pub fn build(run: &Run<'_>) -> Service {
+pub(crate) fn build(run: &Run<'_>) -> Service {
     Service {
         metadata: run.metadata(&Child::RedisService),
         spec: Some(ServiceSpec {
@@ -33,6 +33,6 @@ pub fn build(run: &Run<'_>) -> Service {
 }
 
 /// The managed target's URL, for pods of the same namespace.
-pub fn url(run: &Run<'_>) -> String {
+pub(crate) fn url(run: &Run<'_>) -> String {
     format!("redis://{}:{PORT}/0", Child::RedisService.name(run.name()))
 }

@@ -8,7 +8,7 @@ use redyno_crds::children::Child;
 use super::metadata;
 
 /// The report ConfigMap, still empty.
-pub fn build(run: &RunIdentity) -> ConfigMap {
+pub(crate) fn build(run: &RunIdentity) -> ConfigMap {
     ConfigMap {
         metadata: metadata(run, &Child::Report),
         ..ConfigMap::default()

@@ -16,7 +16,7 @@ use redyno_crds::children::{Child, RUNNER_CONTAINER};
 use super::{Run, labels, pod_security};
 
 /// Name of the port of probes and metrics.
-pub const METRICS_PORT: &str = "metrics";
+pub(crate) const METRICS_PORT: &str = "metrics";
 /// Its number.
 const METRICS_PORT_NUMBER: i32 = 9090;
 /// Where plan and target are mounted.
@@ -25,11 +25,11 @@ const CONFIG_PATH: &str = "/etc/redyno";
 const TERMINATION_LOG: &str = "/dev/termination-log";
 /// How long a pod may go on after SIGTERM: the runner drains 5 s at most, reports, and removes its
 /// keys.
-pub const GRACE_SECONDS: i64 = 30;
+pub(crate) const GRACE_SECONDS: i64 = 30;
 
 /// One of the runner's commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Check the target.
     Preflight,
     /// Be a dyno.
@@ -49,7 +49,7 @@ impl Command {
 }
 
 /// The container, without probes and resources.
-pub fn container(run: &Run<'_>, command: Command) -> Container {
+pub(crate) fn container(run: &Run<'_>, command: Command) -> Container {
     Container {
         name: RUNNER_CONTAINER.to_owned(),
         image: Some(run.settings.runner_image.clone()),
@@ -97,7 +97,7 @@ pub fn container(run: &Run<'_>, command: Command) -> Container {
 }
 
 /// The pod around a container.
-pub fn template(run: &Run<'_>, child: &Child, container: Container) -> PodTemplateSpec {
+pub(crate) fn template(run: &Run<'_>, child: &Child, container: Container) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels::of_child(&run.resolved.plan.run, child)),
@@ -131,7 +131,7 @@ fn scrape_annotations(run: &Run<'_>, child: &Child) -> Option<BTreeMap<String, S
 }
 
 /// Resources of the pods that put no load on anything.
-pub fn small_resources() -> ResourceRequirements {
+pub(crate) fn small_resources() -> ResourceRequirements {
     let quantities = |cpu: &str, memory: &str| {
         Some(BTreeMap::from([
             ("cpu".to_owned(), Quantity(cpu.to_owned())),

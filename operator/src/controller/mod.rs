@@ -65,7 +65,7 @@ pub struct Context {
     /// Tells machines.
     pub metrics: Metrics,
     /// Waits after errors.
-    pub backoff: Backoff<String>,
+    pub backoff: Backoff,
     /// Who may look when.
     pub turns: Turns,
 }

@@ -14,7 +14,7 @@ use crate::events::Notice;
 
 /// What to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// What to add to the report ConfigMap: first of all, so that it is safe before anything else.
     pub store: BTreeMap<String, String>,
     /// The status to write, if it is another one: before the effects, so that what is about to be
@@ -30,7 +30,7 @@ pub struct Decision {
 
 /// One change of the cluster.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Create a ConfigMap.
     CreateConfigMap(Child, Box<ConfigMap>),
     /// Create a Pod.

@@ -38,14 +38,14 @@ use crate::collected::{Cause, Collected, GivenUp};
 use crate::observed::Observed;
 use crate::settings::Settings;
 use accept::Accepted;
-pub use decision::{Decision, Effect};
+pub(crate) use decision::{Decision, Effect};
 use decision::{Halt, Wait};
 use draft::Draft;
 use survey::Dyno;
-pub use waiting::{Questions, questions};
+pub(crate) use waiting::questions;
 
 /// Decides.
-pub fn decide(
+pub(crate) fn decide(
     load_test: &LoadTest,
     observed: &Observed,
     now: Timestamp,

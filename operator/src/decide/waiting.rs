@@ -102,7 +102,7 @@ fn waited_for(draft: &Draft<'_>) -> &'static str {
 
 /// The uids of objects whose events have to be looked at, at most a few; and whether something
 /// does not fit. Called before events are read.
-pub fn questions(load_test: &LoadTest, observed: &Observed, now: Timestamp) -> Questions {
+pub(crate) fn questions(load_test: &LoadTest, observed: &Observed, now: Timestamp) -> Questions {
     const MOST: usize = 6;
     let old_enough = |at: Option<Timestamp>| at.is_some_and(|at| now >= later(at, NAMED_AFTER));
     let mut questions = Questions::default();
@@ -158,7 +158,7 @@ pub fn questions(load_test: &LoadTest, observed: &Observed, now: Timestamp) -> Q
 
 /// What has to be read besides to name a cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Questions {
+pub(crate) struct Questions {
     /// Uids of the objects whose events say more.
     pub uids: Vec<String>,
     /// Whether the nodes' sizes say more.
