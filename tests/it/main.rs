@@ -4,5 +4,6 @@
 mod chart;
 mod cluster;
 mod html;
+mod modules;
 mod observability;
 mod repository;

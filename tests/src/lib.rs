@@ -13,6 +13,7 @@ pub mod dashboards;
 pub mod documented_metrics;
 pub mod installation;
 pub mod load_test;
+pub mod modules;
 pub mod namespace;
 pub mod network_policy;
 pub mod on_time;
