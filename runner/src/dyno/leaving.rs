@@ -32,6 +32,12 @@ pub(super) async fn without_start(dyno: &Dyno, ending: &Ending) {
             .connect(&ConnectOptions::patient("redyno leaving"))
             .await
             .map_err(|failure| failure.to_string())?;
+        // Without it there is no common start: the others need not wait for one.
+        if let Ending::TargetRefused { detail } = ending
+            && let Err(error) = coordination::set_stop(&mut connection, &dyno.seat, detail).await
+        {
+            tracing::warn!(%error, "the others could not be told to stop");
+        }
         coordination::leave(&mut connection, &dyno.seat)
             .await
             .map_err(|error| error.to_string())

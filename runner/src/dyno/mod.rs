@@ -31,7 +31,7 @@ use crate::machine::{Machine, SystemMachine};
 use crate::observe::control_group::ControlGroup;
 use crate::observe::own::OwnProcess;
 use crate::output::{Events, Lines, RecordFile, WriteAt, record_file};
-use crate::shard::{FinalRefusal, Load, PhaseQuestion, ShardSettings, load_threads};
+use crate::shard::{Filling, FinalRefusal, Load, PhaseQuestion, ShardSettings, load_threads};
 use crate::termination::Termination;
 use redyno_engine::Share;
 
@@ -77,6 +77,7 @@ struct Dyno {
     seat: Seat,
     phase: Arc<PhaseQuestion>,
     refusal: Arc<FinalRefusal>,
+    filling: Arc<Filling>,
     own: OwnProcess,
     start_load: StartLoad,
     shown: Arc<Shown>,
@@ -223,6 +224,7 @@ impl Dyno {
         Ok(Self {
             phase: Arc::new(PhaseQuestion::new(seat.phase_key())),
             refusal: Arc::default(),
+            filling: Arc::new(Filling::of(&dynos, name.index)),
             seat,
             identity: Identity {
                 dyno: name,
@@ -267,6 +269,7 @@ impl Dyno {
             target: self.target.clone(),
             phase: Arc::clone(&self.phase),
             refusal: Arc::clone(&self.refusal),
+            filling: Arc::clone(&self.filling),
             bytes: Arc::default(),
         }
     }

@@ -17,11 +17,15 @@ use tokio::time::Instant;
 
 use super::{Dyno, surroundings};
 use crate::shard::Load;
+use crate::workload::failure::TaskFailure;
 use crate::workload::object_graph::script;
 use redyno_engine::LoadEvent;
 
 const POLL: Duration = Duration::from_millis(100);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+
+/// Between two looks at what is around the run, while the workers get ready.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// How long whoever misses the run's phase waits for an answer to what that means.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,7 +75,7 @@ impl Dyno {
                 detail: format!(
                     "not started after {} s: waiting for {}",
                     limit.as_secs(),
-                    waiting_for.borrow()
+                    self.with_progress(&waiting_for)
                 ),
             }),
         }
@@ -82,7 +86,7 @@ impl Dyno {
         let mut said = String::new();
         loop {
             tokio::time::sleep(TOLD_AFTER).await;
-            let detail = waiting_for.borrow().clone();
+            let detail = self.with_progress(waiting_for);
             if detail != said {
                 self.events.print(&Event::Waiting {
                     detail: detail.clone(),
@@ -92,10 +96,19 @@ impl Dyno {
         }
     }
 
+    /// What is waited for, and how far the dyno itself is.
+    fn with_progress(&self, waiting_for: &RefCell<String>) -> String {
+        let what = waiting_for.borrow();
+        match self.filling.words() {
+            Some(words) => format!("{what} ({words})"),
+            None => what.clone(),
+        }
+    }
+
     async fn get_ready(&self, waiting_for: &RefCell<String>) -> Result<Begun, Ending> {
-        let mut control = connect(&self.target, &self.seat_name(), waiting_for).await;
+        let mut control = connect(&self.target, &self.seat_name(), waiting_for).await?;
         check_phase(self, &mut control, waiting_for).await?;
-        let mut evictions = spared(self, &mut control, waiting_for).await;
+        let evictions = spared(self, &mut control, waiting_for).await?;
         let settings = self.shard_settings();
         let mut load =
             (self.start_load)(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
@@ -105,9 +118,7 @@ impl Dyno {
             ready = workers_ready(&mut load, waiting_for) => ready?,
             () = self.phase.missing() => return Err(self.identify(&mut control, waiting_for).await),
             words = self.refusal.heard() => return Err(Ending::TargetRefused { detail: words }),
-            ending = surroundings::watch(control.clone(), &self.seat, &mut evictions) => {
-                return Err(ending);
-            }
+            ending = self.danger(control.clone(), evictions) => return Err(ending),
         }
         loop {
             match self.coordinate(&mut control, waiting_for).await {
@@ -130,11 +141,35 @@ impl Dyno {
                 }
                 Ok(Err(ending)) => return Err(ending),
                 Err(error) => {
+                    unless_it_may_heal(&self.target, &error)?;
                     tracing::warn!(%error, "coordination failed, trying again");
                     waiting_for.replace(format!("the target: {error}"));
                     tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-                    control = connect(&self.target, &self.seat_name(), waiting_for).await;
+                    control = connect(&self.target, &self.seat_name(), waiting_for).await?;
                 }
+            }
+        }
+    }
+
+    /// What is seen on the control connection while the workers get ready, and ends the run: another
+    /// dyno that cannot get ready, keys that are evicted, a phase that is gone.
+    async fn danger(&self, mut control: Connection, mut evictions: Option<Evictions>) -> Ending {
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            match coordination::watch_stop(&mut control, &self.seat).await {
+                Ok(Watch::Quiet) => {}
+                Ok(Watch::Stopped(_)) => return Ending::Stopped,
+                Ok(Watch::PhaseGone) => return phase_gone(),
+                Err(error) => tracing::debug!(%error, "the target does not answer"),
+            }
+            // Where nobody's keys are to be spared there is nothing else to see before the start.
+            if evictions.is_none() {
+                continue;
+            }
+            match surroundings::look(&mut control, &self.seat, &mut evictions).await {
+                Ok(Some(ending)) => return ending,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the target does not say what it evicts"),
             }
         }
     }
@@ -242,10 +277,19 @@ struct Coordinated {
     run_id: Option<String>,
 }
 
-async fn connect(target: &Target, name: &str, waiting_for: &RefCell<String>) -> Connection {
+async fn connect(
+    target: &Target,
+    name: &str,
+    waiting_for: &RefCell<String>,
+) -> Result<Connection, Ending> {
     loop {
         match target.connect(&ConnectOptions::patient(name)).await {
-            Ok(connection) => return connection,
+            Ok(connection) => return Ok(connection),
+            Err(failure) if !failure.may_heal => {
+                return Err(Ending::TargetRefused {
+                    detail: failure.to_string(),
+                });
+            }
             Err(failure) => {
                 tracing::warn!(%failure, "no control connection yet");
                 waiting_for.replace(format!("the target: {failure}"));
@@ -253,6 +297,25 @@ async fn connect(target: &Target, name: &str, waiting_for: &RefCell<String>) -> 
         }
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
     }
+}
+
+/// What the target refused and would refuse again ends the waiting, in its own words.
+fn unless_it_may_heal(target: &Target, error: &RedisError) -> Result<(), Ending> {
+    let Some(code) = error.code() else {
+        return Ok(());
+    };
+    let words = format!("{code} {}", error.detail().unwrap_or_default());
+    let class = TaskFailure::of_error_reply(words.as_bytes()).class;
+    if class.may_heal() {
+        return Ok(());
+    }
+    Err(Ending::TargetRefused {
+        detail: format!(
+            "the target refused what the dynos agree by ({}): {}",
+            class.as_str(),
+            target.presentable(&words)
+        ),
+    })
 }
 
 /// Nothing may be written to a Redis that is not the one that the preflight saw.
@@ -267,12 +330,13 @@ async fn check_phase(
             Ok(Watch::Stopped(_)) => return Err(Ending::Stopped),
             Ok(Watch::PhaseGone) => return Err(phase_gone()),
             Err(error) => {
+                unless_it_may_heal(&dyno.target, &error)?;
                 tracing::warn!(%error, "the target does not answer yet");
                 waiting_for.replace(format!("the target: {error}"));
             }
         }
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await;
+        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
     }
 }
 
@@ -281,17 +345,18 @@ async fn spared(
     dyno: &Dyno,
     control: &mut Connection,
     waiting_for: &RefCell<String>,
-) -> Option<Evictions> {
+) -> Result<Option<Evictions>, Ending> {
     loop {
         match coordination::evictions(control, &dyno.seat).await {
-            Ok(evictions) => return evictions,
+            Ok(evictions) => return Ok(evictions),
             Err(error) => {
+                unless_it_may_heal(&dyno.target, &error)?;
                 tracing::warn!(%error, "the target does not answer yet");
                 waiting_for.replace(format!("the target: {error}"));
             }
         }
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await;
+        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
     }
 }
 

@@ -1,14 +1,9 @@
 //! Looks after what is around the run, and says how the run ends if something is wrong there.
 
-use std::time::Duration;
-
 use redis::RedisResult;
 use redyno_contract::report::Ending;
 use redyno_target::Connection;
 use redyno_target::coordination::{self, Evictions, Seat, Surroundings};
-
-/// Between two looks.
-const PERIOD: Duration = Duration::from_secs(1);
 
 /// Looks once. `evictions` are counted where others' keys are to be spared.
 pub(super) async fn look(
@@ -18,26 +13,6 @@ pub(super) async fn look(
 ) -> RedisResult<Option<Ending>> {
     let seen = coordination::look_around(connection, seat, evictions.as_mut()).await?;
     Ok(judge(seen))
-}
-
-/// Looks every second until something is wrong. Where nobody's keys are to be spared there is
-/// nothing to see before the start.
-pub(super) async fn watch(
-    mut connection: Connection,
-    seat: &Seat,
-    evictions: &mut Option<Evictions>,
-) -> Ending {
-    loop {
-        tokio::time::sleep(PERIOD).await;
-        if evictions.is_none() {
-            continue;
-        }
-        match look(&mut connection, seat, evictions).await {
-            Ok(Some(ending)) => return ending,
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "the target does not say what it evicts"),
-        }
-    }
 }
 
 fn judge(seen: Surroundings) -> Option<Ending> {

@@ -12,6 +12,7 @@ pub(crate) mod application;
 pub(crate) mod attention;
 pub(crate) mod busy;
 mod clock;
+mod filling;
 mod load;
 mod pacer;
 mod phase;
@@ -40,6 +41,7 @@ use crate::machine::{LoadThread, Machine};
 use clock::Clock;
 use shared::Shared;
 
+pub(crate) use filling::Filling;
 pub(crate) use load::Load;
 pub(crate) use phase::PhaseQuestion;
 pub(crate) use refusal::FinalRefusal;
@@ -63,6 +65,8 @@ pub(crate) struct ShardSettings {
     pub(crate) phase: Arc<PhaseQuestion>,
     /// Where a worker tells that it will never get ready.
     pub(crate) refusal: Arc<FinalRefusal>,
+    /// How far its workers are with what has to be there before the start.
+    pub(crate) filling: Arc<Filling>,
     /// Counts its workers' bytes.
     pub(crate) bytes: Arc<ByteCounters>,
 }

@@ -1,6 +1,7 @@
 //! Getting ready: every worker connected, greeted by the server, its data written.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 32;
 
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
 
-/// For all of resolving, connecting, TLS and AUTH.
+/// For all of resolving, connecting, TLS and AUTH; and then for each part of what is to be written.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A worker that is ready.
@@ -113,10 +114,37 @@ async fn attempt(
         }
         failure.to_string()
     })?;
+    settings.filling.connected();
+    let written = Cell::new(0);
+    let prepared = prepare(settings, work, &mut connection, &written).await;
+    if prepared.is_err() {
+        settings.filling.failed(written.get());
+    }
+    prepared.map(|()| connection)
+}
+
+/// Writes what has to be there at the start, for as long as that goes on: how long all of it takes
+/// depends on how much it is.
+async fn prepare(
+    settings: &ShardSettings,
+    work: &Work,
+    connection: &mut TaskConnection,
+    written: &Cell<u64>,
+) -> Result<(), String> {
     let limit = Duration::from_millis(u64::from(settings.plan.task_timeout_milliseconds));
-    let prepared = work.prepare(&mut connection);
-    match tokio::time::timeout(limit.max(CONNECT_TIMEOUT), prepared).await {
-        Ok(Ok(())) => Ok(connection),
+    let mut preparing = pin!(work.prepare(connection, |count| {
+        written.set(written.get() + count);
+        settings.filling.wrote(count);
+    }));
+    let prepared = loop {
+        let before = written.get();
+        match tokio::time::timeout(limit.max(CONNECT_TIMEOUT), &mut preparing).await {
+            Err(_) if written.get() > before => {}
+            prepared => break prepared,
+        }
+    };
+    match prepared {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => {
             let detail = format!(
                 "the target refused what the run begins with ({}): {}",

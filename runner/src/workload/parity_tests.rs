@@ -81,7 +81,7 @@ async fn sent(way: Way, graph: &ObjectGraph) -> Vec<u8> {
     let (port, heard) = listen_in(server.port()).await;
     let mut connection = connect(way, port).await;
     let (worker, seed) = worker(graph);
-    worker.prepare(&mut connection).await.unwrap();
+    worker.prepare(&mut connection, |_| {}).await.unwrap();
     for number in 0..5 {
         let random = seed.stream(Purpose::MeasuredPayload, number);
         let mut steps = 0;

@@ -101,11 +101,16 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// Greets the server, and writes what has to be there at the start.
-    pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    /// Greets the server, and writes what has to be there at the start; tells how many flats or keys
+    /// it has written as it goes.
+    pub(crate) async fn prepare(
+        &self,
+        connection: &mut impl Exchange,
+        wrote: impl Fn(u64),
+    ) -> Result<(), TaskFailure> {
         match self {
-            Self::ObjectGraph(worker) => worker.prepare(connection).await,
-            Self::Commands(worker) => worker.prepare(connection).await,
+            Self::ObjectGraph(worker) => worker.prepare(connection, wrote).await,
+            Self::Commands(worker) => worker.prepare(connection, wrote).await,
         }
     }
 

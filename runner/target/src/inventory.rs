@@ -296,7 +296,7 @@ pub struct KeyspacePart {
 
 impl KeyspacePart {
     /// The numbers of its keys, of a keyspace of so many.
-    pub fn numbers(self, count: u32) -> impl Iterator<Item = u32> {
+    pub fn numbers(self, count: u32) -> impl ExactSizeIterator<Item = u32> {
         let Self {
             index,
             quantity,

@@ -19,6 +19,7 @@ mod monitor;
 mod pages;
 mod plans;
 mod process;
+mod refused;
 mod replies;
 mod rights;
 mod threads;

@@ -132,15 +132,23 @@ impl CommandWorker {
 
     /// Greets the server, so that no connection is first used by a task, and writes a value to its
     /// part of the keys if they are to be there at the start: all workers of all dynos of the type
-    /// fill them together.
-    pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    /// fill them together. Tells how many it has written as it goes.
+    pub(crate) async fn prepare(
+        &self,
+        connection: &mut impl Exchange,
+        wrote: impl Fn(u64),
+    ) -> Result<(), TaskFailure> {
         let mut request = self.buffers.take();
         push_command(&mut request, &[b"PING"]);
         connection.perform(request, 1).await?;
-        self.write_keys(connection).await
+        self.write_keys(connection, wrote).await
     }
 
-    async fn write_keys(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    async fn write_keys(
+        &self,
+        connection: &mut impl Exchange,
+        wrote: impl Fn(u64),
+    ) -> Result<(), TaskFailure> {
         let mut writes = self
             .part
             .numbers(self.mix.keyspace.keys)
@@ -159,6 +167,7 @@ impl CommandWorker {
                 commands += 1;
             }
             connection.perform(request, commands).await?;
+            wrote(commands);
         }
         Ok(())
     }

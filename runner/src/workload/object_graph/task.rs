@@ -91,17 +91,25 @@ impl GraphWorker {
     }
 
     /// Greets the server, so that no connection is first used by a task, and writes the building
-    /// if it is to be there at the start.
-    pub(crate) async fn prepare(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    /// if it is to be there at the start; tells how many flats it has written as it goes.
+    pub(crate) async fn prepare(
+        &self,
+        connection: &mut impl Exchange,
+        wrote: impl Fn(u64),
+    ) -> Result<(), TaskFailure> {
         self.ping(connection).await?;
         match self.prefill {
-            Prefill::Full => self.write_building(connection).await,
+            Prefill::Full => self.write_building(connection, wrote).await,
             Prefill::Empty => Ok(()),
         }
     }
 
     /// Writes the building with all its flats.
-    async fn write_building(&self, connection: &mut impl Exchange) -> Result<(), TaskFailure> {
+    async fn write_building(
+        &self,
+        connection: &mut impl Exchange,
+        wrote: impl Fn(u64),
+    ) -> Result<(), TaskFailure> {
         let mut from = 0;
         while from < self.max_flats {
             let until = self.max_flats.min(from.saturating_add(PREFILL_CHUNK));
@@ -116,6 +124,7 @@ impl GraphWorker {
                 push_flat(&mut request, &self.building.flat(position));
             }
             connection.perform(request, commands).await?;
+            wrote(u64::from(until - from));
             from = until;
         }
         self.written.set(self.max_flats);

@@ -14,7 +14,7 @@ const SCRIPT: &str = include_str!("stop.lua");
 pub enum Watch {
     /// Nothing: go on.
     Quiet,
-    /// The run is to end: by whom and why, or a number if Redis was too full to keep the words.
+    /// The run is to end: by whom and why, or anything if Redis was too full to keep the words.
     Stopped(String),
     /// The run's phase is gone: flushed, evicted, or not the Redis that the preflight saw.
     PhaseGone,
@@ -40,9 +40,10 @@ pub(crate) async fn end(
         .send(
             redis::cmd("EVAL")
                 .arg(SCRIPT)
-                .arg(2)
+                .arg(3)
                 .arg(keys.stop())
                 .arg(keys.start())
+                .arg(keys.phase())
                 .arg(reason)
                 .arg(seconds),
         )

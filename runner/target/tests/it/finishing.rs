@@ -125,7 +125,7 @@ async fn a_dyno_that_died_is_not_waited_for_for_ever() {
     say(&mut connection, "PEXPIRE redyno:lock 3000").await;
     let report = finish::run(&plan, &target).await;
     assert!(report.complete, "{}", report.message);
-    for words in ["1 dynos had not left", "lock released"] {
+    for words in ["1 dyno had not left", "lock released"] {
         assert!(report.message.contains(words), "{}", report.message);
     }
     assert_eq!(keys(&mut connection).await, [""; 0]);

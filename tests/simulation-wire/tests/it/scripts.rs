@@ -74,7 +74,7 @@ fn calls() -> Calls {
         ),
         (
             "coordination/stop.lua",
-            ("stop start", vec![&["web.1: full"], LIFETIMES]),
+            ("stop start phase", vec![&["web.1: full"], LIFETIMES]),
         ),
         (
             "preflight/enter.lua",

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use redyno_contract::plan::{
+    Commands, Distribution, Expectation, Keyspace, MixedCommand, Prefill, Workload,
+};
 use redyno_contract::{Judgement, Reason, Verdict};
 use redyno_simulation::choices::Choices;
 use redyno_simulation_wire::laws::hold;
@@ -90,4 +93,43 @@ fn an_eviction_of_somebody_s_keys_just_before_the_end_is_seen() {
             "{after} ms: {message}"
         );
     }
+}
+
+/// A minute of writing before the start: each part of it is waited for by itself. All of it had to be
+/// done within ten seconds, or was begun anew for ever.
+#[test]
+fn a_prefill_may_take_its_time_and_says_how_far_it_is() {
+    let filling = |start_timeout_seconds| {
+        let mut scenario = Scenario::draw(&mut Choices::of_list(Vec::new()));
+        scenario.delay = (Duration::from_millis(200), Duration::ZERO);
+        scenario.plan.start_timeout_seconds = start_timeout_seconds;
+        scenario.plan.formation[0].workload = Workload::Commands(Commands {
+            keyspace: Keyspace {
+                prefix: Keyspace::default_prefix(),
+                keys: 60_000,
+                distribution: Distribution::Uniform,
+            },
+            value_bytes: 10,
+            prefill: Prefill::Full,
+            mix: vec![MixedCommand {
+                name: "get".to_owned(),
+                weight: 1,
+                command: ["GET", "{key}"].map(str::to_owned).to_vec(),
+                expect: Expectation::Hit,
+            }],
+        });
+        carry_out(&scenario).judgement.unwrap()
+    };
+    let judgement = filling(300);
+    assert!(
+        judgement.start_microseconds.is_some(),
+        "{}",
+        judgement.message
+    );
+    let Judgement {
+        reason, message, ..
+    } = filling(30);
+    assert_eq!(reason, Reason::StartTimeout);
+    assert!(message.contains("(filling: "), "{message}");
+    assert!(message.contains(" %)"), "{message}");
 }
