@@ -6,7 +6,6 @@
 mod arguments;
 mod cluster;
 mod demo;
-mod evidence;
 mod exit;
 mod file;
 mod local;

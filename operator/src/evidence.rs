@@ -1,87 +1,44 @@
 //! What the pods of a run say of themselves, read from what is kept of them.
 
-use redyno_contract::Message;
+use redyno_contract::evidence;
 use redyno_contract::message::{FinishReport, PreflightReport};
 use redyno_contract::outcome::Evidence;
 use redyno_contract::plan::DynoName;
-use redyno_contract::record::{self, Record, RecordKind};
 
 use crate::collected::Entry;
 
-/// Reads the last words of a pod of this run.
-fn read(entry: &Entry) -> Result<Record, String> {
-    let message = entry.message.as_ref().ok_or_else(|| {
-        if entry.unsealed {
-            "what is kept of its report was not written by this operator".to_owned()
-        } else {
-            "the pod left no report".to_owned()
+/// The last words of a pod, as it left them.
+fn last_words(entry: &Entry) -> Result<&[u8], String> {
+    match &entry.message {
+        Some(message) => Ok(message.as_bytes()),
+        None if entry.unsealed => {
+            Err("what is kept of its report was not written by this operator".to_owned())
         }
-    })?;
-    record::read(message.as_bytes()).map_err(|error| error.to_string())
+        None => Err("the pod left no report".to_owned()),
+    }
 }
 
 /// What a dyno says of itself. A report of another run, dyno or pod is none.
 pub(crate) fn of_dyno(entry: &Entry, run: &str, dyno: &DynoName) -> Evidence {
-    let missing = |detail: String| Evidence::Missing { detail };
-    let record = match read(entry) {
-        Ok(record) => record,
-        Err(detail) => return missing(detail),
-    };
-    let Message::Dyno(report) = record.message else {
-        return missing("the pod left the report of something that is not a dyno".to_owned());
-    };
-    if let Err(detail) = of_run(&report.run, run) {
-        return missing(detail);
-    }
-    if report.dyno != *dyno {
-        return missing(format!(
-            "the report is of {}, the pod ran {dyno}",
-            report.dyno
-        ));
-    }
-    if entry.pod.as_ref().is_some_and(|pod| *pod != report.pod) {
-        return missing("the report is of another pod".to_owned());
-    }
-    match record.kind {
-        RecordKind::Final if report.end.is_some() => Evidence::Complete(report),
-        RecordKind::Final | RecordKind::Checkpoint => Evidence::Partial(report),
+    match last_words(entry) {
+        Ok(bytes) => evidence::of_dyno(bytes, run, dyno, entry.pod.as_deref()),
+        Err(detail) => Evidence::Missing { detail },
     }
 }
 
-/// What the preflight says.
-///
-/// # Errors
-/// In a sentence, why that cannot be told.
+/// What the preflight says; else, in a sentence, why that cannot be told.
 pub(crate) fn of_preflight(entry: &Entry, run: &str) -> Result<PreflightReport, String> {
-    let Message::Preflight(report) = read(entry)?.message else {
-        return Err("the pod left the report of something that is not a preflight".to_owned());
-    };
-    of_run(&report.run, run)?;
-    Ok(report)
+    evidence::of_preflight(last_words(entry)?, run)
 }
 
-/// What the finish says.
-///
-/// # Errors
-/// In a sentence, why that cannot be told.
+/// What the finish says; else, in a sentence, why that cannot be told.
 pub(crate) fn of_finish(entry: &Entry, run: &str) -> Result<FinishReport, String> {
-    let Message::Finish(report) = read(entry)?.message else {
-        return Err("the pod left the report of something that is not a finish".to_owned());
-    };
-    of_run(&report.run, run)?;
-    Ok(report)
-}
-
-fn of_run(found: &str, run: &str) -> Result<(), String> {
-    if found == run {
-        Ok(())
-    } else {
-        Err(format!("the report is of run {found}, this is {run}"))
-    }
+    evidence::of_finish(last_words(entry)?, run)
 }
 
 #[cfg(test)]
 mod tests {
+    use redyno_contract::record::RecordKind;
     use redyno_contract::report::Ending;
 
     use super::*;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use redyno_contract::evidence;
 use redyno_contract::judgement::{DynoVerdict, ThresholdResult};
 use redyno_contract::kept::Kept;
 use redyno_contract::limit::Holding;
@@ -16,7 +17,6 @@ use redyno_crds::status::{DynoStatus, ThresholdStatus};
 use redyno_crds::{LoadTestStatus, conditions};
 
 use super::connection::Connection;
-use crate::evidence;
 
 /// The plan of a run.
 pub(super) async fn plan(connection: &Connection, name: &str) -> anyhow::Result<Plan> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
+use redyno_contract::evidence;
 use redyno_contract::figures;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use redyno_contract::plan::DynoName;
@@ -16,7 +17,6 @@ use super::folder::{RunFolder, last_words};
 use super::interrupt::Interrupts;
 use super::process::exit_code;
 use super::redis_server::{RedisServer, stall};
-use crate::evidence;
 use crate::precision::FullReports;
 use crate::progress::{Course, Display};
 

@@ -21,7 +21,8 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use redyno_contract::message::{FinishReport, PreflightReport, Refusal, TargetFound};
+use redyno_contract::evidence;
+use redyno_contract::message::{FinishReport, PreflightReport, TargetFound};
 use redyno_contract::plan::TargetKind;
 use redyno_contract::{Judgement, Reason, judge};
 use redyno_crds::conclude::Cleanup;
@@ -34,7 +35,6 @@ use self::process::{Role, RunProcess, exit_code, runner};
 use self::redis_server::RedisServer;
 use self::status::Draft;
 use self::target::LocalTarget;
-use crate::evidence;
 use crate::precision::{self, Shown};
 use crate::progress::Display;
 use crate::report::Curve;
@@ -264,7 +264,7 @@ impl Run<'_> {
             Err(detail) => {
                 let message = format!("the preflight failed: {detail}");
                 Some(NotBegun {
-                    reason: self.draft.refused(Refusal::Other, &message, now),
+                    reason: self.draft.no_preflight(&message, now),
                     message,
                     may_have_entered: true,
                 })

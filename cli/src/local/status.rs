@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
-use redyno_contract::report::server_title;
+use redyno_contract::message::{PreflightReport, Refusal};
 use redyno_contract::{Judgement, Reason};
-use redyno_crds::conclude::{Cleanup, Notes, conclude_errored, conclude_judged};
+use redyno_crds::conclude::{
+    Cleanup, Notes, conclude_errored, conclude_judged, conclude_preflight, conclude_refused,
+};
 use redyno_crds::conditions::{
     ACCEPTED, ConditionStatus, DYNOS_READY, PREFLIGHT_PASSED, STARTED, initial_conditions, reasons,
     set_condition,
@@ -49,57 +50,13 @@ impl Draft {
 
     /// What the preflight reported. Gives the reason to end with if it refused.
     pub(super) fn preflight(&mut self, report: &PreflightReport, now: Timestamp) -> Option<Reason> {
-        let PreflightReport {
-            run: _,
-            result,
-            message,
-            target,
-        } = report;
-        self.notes.preflight = Some(message.clone());
-        if let Some(TargetFound {
-            server,
-            version,
-            role,
-            maxmemory_bytes,
-            maxclients,
-            keys: _,
-            other_clients: _,
-            expected_growth_bytes: _,
-            full_after_seconds: _,
-            flushed_keys: _,
-        }) = target
-        {
-            let target = self.status.target.get_or_insert_default();
-            let number = |found: &Option<u64>| found.and_then(|found| i64::try_from(found).ok());
-            target.server = Some(server_title(server.as_deref()).to_owned());
-            target.version.clone_from(version);
-            target.role.clone_from(role);
-            target.maxmemory_bytes = number(maxmemory_bytes);
-            target.maxclients = number(maxclients);
-        }
-        match result {
-            PreflightResult::Passed => {
-                self.condition(PREFLIGHT_PASSED, true, reasons::PASSED, message, now);
-                None
-            }
-            PreflightResult::Refused { reason } => Some(self.refused(*reason, message, now)),
-        }
+        conclude_preflight(&mut self.status, report, GENERATION, &Time(now))
     }
 
-    /// The preflight refused, or never got to say anything. Gives the reason to end with.
-    pub(super) fn refused(&mut self, refusal: Refusal, message: &str, now: Timestamp) -> Reason {
-        self.condition(
-            PREFLIGHT_PASSED,
-            false,
-            &format!("{refusal:?}"),
-            message,
-            now,
-        );
-        if refusal == Refusal::TargetBusy {
-            Reason::TargetBusy
-        } else {
-            Reason::PreflightFailed
-        }
+    /// The preflight never got to say anything. Gives the reason to end with.
+    pub(super) fn no_preflight(&mut self, message: &str, now: Timestamp) -> Reason {
+        let time = Time(now);
+        conclude_refused(&mut self.status, Refusal::Other, message, GENERATION, &time)
     }
 
     /// How far the dynos came.

@@ -19,7 +19,7 @@ use crate::status::{
 const TEXT_LENGTH: usize = 1024;
 
 /// A text as the schema allows it in the status: what comes from outside may be longer.
-pub fn status_text(text: &str) -> String {
+pub(super) fn status_text(text: &str) -> String {
     text::shortened(text, TEXT_LENGTH)
 }
 

@@ -1,9 +1,10 @@
 //! The end of a run: from a judgement, or from the reason why there is none, to the status.
 
 mod evidence;
+mod preflight;
 mod settle;
 
-pub use evidence::status_text;
+pub use preflight::{conclude_preflight, conclude_refused};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -15,13 +16,12 @@ use crate::conditions::{
 };
 use crate::status::LoadTestStatus;
 
+use self::evidence::status_text;
 use self::settle::{Ending, settle};
 
 /// What there is to say beside the judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// What the preflight saw, in a sentence.
-    pub preflight: Option<String>,
     /// What became of what the run left on the target; None if it left nothing that outlives it.
     pub cleanup: Option<Cleanup>,
     /// What the message has to say of scaled sizes ([`Resolved::scale_note`]).
@@ -188,11 +188,7 @@ fn shared_node(dynos: &[DynoResult], redis_node: Option<&str>) -> Option<String>
 }
 
 fn write_notes(status: &mut LoadTestStatus, notes: &Notes, generation: Option<i64>, now: &Time) {
-    let Notes {
-        preflight,
-        cleanup,
-        scale: _,
-    } = notes;
+    let Notes { cleanup, scale: _ } = notes;
     if let Some(cleanup) = cleanup {
         let (holds, reason) = match cleanup {
             Cleanup::Done(_) => (ConditionStatus::True, reasons::CLEANED),
@@ -207,20 +203,8 @@ fn write_notes(status: &mut LoadTestStatus, notes: &Notes, generation: Option<i6
             generation,
             now,
         );
-    }
-    let preflight = preflight.as_deref();
-    let cleanup = cleanup.as_ref().map(Cleanup::text);
-    if preflight.is_none() && cleanup.is_none() {
-        return;
-    }
-    let target = status.target.get_or_insert_default();
-    for (note, field) in [
-        (preflight, &mut target.preflight),
-        (cleanup, &mut target.cleanup),
-    ] {
-        if let Some(note) = note {
-            *field = Some(status_text(note));
-        }
+        let target = status.target.get_or_insert_default();
+        target.cleanup = Some(status_text(cleanup.text()));
     }
 }
 

@@ -4,6 +4,7 @@ use redyno_contract::judgement::{
     TimeSpent, Totals, TypeResult,
 };
 use redyno_contract::limit::Holding;
+use redyno_contract::message::{PreflightReport, PreflightResult, TargetFound};
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{DynoName, RunIdentity};
 use redyno_contract::report::{Books, End, Ending, OwnVitals, TargetVitals, Times};
@@ -177,8 +178,9 @@ fn running() -> LoadTestStatus {
 }
 
 fn conclude(status: &mut LoadTestStatus, judgement: &Judgement, resolved: &Resolved) {
+    let target = status.target.get_or_insert_default();
+    target.preflight = Some("saw an empty Redis".to_owned());
     let notes = Notes {
-        preflight: Some("saw an empty Redis".to_owned()),
         cleanup: None,
         scale: resolved.scale_note(),
     };
@@ -438,7 +440,6 @@ fn every_text_fits_the_schema() {
         target.version = Some(text.clone());
     }
     let notes = Notes {
-        preflight: Some(text.clone()),
         cleanup: Some(Cleanup::Failed(text.clone())),
         scale: resolved(50).scale_note(),
     };
@@ -456,7 +457,27 @@ fn every_text_fits_the_schema() {
     let mut errored = running();
     let reason = Reason::PodRejected;
     conclude_errored(&mut errored, reason, &text, &notes, Some(1), &at(99), true);
-    for status in [judged, errored, running()] {
+    let report = PreflightReport {
+        run: text.clone(),
+        result: PreflightResult::Passed,
+        message: text.clone(),
+        target: Some(TargetFound {
+            server: Some(text.clone()),
+            version: Some(text.clone()),
+            role: Some(text),
+            maxmemory_bytes: Some(u64::MAX),
+            maxclients: Some(u64::MAX),
+            keys: None,
+            other_clients: None,
+            expected_growth_bytes: 0,
+            full_after_seconds: None,
+            flushed_keys: 0,
+        }),
+    };
+    let mut found = running();
+    let refused = conclude_preflight(&mut found, &report, Some(1), &at(99));
+    assert_eq!(refused, None);
+    for status in [judged, errored, found, running()] {
         let value = serde_json::to_value(&status).unwrap();
         assert_eq!(
             structure::check("status", &value, structure::status_schema()),

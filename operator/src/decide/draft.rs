@@ -7,8 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::Reason;
+use redyno_contract::message::{PreflightReport, Refusal};
 use redyno_crds::children::Child;
-use redyno_crds::conclude::{Cleanup, Notes, conclude_errored};
+use redyno_crds::conclude::{
+    Cleanup, Notes, conclude_errored, conclude_preflight, conclude_refused,
+};
 use redyno_crds::conditions::{
     self, ConditionStatus, FINISHED, RECONCILING, initial_conditions, set_condition,
 };
@@ -144,9 +147,25 @@ impl<'a> Draft<'a> {
         self.status.target.get_or_insert_default()
     }
 
+    /// What the preflight reported. Gives the reason to end with if it refused.
+    pub(super) fn preflight(&mut self, report: &PreflightReport) -> Option<Reason> {
+        let generation = self.load_test.metadata.generation;
+        conclude_preflight(&mut self.status, report, generation, &Time(self.now))
+    }
+
+    /// The preflight never got to say anything. Gives the reason to end with.
+    pub(super) fn preflight_failed(&mut self, message: &str) -> Reason {
+        let generation = self.load_test.metadata.generation;
+        let now = Time(self.now);
+        conclude_refused(&mut self.status, Refusal::Other, message, generation, &now)
+    }
+
     /// Ends the run without a judgement.
     pub(super) fn conclude(&mut self, reason: Reason, message: &str, cleanup: Option<Cleanup>) {
-        let notes = self.notes(cleanup);
+        let notes = Notes {
+            cleanup,
+            scale: None,
+        };
         conclude_errored(
             &mut self.status,
             reason,
@@ -157,19 +176,6 @@ impl<'a> Draft<'a> {
             self.settings.failed_verdict_is_stalled,
         );
         self.wake_at(self.now);
-    }
-
-    /// What is known of the target, for the conclusion.
-    pub(super) fn notes(&self, cleanup: Option<Cleanup>) -> Notes {
-        Notes {
-            preflight: self
-                .status
-                .target
-                .as_ref()
-                .and_then(|target| target.preflight.clone()),
-            cleanup,
-            scale: None,
-        }
     }
 
     // === Latches ===

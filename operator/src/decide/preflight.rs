@@ -4,12 +4,9 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 use redyno_contract::Reason;
-use redyno_contract::message::{PreflightReport, PreflightResult, Refusal, TargetFound};
 use redyno_contract::outcome::Fate;
-use redyno_contract::report::server_title;
 use redyno_crds::children::Child;
-use redyno_crds::conclude::status_text;
-use redyno_crds::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons};
+use redyno_crds::conditions::PREFLIGHT_PASSED;
 
 use super::accept::Accepted;
 use super::cause::Waited;
@@ -42,7 +39,15 @@ pub(super) fn step(
     }
     let entry = collected.entry(Child::Preflight.token());
     let detail = match evidence::of_preflight(&entry, draft.uid()) {
-        Ok(report) => return report_read(draft, report),
+        Ok(report) => {
+            return match draft.preflight(&report) {
+                None => ControlFlow::Continue(()),
+                Some(reason) => ControlFlow::Break(Halt::Refused {
+                    reason,
+                    message: report.message,
+                }),
+            };
+        }
         Err(detail) => detail,
     };
     match entry.facts {
@@ -75,81 +80,12 @@ fn failed(draft: &mut Draft<'_>, facts: &PodFacts, detail: &str) -> Halt {
         Fate::NeverSeen | Fate::Running => detail.to_owned(),
     };
     let message = format!("the preflight failed: {what}");
-    refuse(draft, Refusal::Other, message)
+    failed_because(draft, message)
 }
 
-fn report_read(draft: &mut Draft<'_>, report: PreflightReport) -> ControlFlow<Halt> {
-    let PreflightReport {
-        run: _,
-        result,
-        message,
-        target,
-    } = report;
-    draft.target().preflight = Some(status_text(&message));
-    if let Some(found) = target {
-        let TargetFound {
-            server,
-            version,
-            role,
-            maxmemory_bytes,
-            maxclients,
-            keys: _,
-            other_clients: _,
-            expected_growth_bytes: _,
-            full_after_seconds: _,
-            flushed_keys: _,
-        } = found;
-        let target = draft.target();
-        let text = |found: Option<String>| found.map(|found| status_text(&found));
-        let number = |found: Option<u64>| found.and_then(|found| i64::try_from(found).ok());
-        target.server = Some(status_text(server_title(server.as_deref())));
-        target.version = text(version);
-        target.role = text(role);
-        target.maxmemory_bytes = number(maxmemory_bytes);
-        target.maxclients = number(maxclients);
-    }
-    match result {
-        PreflightResult::Passed => {
-            draft.condition(
-                PREFLIGHT_PASSED,
-                ConditionStatus::True,
-                reasons::PASSED,
-                &message,
-            );
-            ControlFlow::Continue(())
-        }
-        PreflightResult::Refused { reason } => ControlFlow::Break(refuse(draft, reason, message)),
-    }
-}
-
-fn refuse(draft: &mut Draft<'_>, refusal: Refusal, message: String) -> Halt {
-    draft.condition(
-        PREFLIGHT_PASSED,
-        ConditionStatus::False,
-        &format!("{refusal:?}"),
-        &message,
-    );
-    let reason = match refusal {
-        Refusal::TargetBusy => Reason::TargetBusy,
-        Refusal::HostNotFound
-        | Refusal::ConnectionRefused
-        | Refusal::ConnectionTimeout
-        | Refusal::AuthenticationFailed
-        | Refusal::PermissionDenied
-        | Refusal::TlsVerificationFailed
-        | Refusal::TlsNotOffered
-        | Refusal::TlsRequired
-        | Refusal::TargetIsReplica
-        | Refusal::ClusterModeUnsupported
-        | Refusal::TooFewConnections
-        | Refusal::TooLittleMemory
-        | Refusal::WouldEvictForeignKeys
-        | Refusal::FlushNotAllowed
-        | Refusal::FlushOtherClients
-        | Refusal::FlushForeignData
-        | Refusal::InvalidUrl
-        | Refusal::Other => Reason::PreflightFailed,
-    };
+/// Ends the run without a word of the preflight's own.
+fn failed_because(draft: &mut Draft<'_>, message: String) -> Halt {
+    let reason = draft.preflight_failed(&message);
     Halt::Refused { reason, message }
 }
 
@@ -179,7 +115,7 @@ fn wait(draft: &mut Draft<'_>, run: &Accepted) -> ControlFlow<Halt> {
             return ControlFlow::Break(Halt::Wait);
         }
         let message = "the preflight failed: its pod was gone before its report could be read";
-        return ControlFlow::Break(refuse(draft, Refusal::Other, message.to_owned()));
+        return ControlFlow::Break(failed_because(draft, message.to_owned()));
     }
     let since = created(&job.metadata).unwrap_or(draft.now);
     let waited = Waited {

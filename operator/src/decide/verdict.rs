@@ -85,8 +85,8 @@ pub(super) fn judged(
         judgement.message = format!("{} {note}", judgement.message);
     }
     let notes = Notes {
+        cleanup,
         scale: run.objects.scale_note.clone(),
-        ..draft.notes(cleanup)
     };
     conclude_judged(
         &mut draft.status,

@@ -9,6 +9,7 @@
 //! plan's seed.
 
 pub mod event;
+pub mod evidence;
 pub mod failure;
 pub mod figures;
 pub mod files;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
+use crate::verdict::Reason;
 
 /// What one pod says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,9 +45,24 @@ pub enum PreflightResult {
     },
 }
 
-/// Why the preflight refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Refusal {
+macro_rules! refusals {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why the preflight refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Refusal {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Refusal {
+            /// As it stands in the status: the reason of the condition `PreflightPassed`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+        }
+    };
+}
+
+refusals! {
     /// The host's name does not resolve.
     HostNotFound,
     /// Nothing listens there.
@@ -85,6 +101,33 @@ pub enum Refusal {
     InvalidUrl,
     /// Anything else that went wrong.
     Other,
+}
+
+impl Refusal {
+    /// The reason of the verdict.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::TargetBusy => Reason::TargetBusy,
+            Self::HostNotFound
+            | Self::ConnectionRefused
+            | Self::ConnectionTimeout
+            | Self::AuthenticationFailed
+            | Self::PermissionDenied
+            | Self::TlsVerificationFailed
+            | Self::TlsNotOffered
+            | Self::TlsRequired
+            | Self::TargetIsReplica
+            | Self::ClusterModeUnsupported
+            | Self::TooFewConnections
+            | Self::TooLittleMemory
+            | Self::WouldEvictForeignKeys
+            | Self::FlushNotAllowed
+            | Self::FlushOtherClients
+            | Self::FlushForeignData
+            | Self::InvalidUrl
+            | Self::Other => Reason::PreflightFailed,
+        }
+    }
 }
 
 /// The target as the preflight found it.
