@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+/// The namespace that the tests install the operator in.
+pub const OPERATOR_NAMESPACE: &str = "redyno-system";
+
 /// What a command printed and how it ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {

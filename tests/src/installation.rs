@@ -2,13 +2,11 @@
 
 use std::sync::Once;
 
+pub use crate::command::OPERATOR_NAMESPACE as NAMESPACE;
 use crate::command::{kubectl, run};
 use crate::repository;
 use crate::tools::Tool;
 use crate::turns::{Kind, Turn};
-
-/// Where the tests install the operator.
-pub const NAMESPACE: &str = "redyno-system";
 
 /// The release's name.
 pub const RELEASE: &str = "redyno";

@@ -4,8 +4,7 @@
 
 use std::ffi::OsStr;
 
-use crate::command::{kubectl, run};
-use crate::installation::NAMESPACE;
+use crate::command::{OPERATOR_NAMESPACE, kubectl, run};
 use crate::repository;
 
 /// The environment variable that names the tools that have to be there, separated by spaces.
@@ -77,7 +76,14 @@ impl Tool {
             Self::Cluster => std::env::var_os("KUBECONFIG").is_some(),
             Self::LocalCluster => std::env::var_os("REDYNO_LOCAL_CLUSTER").is_some(),
             Self::Prometheus => {
-                kubectl(&["--namespace", NAMESPACE, "get", "prometheus/redyno"]).code == Some(0)
+                kubectl(&[
+                    "--namespace",
+                    OPERATOR_NAMESPACE,
+                    "get",
+                    "prometheus/redyno",
+                ])
+                .code
+                    == Some(0)
             }
             Self::Helm => is_in_the_path("helm"),
             Self::Node => is_in_the_path("node") && is_in_the_path("npm"),
