@@ -10,15 +10,13 @@ use redyno_contract::judgement::{
 use redyno_contract::limit::Holding;
 use redyno_contract::outcome::Fate;
 use redyno_contract::plan::{
-    self, Arrivals, Assignment, Commands, DynoName, DynoTypePlan, Expectation, Fetch, Keyspace,
-    Latency, LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION,
-    Percentile, Prefill, QueueOrder, RunIdentity, Step, TargetKind, TargetPlan, ThresholdPlan,
-    TlsVerification, Workload,
+    self, Arrivals, Assignment, Commands, DynoName, Expectation, Keyspace, Latency, MixedCommand,
+    Prefill, QueueOrder, Step, Workload,
 };
 use redyno_contract::report::{
     Books, BusyWorker, End, Ending, OwnVitals, Replies, StepTimes, TargetVitals, Times,
 };
-use redyno_contract::schedule::Rate;
+use redyno_contract::samples;
 use redyno_contract::timeline::Timeline;
 use redyno_contract::{Bottleneck, Plan, Reason};
 
@@ -28,60 +26,12 @@ pub(crate) const UID: &str = "7f3c0a11-9d2e-4c58-8a51-0d6f2b1e9c44";
 const GIBIBYTE: u64 = 1 << 30;
 
 pub(crate) fn plan(quantity: u32) -> Plan {
-    Plan {
-        version: PLAN_VERSION,
-        run: RunIdentity {
-            namespace: "default".to_owned(),
-            name: "vertical-up-6".to_owned(),
-            uid: UID.to_owned(),
-        },
-        target: TargetPlan {
-            title: "managed premium-14".to_owned(),
-            kind: TargetKind::Managed,
-            tls: TlsVerification::VerifyFull,
-            connections: quantity * 64 + 2,
-            flush_hosts: Vec::new(),
-            cpu_millis: None,
-        },
-        duration_seconds: 240,
-        warmup_seconds: 5,
-        warmup_percent: 10,
-        drain_seconds: 30,
-        start_timeout_seconds: 300,
-        task_timeout_milliseconds: 30_000,
-        on_dyno_failure: OnDynoFailure::StopAll,
-        seed: 1,
-        formation: vec![DynoTypePlan {
-            dyno_type: "web".to_owned(),
-            quantity,
-            workers: 63,
-            rate: Rate::per_second(1000),
-            arrivals: Arrivals::Constant,
-            assignment: Assignment::Random,
-            queue_order: QueueOrder::OldestFirst,
-            max_worker_backlog: 100,
-            workload: Workload::ObjectGraph(ObjectGraph {
-                max_flats: 100,
-                item_payload_bytes: 5000,
-                fetch: Fetch::Lua,
-                prefill: Prefill::Full,
-            }),
-            application_cpu_microseconds: 0,
-            cpu_millis: Some(16_000),
-            memory_bytes: Some(126 * GIBIBYTE),
-        }],
-        thresholds: vec![ThresholdPlan {
-            name: "p99".to_owned(),
-            dyno_type: None,
-            limit: Limit::Latency(LatencyLimit {
-                of: Latency::Response,
-                step: Step::Task,
-                percentile: Percentile::P99,
-                max_microseconds: 250_000,
-            }),
-        }],
-        linger_seconds: 0,
-    }
+    let mut plan = samples::plan();
+    UID.clone_into(&mut plan.run.uid);
+    plan.target.connections = quantity * 64 + 2;
+    plan.formation = vec![samples::dyno_type("web", quantity)];
+    plan.thresholds.retain(|threshold| threshold.name == "p99");
+    plan
 }
 
 /// Nine GETs to one SET, with everything that is not a default.

@@ -27,8 +27,8 @@ pub mod plan;
 pub mod random;
 pub mod record;
 pub mod report;
-#[cfg(test)]
-mod samples;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 pub mod schedule;
 pub mod text;
 pub mod timeline;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use redyno_contract::plan::*;
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -10,47 +11,35 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 /// One dyno with 4 workers, 50 tasks/s for 1 s, 10 flats, on somebody's Redis, no warm-up.
 pub(crate) fn small() -> Plan {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let sample = samples::plan();
     Plan {
-        version: PLAN_VERSION,
         run: RunIdentity {
-            namespace: "local".to_owned(),
-            name: "test".to_owned(),
             uid: format!("{number:08x}-test-{}", std::process::id()),
+            ..sample.run
         },
         target: TargetPlan {
             title: "existing test".to_owned(),
             kind: TargetKind::Existing {
                 flush: Flush::RunKeys,
             },
-            tls: TlsVerification::VerifyFull,
             connections: 20,
-            flush_hosts: Vec::new(),
-            cpu_millis: None,
+            ..sample.target
         },
         duration_seconds: 1,
         warmup_seconds: 0,
-        warmup_percent: 10,
         drain_seconds: 10,
         start_timeout_seconds: 60,
-        task_timeout_milliseconds: 30_000,
-        on_dyno_failure: OnDynoFailure::StopAll,
-        seed: 1,
         formation: vec![web()],
         thresholds: vec![errors(0)],
-        linger_seconds: 0,
+        ..sample
     }
 }
 
 /// The type of the small plan.
 pub(crate) fn web() -> DynoTypePlan {
     DynoTypePlan {
-        dyno_type: "web".to_owned(),
-        quantity: 1,
         workers: 4,
         rate: Rate::per_second(50),
-        arrivals: Arrivals::Constant,
-        assignment: Assignment::Random,
-        queue_order: QueueOrder::OldestFirst,
         max_worker_backlog: 1000,
         workload: Workload::ObjectGraph(ObjectGraph {
             max_flats: 10,
@@ -58,33 +47,26 @@ pub(crate) fn web() -> DynoTypePlan {
             fetch: Fetch::Lua,
             prefill: Prefill::Full,
         }),
-        application_cpu_microseconds: 0,
         cpu_millis: None,
         memory_bytes: None,
+        ..samples::dyno_type("web", 1)
     }
 }
 
 /// The errors threshold.
 pub(crate) fn errors(max_per_million: u32) -> ThresholdPlan {
-    ThresholdPlan {
-        name: "errors".to_owned(),
-        dyno_type: None,
-        limit: Limit::Errors { max_per_million },
-    }
+    samples::threshold("errors", Limit::Errors { max_per_million })
 }
 
 /// A threshold on the p99 of the response.
 pub(crate) fn response(name: &str, max_microseconds: u64) -> ThresholdPlan {
-    ThresholdPlan {
-        name: name.to_owned(),
-        dyno_type: None,
-        limit: Limit::Latency(LatencyLimit {
-            of: Latency::Response,
-            step: Step::Task,
-            percentile: Percentile::P99,
-            max_microseconds,
-        }),
-    }
+    let limit = LatencyLimit {
+        of: Latency::Response,
+        step: Step::Task,
+        percentile: Percentile::P99,
+        max_microseconds,
+    };
+    samples::threshold(name, Limit::Latency(limit))
 }
 
 /// The workload of the small plan's type, to be changed.

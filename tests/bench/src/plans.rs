@@ -1,10 +1,10 @@
 //! Plans of the runs that are measured.
 
 use redyno_contract::plan::{
-    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Expectation, Fetch, Keyspace,
-    Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION, Plan, Prefill, QueueOrder,
-    RunIdentity, TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
+    Commands, Distribution, DynoTypePlan, Expectation, Fetch, Keyspace, Limit, MixedCommand,
+    ObjectGraph, Plan, Prefill, RunIdentity, TargetPlan, Workload,
 };
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 
 /// The name of the only dyno type.
@@ -73,8 +73,8 @@ impl Load {
             drain_seconds,
             workload,
         } = self;
+        let sample = samples::plan();
         Plan {
-            version: PLAN_VERSION,
             run: RunIdentity {
                 namespace: "local".to_owned(),
                 name: "bench".to_owned(),
@@ -82,11 +82,8 @@ impl Load {
             },
             target: TargetPlan {
                 title: "redis-server on loopback".to_owned(),
-                kind: TargetKind::Managed,
-                tls: TlsVerification::VerifyFull,
                 connections: dynos * (workers + 1) + 2,
-                flush_hosts: Vec::new(),
-                cpu_millis: None,
+                ..sample.target
             },
             duration_seconds: *seconds,
             warmup_seconds: 1,
@@ -94,28 +91,20 @@ impl Load {
             drain_seconds: *drain_seconds,
             start_timeout_seconds: 60,
             task_timeout_milliseconds: 60_000,
-            on_dyno_failure: OnDynoFailure::StopAll,
-            seed: 1,
             formation: vec![DynoTypePlan {
-                dyno_type: TYPE.to_owned(),
-                quantity: *dynos,
                 workers: *workers,
                 rate: Rate::per_second(*tasks_per_second),
-                arrivals: Arrivals::Constant,
-                assignment: Assignment::Random,
-                queue_order: QueueOrder::OldestFirst,
                 max_worker_backlog: ANY_BACKLOG,
                 workload: workload.clone(),
-                application_cpu_microseconds: 0,
                 cpu_millis: None,
                 memory_bytes: None,
+                ..samples::dyno_type(TYPE, *dynos)
             }],
-            thresholds: vec![ThresholdPlan {
-                name: "errors".to_owned(),
-                dyno_type: None,
-                limit: Limit::Errors { max_per_million: 0 },
-            }],
-            linger_seconds: 0,
+            thresholds: vec![samples::threshold(
+                "errors",
+                Limit::Errors { max_per_million: 0 },
+            )],
+            ..sample
         }
     }
 }

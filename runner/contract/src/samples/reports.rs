@@ -1,105 +1,19 @@
-//! Plans and reports to test with.
+//! Reports to test with.
 
+use super::RUN;
 use crate::failure::{ClassFailures, FailureClass};
 use crate::histogram::{Digits, Histogram};
 use crate::limit::LimitCount;
-use crate::plan::{
-    Arrivals, Assignment, DynoName, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
-    OnDynoFailure, PLAN_VERSION, Percentile, Plan, Prefill, QueueOrder, RunIdentity, Step,
-    TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
-};
+use crate::plan::{DynoName, Plan, Step, TlsVerification};
 use crate::report::{
     Ages, Allowance, Books, BusyWorker, CommandWork, End, Ending, Histograms, Incomplete,
     LastSeconds, Latencies, Lateness, OwnDelay, OwnVitals, Queues, REPORT_VERSION, Replies, Report,
     Start, StepTimes, TargetVitals, TargetWork, Times,
 };
-use crate::schedule::Rate;
 use crate::timeline::Timeline;
-
-/// The run of every sample.
-pub(crate) const RUN: &str = "7f3c2b1a-0000-4000-8000-000000000001";
 
 /// S of every sample, in microseconds since the epoch.
 pub(crate) const START: u64 = 1_700_000_000_000_000;
-
-/// Two dynos `web`, 63 workers and 1000 tasks/s each, for 240 s after 5 s of warm-up at 10 %;
-/// response p99 at most 250 ms, no errors, 1990 tasks/s.
-pub(crate) fn plan() -> Plan {
-    Plan {
-        version: PLAN_VERSION,
-        run: RunIdentity {
-            namespace: "default".to_owned(),
-            name: "vertical-up-6".to_owned(),
-            uid: RUN.to_owned(),
-        },
-        target: TargetPlan {
-            title: "managed premium-14".to_owned(),
-            kind: TargetKind::Managed,
-            tls: TlsVerification::VerifyFull,
-            connections: 130,
-            flush_hosts: Vec::new(),
-            cpu_millis: None,
-        },
-        duration_seconds: 240,
-        warmup_seconds: 5,
-        warmup_percent: 10,
-        drain_seconds: 30,
-        start_timeout_seconds: 300,
-        task_timeout_milliseconds: 30_000,
-        on_dyno_failure: OnDynoFailure::StopAll,
-        seed: 1,
-        formation: vec![dyno_type("web", 2)],
-        thresholds: vec![
-            threshold(
-                "p99",
-                Limit::Latency(LatencyLimit {
-                    of: Latency::Response,
-                    step: Step::Task,
-                    percentile: Percentile::P99,
-                    max_microseconds: 250_000,
-                }),
-            ),
-            threshold("errors", Limit::Errors { max_per_million: 0 }),
-            threshold(
-                "rate",
-                Limit::Rate {
-                    min_tasks_per_second: 1990,
-                },
-            ),
-        ],
-        linger_seconds: 0,
-    }
-}
-
-pub(crate) fn dyno_type(name: &str, quantity: u32) -> DynoTypePlan {
-    DynoTypePlan {
-        dyno_type: name.to_owned(),
-        quantity,
-        workers: 63,
-        rate: Rate::per_second(1000),
-        arrivals: Arrivals::Constant,
-        assignment: Assignment::Random,
-        queue_order: QueueOrder::OldestFirst,
-        max_worker_backlog: 100,
-        workload: Workload::ObjectGraph(ObjectGraph {
-            max_flats: 100,
-            item_payload_bytes: 5000,
-            fetch: Fetch::Lua,
-            prefill: Prefill::Full,
-        }),
-        application_cpu_microseconds: 0,
-        cpu_millis: Some(16_000),
-        memory_bytes: Some(126 << 30),
-    }
-}
-
-pub(crate) fn threshold(name: &str, limit: Limit) -> ThresholdPlan {
-    ThresholdPlan {
-        name: name.to_owned(),
-        dyno_type: None,
-        limit,
-    }
-}
 
 /// The report of a dyno that carried out its part of the plan without a fault: every task took
 /// 1 ms, a thousandth of it waiting.
