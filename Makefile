@@ -1,11 +1,11 @@
-# `make` without a target explains itself. Every target does its own set-up.
+# `make` without a target explains itself. Every target does its own set-up. Each is a door to a script
+# or to cargo: no script calls make.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 # Cargo profile of the binaries in the images: release, or image (faster to build).
 PROFILE ?= release
-SCRIPTS = $(shell grep -rlE '^\#!/usr/bin/env bash' .ci .github docker tests/cluster tests/simulation)
 
 .PHONY: help
 help: ## Show this help
@@ -13,7 +13,7 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## Load-test a Redis on this machine for half a minute, no cluster needed
-	@tests/cluster/packages demo
+	@.ci/packages demo
 	@echo "building the command line (the first time takes minutes)"
 	@cargo build --quiet --profile demo -p redyno
 	@cargo run --quiet --profile demo -p redyno -- demo
@@ -24,7 +24,7 @@ test: ## Run every test, those on a real cluster included (KUBECONFIG names anot
 
 .PHONY: bench
 bench: ## Measure the runner beside other tools and write docs/benchmarks.md (half an hour, wants a quiet machine)
-	@tests/cluster/packages demo
+	@.ci/packages demo
 	@cargo build --quiet --release -p redyno-runner -p redyno-bench
 	@cargo run --quiet --release -p redyno-bench -- --document docs/benchmarks.md
 
@@ -46,30 +46,17 @@ mutants: ## Measure the simulation: runs that it takes to find each fault of tes
 
 .PHONY: causes
 causes: ## Overload five servers in five ways, with and without I/O threads, and print which cause is named (ten minutes)
-	@tests/cluster/packages tests
-	@tests/cluster/servers
+	@.ci/packages tests
+	@tests/redis/servers
 	@REDYNO_CAUSES=all cargo test --quiet --locked -p redyno-runner --test it -- --nocapture causes
 
 .PHONY: check
 check: ## Check format, lints, dependencies and scripts
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	tests/cluster/packages tests
-	shellcheck --external-sources --check-sourced --source-path=. $(SCRIPTS)
-	.ci/deny
-	.ci/workflows
+	@.ci/check
 
 .PHONY: setup
 setup: ## Install and build everything that the other targets need, once
-	tests/cluster/packages tests node images
-	tests/cluster/servers
-	tests/cluster/build
-	tests/cluster/build monitoring
-	tests/cluster/image pause
-	tests/cluster/image redis
-	tests/cluster/image prometheus
-	tests/cluster/image prometheus-operator
-	cargo fetch --locked
+	@.ci/setup
 
 .PHONY: images
 images: ## Build the images into files, and into Docker where there is one (PROFILE=image is faster)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What this machine is called: `target` by Rust, `architecture` by images and in
-# dist/. Sourced after all.sh.
+# dist/. Sourced after .ci/lib/say.sh.
 
 case $(uname -m) in
 x86_64) target=x86_64-unknown-linux-gnu architecture=amd64 ;;

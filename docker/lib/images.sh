@@ -1,16 +1,9 @@
 # shellcheck shell=bash
-# Building an image into a file that a containerd imports. Sourced after all.sh.
+# Building an image into a file that a containerd imports. Sourced after
+# .ci/lib/paths.sh and .ci/lib/say.sh.
+docker_source=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 image_file() { printf '%s/%s.tar' "$image_root" "$1"; }
-
-# The tag by which manifests name the Redis of this machine's Debian.
-redis_tag() {
-	printf 'localhost/redyno-redis:%s' "$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')"
-}
-
-# The operator makes the tag of Prometheus from its own argument and the version of the object.
-prometheus_tag() { printf 'localhost/redyno-prometheus:%s' "$prometheus_version"; }
-prometheus_operator_tag() { printf 'localhost/redyno-prometheus-operator:%s' "$prometheus_operator_version"; }
 
 docker_answers() { command -v docker >/dev/null && docker info &>/dev/null; }
 
@@ -38,7 +31,7 @@ build_with_buildah() { # name tag folder build-arguments...
 	rm -rf -- "$work"
 	mkdir -p -- "$work/context"
 	cp -R -- "$folder/." "$work/context/"
-	alone() { unshare --mount -- "$cluster_source/lib/buildah-alone" "$work" "$@" >/dev/null; }
+	alone() { unshare --mount -- "$docker_source/lib/buildah-alone" "$work" "$@" >/dev/null; }
 	alone build --quiet --isolation chroot --tag "$tag" "$@" /mnt/context
 	alone push --quiet "$tag" "docker-archive:/mnt/image.tar:$tag"
 	mv -- "$work/image.tar" "$(image_file "$name").partial"

@@ -151,3 +151,28 @@ fn commands_of_the_readme_exist() {
         assert!(known || prose, "the README speaks of `make {target}`");
     }
 }
+
+/// `make` is a door to the scripts, and no script goes back through it.
+#[test]
+fn no_script_calls_make() {
+    let mut scripts = 0;
+    for folder in [".ci", ".github", "docker", "tests"] {
+        for file in files(folder, "") {
+            let Ok(text) = std::fs::read_to_string(&file) else {
+                continue;
+            };
+            if !text.starts_with("#!/usr/bin/env bash") && !text.starts_with("# shellcheck shell") {
+                continue;
+            }
+            scripts += 1;
+            for line in text.lines().map(str::trim_start) {
+                let calls = line.split(['"', ';', '&', '|', '(']).any(|command| {
+                    let command = command.trim_start().trim_start_matches("exec ");
+                    command.starts_with("make ")
+                });
+                assert!(!calls, "{}: {line}", file.display());
+            }
+        }
+    }
+    assert!(scripts > 20, "{scripts} scripts were found");
+}

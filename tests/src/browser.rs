@@ -61,7 +61,7 @@ impl Browser {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         assert!(
             Path::new(CHROMIUM).exists(),
-            "{CHROMIUM} is missing: run tests/cluster/packages tests"
+            "{CHROMIUM} is missing: run .ci/packages tests"
         );
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let profile =

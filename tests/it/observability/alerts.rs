@@ -18,7 +18,7 @@ pub(super) fn promtool(arguments: &[&str]) -> Outcome {
         Path::new("/usr/bin/promtool").is_file()
             || std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
                 .any(|folder| folder.join("promtool").is_file()),
-        "no promtool; tests/cluster/packages tests installs it"
+        "no promtool; .ci/packages tests installs it"
     );
     run("promtool", arguments)
 }

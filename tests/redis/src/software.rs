@@ -39,7 +39,7 @@ impl Software {
         }
     }
 
-    /// The program. All but the system's are where `tests/cluster/servers` installs them.
+    /// The program. All but the system's are where `tests/redis/servers` installs them.
     pub(crate) fn program(self) -> OsString {
         let below_the_cache = match self {
             Self::Installed => {
