@@ -205,6 +205,9 @@ pub(crate) struct CleanArguments {
     /// The Redis and its database; without it, that of REDIS_URL
     #[arg(long, value_name = "URL")]
     pub(crate) redis_url: Option<String>,
+    /// Also end this run, which holds the Redis: without it, clean says which one that is
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) end_dead_run: Option<String>,
     /// How TLS is spoken with a rediss:// URL.
     #[command(flatten)]
     pub(crate) tls: TlsArguments,

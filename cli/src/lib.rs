@@ -151,10 +151,15 @@ async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
 }
 
 async fn clean(arguments: CleanArguments) -> Result<ExitCode, Failure> {
-    let CleanArguments { redis_url, tls } = arguments;
+    let CleanArguments {
+        redis_url,
+        end_dead_run,
+        tls,
+    } = arguments;
+    let dead = end_dead_run.as_deref();
     match (redis_url, environment_url()) {
-        (Some(url), _) => local::clean("--redis-url", &url, &tls).await,
-        (None, Some(url)) => local::clean("REDIS_URL", &url, &tls).await,
+        (Some(url), _) => local::clean("--redis-url", &url, &tls, dead).await,
+        (None, Some(url)) => local::clean("REDIS_URL", &url, &tls, dead).await,
         (None, None) => Err(Failure::Usage(
             "which Redis is to be cleaned? Give --redis-url, such as redis://user:password@host:6379/0, or set REDIS_URL"
                 .to_owned(),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use redyno_contract::figures::counted;
 use redyno_contract::plan::TlsVerification;
 use redyno_contract::{Verdict, files};
-use redyno_target::leftovers::{self, Cleaned, CleanedRun};
-use redyno_target::{Address, SystemNetwork, Target};
+use redyno_target::leftovers::{self, Cleaned, CleanedRun, Holder};
+use redyno_target::{Address, ConnectFailure, SystemNetwork, Target};
 
 use super::folder::RunFolder;
 use super::{identity, target};
@@ -20,11 +21,17 @@ use crate::exit::{self, Failure};
 /// For all of it: ten million keys take less.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Cleans the database of the Redis with this URL, which `name` gave.
+/// Cleans the database of the Redis with this URL, which `name` gave. The run that holds it is ended
+/// only if a person names it as `dead`.
 ///
 /// # Errors
 /// [`Failure::Usage`] where the URL cannot be used; else why the Redis cannot be asked.
-pub(crate) async fn clean(name: &str, url: &str, tls: &TlsArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn clean(
+    name: &str,
+    url: &str,
+    tls: &TlsArguments,
+    dead: Option<&str>,
+) -> Result<ExitCode, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{name}: {error}"));
     let address = Address::parse(url).map_err(|error| usage(&error))?;
     let (files, verification) = target::certificates(tls, &address).map_err(Failure::Usage)?;
@@ -41,11 +48,28 @@ pub(crate) async fn clean(name: &str, url: &str, tls: &TlsArguments) -> Result<E
         )
         .map_err(|error| usage(&error))?
     };
-    let cleaned = leftovers::clean(&target, PATIENCE)
-        .await
-        .map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    let failed = |failure: ConnectFailure| anyhow::anyhow!("{failure}");
+    let ended = match dead {
+        None => None,
+        Some(dead) => {
+            let ended = leftovers::end(&target, dead, PATIENCE)
+                .await
+                .map_err(failed)?;
+            Some(ended.ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--end-dead-run {dead}: that run does not hold {address}; redyno clean without it says which one does"
+                ))
+            })?)
+        }
+    };
+    let mut cleaned = leftovers::clean(&target, PATIENCE).await.map_err(failed)?;
+    cleaned.runs.splice(0..0, ended);
+    let holder = match cleaned.under_way {
+        Some(_) => leftovers::holder(&target, PATIENCE).await.map_err(failed)?,
+        None => None,
+    };
     let mut out = std::io::stdout();
-    for line in lines(&address.to_string(), &cleaned) {
+    for line in lines(&address.to_string(), &cleaned, holder.as_ref()) {
         writeln!(out, "{line}").map_err(anyhow::Error::from)?;
     }
     Ok(if is_complete(&cleaned) {
@@ -66,10 +90,11 @@ fn is_complete(cleaned: &Cleaned) -> bool {
 }
 
 /// What to say of it.
-fn lines(place: &str, cleaned: &Cleaned) -> Vec<String> {
+fn lines(place: &str, cleaned: &Cleaned, holder: Option<&Holder>) -> Vec<String> {
     let Cleaned {
         runs,
-        under_way,
+        // Whoever holds the lock by now.
+        under_way: _,
         incomplete,
     } = cleaned;
     let mut lines: Vec<String> = runs
@@ -91,10 +116,8 @@ fn lines(place: &str, cleaned: &Cleaned) -> Vec<String> {
     if runs.is_empty() {
         lines.push(format!("{place}: no run that has ended left anything"));
     }
-    if let Some(name) = under_way {
-        lines.push(format!(
-            "{place}: {name} is using it, and its data was let be; if that run is dead, remove the key redyno:lock from database 0 and clean again"
-        ));
+    if let Some(holder) = holder {
+        lines.push(format!("{place}: {}", let_be(holder)));
     }
     if let Some(why) = incomplete {
         lines.push(format!("{place}: {why}"));
@@ -102,9 +125,56 @@ fn lines(place: &str, cleaned: &Cleaned) -> Vec<String> {
     lines
 }
 
+/// What is to be known before a run is called dead, and how that is done.
+fn let_be(holder: &Holder) -> String {
+    let Holder {
+        name,
+        data_keys,
+        dyno_connections,
+    } = holder;
+    let connections = match dyno_connections {
+        None => "whether dynos are connected, the server does not say".to_owned(),
+        Some(0) => "no dyno is connected".to_owned(),
+        Some(count) => {
+            let are = if *count == 1 { "is" } else { "are" };
+            format!(
+                "{} of dynos {are} there",
+                counted(*count, "connection", "connections")
+            )
+        }
+    };
+    let data = data_keys.map_or_else(
+        || "its data".to_owned(),
+        |count| format!("its {}", counted(count, "data key", "data keys")),
+    );
+    format!(
+        "{name} is using it, and was let be; {connections}. If that run is dead, --end-dead-run {name} removes {data}, what its dynos agree by, and its lock"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_of_a_holder_is_not_guessed() {
+        let line = |data_keys, dyno_connections| {
+            let_be(&Holder {
+                name: "team/now".to_owned(),
+                data_keys,
+                dyno_connections,
+            })
+        };
+        for (line, words) in [
+            (line(None, None), "the server does not say"),
+            (line(None, None), "removes its data, what"),
+            (line(Some(0), Some(0)), "no dyno is connected"),
+            (line(Some(1), Some(1)), "1 connection of dynos is there"),
+            (line(Some(1), Some(1)), "its 1 data key,"),
+        ] {
+            assert!(line.contains(words), "{line}");
+        }
+    }
 
     #[test]
     fn everything_that_was_found_is_said() {
@@ -116,7 +186,7 @@ mod tests {
         };
         let nothing = Cleaned::default();
         assert_eq!(
-            lines("host:1/0", &nothing),
+            lines("host:1/0", &nothing, None),
             ["host:1/0: no run that has ended left anything"]
         );
         assert!(is_complete(&nothing));
@@ -125,11 +195,16 @@ mod tests {
             under_way: Some("team/now".to_owned()),
             incomplete: Some("there was no time".to_owned()),
         };
-        let lines = lines("host:1/0", &all);
+        let holder = Holder {
+            name: "team/now".to_owned(),
+            data_keys: Some(95),
+            dyno_connections: Some(6),
+        };
+        let lines = lines("host:1/0", &all, Some(&holder));
         for (line, words) in lines.iter().zip([
             "removed 7 data keys of team/nightly (0d3b9c1e-3c44)",
             "not complete: NOPERM",
-            "team/now is using it",
+            "team/now is using it, and was let be; 6 connections of dynos are there. If that run is dead, --end-dead-run team/now removes its 95 data keys, what its dynos agree by, and its lock",
             "there was no time",
         ]) {
             assert!(line.contains(words), "{line}");

@@ -16,7 +16,12 @@ pub fn value(run: &RunIdentity) -> String {
 
 /// Whether the lock, which holds this, is held by the run with this uid.
 pub(crate) fn is_of(holder: &str, uid: &str) -> bool {
-    holder.rsplit(' ').next() == Some(uid)
+    uid_in(holder) == uid
+}
+
+/// The uid of the run that holds the lock, or whatever stands in its place.
+pub(crate) fn uid_in(holder: &str) -> &str {
+    holder.rsplit(' ').next().unwrap_or_default()
 }
 
 /// `namespace/name` of the run that holds the lock; None if nobody does. The lock may hold anything.

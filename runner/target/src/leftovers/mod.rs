@@ -7,6 +7,8 @@
 //! [`clean`], which a person asked for, goes through the database as well, where it may: the hash
 //! could have been evicted.
 
+mod dead;
+
 use std::time::Duration;
 
 use redis::{RedisError, RedisResult, Value};
@@ -21,6 +23,8 @@ use crate::lock;
 use crate::removal;
 use crate::target::Target;
 use crate::words::{self, presentable};
+
+pub use dead::{Holder, end, holder};
 
 const FIND: &str = include_str!("find.lua");
 const FORGET: &str = include_str!("forget.lua");
@@ -220,16 +224,9 @@ pub async fn clean(target: &Target, patience: Duration) -> Result<Cleaned, Conne
     let mut connection = target
         .connect(&ConnectOptions::patient("redyno-clean"))
         .await?;
-    let failed = |error: RedisError| {
-        let words = words::of_error(&error, None);
-        ConnectFailure::new(
-            Refusal::Other,
-            format!("the target cannot be asked for what runs have left: {words}"),
-        )
-    };
     let mut found = find(&mut connection, target.address().database)
         .await
-        .map_err(failed)?;
+        .map_err(cannot_be_asked)?;
     let incomplete = match timeout_at(deadline, scan(&mut connection, &mut found.runs)).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!(
@@ -241,13 +238,21 @@ pub async fn clean(target: &Target, patience: Duration) -> Result<Cleaned, Conne
     // A run may have begun while the database was searched: who holds the lock now, is under way.
     let now = find(&mut connection, target.address().database)
         .await
-        .map_err(failed)?;
+        .map_err(cannot_be_asked)?;
     found.holder = now.holder;
     let cleaned = remove_found(&mut connection, &found, deadline).await;
     Ok(Cleaned {
         incomplete,
         ..cleaned
     })
+}
+
+fn cannot_be_asked(error: RedisError) -> ConnectFailure {
+    let words = words::of_error(&error, None);
+    ConnectFailure::new(
+        Refusal::Other,
+        format!("the target cannot be asked for what runs have left: {words}"),
+    )
 }
 
 /// Adds the runs whose inventory is there, but whose name is not.

@@ -8,8 +8,8 @@ use redyno_contract::plan::{
     Commands, Distribution, Expectation, Flush, Keyspace, MixedCommand, Prefill, Workload,
 };
 use redyno_target::keys::{RUNS, RunKeys};
-use redyno_target::leftovers::{CleanedRun, clean};
-use redyno_target::{Connection, Inventory, Target, finish, preflight};
+use redyno_target::leftovers::{CleanedRun, Holder, clean, end, holder};
+use redyno_target::{ConnectOptions, Connection, Inventory, Target, finish, preflight};
 use redyno_test_redis::RedisServer;
 
 use crate::run::{connect, inventory, keys, of_another, plan, say, target};
@@ -261,5 +261,52 @@ async fn where_data_may_stay_nothing_is_kept_of_it() {
             keys(&mut connection).await,
             ["test:building:0d3b9c1e:web.1:0"]
         );
+    }
+}
+
+/// Killed without anything, its lock among it: nobody else gets in for an hour, unless a person says
+/// that it is dead.
+#[tokio::test]
+async fn a_dead_run_is_ended_by_its_name_and_by_no_other() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    for database in ["", "/3"] {
+        let target = target(&format!("{}{database}", server.url()));
+        let plan = mix(plan(Flush::RunKeys));
+        let mut connection = connect(&target).await;
+        assert_eq!(holder(&target, PATIENCE).await.unwrap(), None);
+        let report = preflight::run(&plan, &target, "pod").await;
+        assert_eq!(report.result, PreflightResult::Passed, "{}", report.message);
+        for key in Inventory::of(&plan).keys() {
+            say(&mut connection, &format!("SET {key} x")).await;
+        }
+        let uid = &plan.run.uid;
+        for key in RunKeys::new(uid).expiring(plan.dynos()) {
+            say(&mut connection, &format!("SET {key} x")).await;
+        }
+        say(&mut connection, "SET cache:app:somebody's data").await;
+        let dyno = ConnectOptions::patient("redyno web.1 control");
+        let _dyno = target.connect(&dyno).await.unwrap();
+        let seen = Holder {
+            name: "default/small".to_owned(),
+            data_keys: Some(25),
+            dyno_connections: Some(1),
+        };
+        assert_eq!(holder(&target, PATIENCE).await.unwrap(), Some(seen));
+
+        let before = keys(&mut connection).await;
+        assert_eq!(end(&target, "default/other", PATIENCE).await.unwrap(), None);
+        assert_eq!(keys(&mut connection).await, before);
+
+        let ended = end(&target, "default/small", PATIENCE).await.unwrap();
+        let expected = CleanedRun {
+            name: "default/small".to_owned(),
+            uid: uid.clone(),
+            removed_keys: 25,
+            problem: None,
+        };
+        assert_eq!(ended, Some(expected));
+        assert_eq!(keys(&mut connection).await, ["cache:app:somebody's"]);
+        assert_eq!(holder(&target, PATIENCE).await.unwrap(), None);
+        say(&mut connection, "UNLINK cache:app:somebody's").await;
     }
 }
