@@ -3,7 +3,8 @@
 //! A task is rejected where it finds the limit waiting before it. At the time at which it was due,
 //! those before it would have been waiting that would not have begun by then. When they would have
 //! begun is known once they do: the queue is served on in the drain, so this is counted, not
-//! estimated. For the drain the others are gone and the target is quicker, so that it errs to fewer.
+//! estimated; where the drain is too short for that, only those count whose worker is known to have been
+//! busy. For the drain the others are gone and the target is quicker, so that it errs to fewer.
 
 use crate::Moment;
 
@@ -47,16 +48,16 @@ impl Backlog {
         (self.worker == worker && self.ahead > 0).then_some(self.due)
     }
 
-    /// The next of those before it has begun, and would have been waiting then, or not.
+    /// The next of those before it has begun, or never will, and would have been waiting when the
+    /// rejected one was due, or not.
     pub(crate) const fn begun(&mut self, waits: bool) {
         self.ahead = self.ahead.saturating_sub(1);
         self.waiting += waits as u32;
     }
 
-    /// How many would have been waiting at this worker, if it is the one: whatever has not begun at
-    /// the close was waiting.
+    /// How many are known to have been waiting at this worker, if it is the one.
     pub(crate) fn on_time(&self, worker: u32) -> Option<u32> {
-        (self.worker == worker).then(|| self.waiting + self.ahead)
+        (self.worker == worker).then_some(self.waiting)
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_never_begins_was_waiting() {
+    fn only_who_is_known_to_have_waited_counts() {
         let due = Moment::from_seconds(1);
         let mut backlog = Backlog::new(3, due, 4, true);
         assert_eq!(backlog.asks_for(2), None);
@@ -74,9 +75,9 @@ mod tests {
             backlog.begun(waits);
         }
         assert_eq!(backlog.on_time(2), None);
-        assert_eq!(backlog.on_time(3), Some(3));
-        backlog.begun(false);
-        assert_eq!(backlog.asks_for(3), None);
         assert_eq!(backlog.on_time(3), Some(2));
+        backlog.begun(true);
+        assert_eq!(backlog.asks_for(3), None);
+        assert_eq!(backlog.on_time(3), Some(3));
     }
 }

@@ -37,9 +37,10 @@ impl Engine {
                 interval.slots.response(slot, as_it_was.since_due);
             }
         };
-        for worker in &*workers {
+        for (number, worker) in share.workers(u32::MAX).zip(&*workers) {
             for task in worker.waits() {
-                on_time.never_begun(task);
+                let busy = worker.never_begun(task, now, &on_time.delays);
+                on_time.never_begun(number, busy, now);
             }
             for left in worker.unfinished(now, &on_time.delays) {
                 settle(on_time, worker, left);
@@ -48,8 +49,9 @@ impl Engine {
         // Rejected, or due before the end, but never handed over.
         let due = std::iter::from_fn(|| arrivals.take()).take_while(|(task, _)| task.due <= at);
         for (task, number) in rejected.drain(..).chain(due) {
-            on_time.never_begun(task);
             let worker = &workers[share.position(number)];
+            let busy = worker.never_begun(task, now, &on_time.delays);
+            on_time.never_begun(number, busy, now);
             settle(
                 on_time,
                 worker,

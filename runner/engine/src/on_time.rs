@@ -97,9 +97,25 @@ impl OnTime {
         self.queues.at_end += u64::from(at_end);
     }
 
-    /// At the close, nobody has begun this task.
-    pub(crate) fn never_begun(&mut self, task: Task) {
-        self.queue(task, |_, _| true);
+    /// At the close, nobody has begun this task of a worker. With the load threads on time its turn
+    /// would have come no sooner than the worker is known to have been busy: where that was before a
+    /// moment, nobody knows whether the task would have been waiting then, and it does not count.
+    pub(crate) fn never_begun(&mut self, worker: u32, busy: Begun, now: Moment) {
+        let waits = |on_time: &Self, moment: Moment| {
+            let shift = on_time.disturbances.shift(busy.task.due);
+            busy.on_time >= moment && now.minus(shift) >= moment
+        };
+        self.queue(busy.task, waits);
+        if let Some(due) = self
+            .backlog
+            .as_ref()
+            .and_then(|backlog| backlog.asks_for(worker))
+        {
+            let waits = waits(self, due);
+            if let Some(backlog) = &mut self.backlog {
+                backlog.begun(waits);
+            }
+        }
     }
 
     /// Whether anything was late in the busy period of a worker so far.

@@ -496,6 +496,15 @@ impl Worker {
         })
     }
 
+    /// A task of its that nobody has begun, and until when it would at least have been busy with
+    /// those before it, had everything of ours been on time.
+    pub(crate) fn never_begun(&self, task: Task, now: Moment, delays: &Delays) -> Begun {
+        Begun {
+            task,
+            on_time: self.busy_until(now, delays),
+        }
+    }
+
     /// When the task in its hands would have begun, had everything of ours been on time.
     pub(crate) fn begun_on_time(&self) -> Option<Moment> {
         Some(self.current?.progress?.on_time)

@@ -241,9 +241,20 @@ impl Evidence {
             && (self.dyno_per_mille.is_some() || self.starved())
     }
 
-    /// Redis says that it is full, or that it threw away keys.
-    fn out_of_memory(&self) -> bool {
-        self.memory_full == Some(true) || self.evicted_keys.is_some_and(|count| count > 0)
+    /// Keys that Redis threw away for want of memory, so far as it says.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted_keys.unwrap_or(0)
+    }
+
+    /// Redis says that it is full, or that it threw away keys. Neither makes a task slow: it explains
+    /// only what was refused or lost.
+    pub(super) fn out_of_memory(&self) -> bool {
+        self.memory_full == Some(true) || self.evicted() > 0
+    }
+
+    /// Redis refused connections: a worker without one serves nobody.
+    fn refused_connections(&self) -> bool {
+        self.rejected_connections.is_some_and(|count| count > 0)
     }
 
     /// A load thread was awake much longer than it was on a CPU: others used the machine, and maybe
@@ -251,6 +262,12 @@ impl Evidence {
     const fn starved(&self) -> bool {
         self.thread_per_mille >= STARVED_PER_MILLE
             && self.thread_per_mille >= self.cpu_per_mille.saturating_mul(2)
+    }
+
+    /// The way takes most of the time for which a worker has a task. Then a dyno that is busy as well
+    /// cannot be told from one that is the limit.
+    fn way_takes_most(&self) -> bool {
+        self.way.as_ref().is_some_and(Way::takes_most)
     }
 
     /// Tasks spent their time on the way: both ends are known to have been idle, and the way alone
@@ -265,23 +282,25 @@ impl Evidence {
 
     /// What held the run back.
     pub(super) fn bottleneck(&self) -> Bottleneck {
-        if self.throttled() {
-            return Bottleneck::DynoCpu;
-        }
         match self.error_class.as_deref() {
             Some("oom") => return Bottleneck::RedisMemory,
             Some("maxclients") => return Bottleneck::RedisConnections,
-            None | Some("timeout" | "connection") => {}
-            // Refusals of another kind come from neither a busy nor a full Redis.
+            Some("lost") if self.evicted() > 0 => return Bottleneck::RedisMemory,
+            Some("connection") if self.refused_connections() => {
+                return Bottleneck::RedisConnections;
+            }
+            // An end or a way that is slow makes tasks time out; it brings about nothing that Redis
+            // refuses.
+            None | Some("timeout") => {}
             Some(_) => return Bottleneck::Unknown,
         }
-        if self.redis.busy().is_some() {
+        if self.throttled() && !self.way_takes_most() {
+            Bottleneck::DynoCpu
+        } else if self.redis.busy().is_some() {
             Bottleneck::RedisCpu
-        } else if self.out_of_memory() {
-            Bottleneck::RedisMemory
-        } else if self.rejected_connections.is_some_and(|count| count > 0) {
+        } else if self.refused_connections() {
             Bottleneck::RedisConnections
-        } else if self.dyno_busy() {
+        } else if self.dyno_busy() && !self.way_takes_most() {
             Bottleneck::DynoCpu
         } else if self.late.is_some() || self.thread_is_the_limit() {
             Bottleneck::Generator

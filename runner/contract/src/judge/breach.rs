@@ -121,10 +121,23 @@ impl<'b, 'a> Breach<'b, 'a> {
             Self::Rejected { dyno, end, .. } => {
                 bottleneck::before_end(run, dyno, end.after_milliseconds)
             }
-            Self::Together { threshold, .. } => {
-                bottleneck::over_window(run, run.of_type(threshold.dyno_type.as_deref()))
-            }
+            Self::Together { threshold, .. } => of_the_window(run, threshold),
         }
+    }
+}
+
+/// The evidence of the whole window on a threshold that was broken over it.
+pub(super) fn of_the_window(run: &Run<'_>, threshold: &ThresholdPlan) -> Evidence {
+    let dynos = || run.of_type(threshold.dyno_type.as_deref());
+    let error_class = match threshold.limit {
+        Limit::Errors { .. } => merge::failures(dynos())
+            .first()
+            .map(|row| error_class(row.class.as_str())),
+        Limit::Latency(_) | Limit::Rate { .. } => None,
+    };
+    Evidence {
+        error_class,
+        ..bottleneck::over_window(run, dynos())
     }
 }
 

@@ -146,12 +146,8 @@ fn final_breach(run: &Run<'_>) -> Option<Decision> {
     let (breach, fault) = Breach::first(run)?;
     let evidence = breach.evidence(run);
     let (verdict, reason, bottleneck) = match &fault {
-        // Row 4: the size is under test. Time in which the quota held a load thread back is never
-        // counted as lateness of its own.
-        Fault::Target if evidence.throttled() => {
-            (Verdict::Failed, breach.reason(), Bottleneck::DynoCpu)
-        }
-        // Row 6.
+        // Rows 4 and 6: the size is under test as the target is. Time in which the quota held a load
+        // thread back is never counted as lateness of its own.
         Fault::Target => (Verdict::Failed, breach.reason(), evidence.bottleneck()),
         // Row 5: our own lateness is no fault of what is under test.
         Fault::Generator { .. } | Fault::Another { .. } | Fault::Unknown => {
@@ -262,7 +258,7 @@ fn breached_at_the_end(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
             ),
         });
     }
-    let found = bottleneck::over_window(run, run.of_type(plan.dyno_type.as_deref()));
+    let found = breach::of_the_window(run, plan);
     let reason = breach::of_threshold(plan);
     let failures = merge::failures(run.of_type(plan.dyno_type.as_deref()));
     Some(failed_at_the_end(

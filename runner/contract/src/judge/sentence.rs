@@ -239,13 +239,7 @@ pub(super) fn cause(evidence: &Evidence) -> String {
             busy.or_else(|| evidence.redis.busy_if_nothing_else())
                 .map_or_else(String::new, |busy| format!("; Redis {}", busy.clause()))
         }
-        Bottleneck::RedisMemory => match evidence.evicted_keys {
-            Some(evicted) if evicted > 0 => format!(
-                "; Redis ran out of memory and evicted {}",
-                figures::counted(evicted, "key", "keys")
-            ),
-            _ => "; Redis was out of memory".to_owned(),
-        },
+        Bottleneck::RedisMemory => out_of_memory(evidence),
         Bottleneck::RedisConnections => match evidence.rejected_connections {
             Some(rejected) if rejected > 0 => format!(
                 "; Redis refused {}",
@@ -289,12 +283,31 @@ pub(super) fn cause(evidence: &Evidence) -> String {
                 share(Some(evidence.thread_per_mille))
             ),
         },
-        Bottleneck::Unknown => evidence
-            .redis
-            .shown()
-            .map_or_else(String::new, |(how, busy)| {
-                format!("; Redis was {how} {busy}")
-            }),
+        Bottleneck::Unknown => {
+            let busy = evidence
+                .redis
+                .shown()
+                .map_or_else(String::new, |(how, busy)| {
+                    format!("; Redis was {how} {busy}")
+                });
+            // It is no cause of this, and yet nobody should miss it.
+            let memory = if evidence.out_of_memory() {
+                out_of_memory(evidence)
+            } else {
+                String::new()
+            };
+            busy + &memory
+        }
+    }
+}
+
+fn out_of_memory(evidence: &Evidence) -> String {
+    match evidence.evicted() {
+        0 => "; Redis was out of memory".to_owned(),
+        evicted => format!(
+            "; Redis ran out of memory and evicted {}",
+            figures::counted(evicted, "key", "keys")
+        ),
     }
 }
 

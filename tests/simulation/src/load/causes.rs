@@ -1,11 +1,12 @@
 //! Law 3: what a run is said to have been held back by.
 //!
-//! A bottleneck named x: in the same world without an end to x, this breach is gone. If that is so
-//! of no single thing, only Unknown is right, or what took the largest share of the time of the
+//! A bottleneck named x: in the same world without an end to x, this breach is gone, whatever else is
+//! broken there. If that is so of no single thing, only Unknown is right, or what took the largest share of the time of the
 //! tasks over the limit; this law leaves such runs alone. Every run may say Unknown, which is
 //! counted.
 
 use redyno_contract::judgement::Judgement;
+use redyno_contract::limit::Holding;
 use redyno_contract::verdict::{Bottleneck, Reason, Verdict};
 
 use super::laws::{broken, ends};
@@ -43,7 +44,7 @@ pub(super) fn named_rightly(world: &World, run: &Run, judgement: &Judgement) -> 
         }
     };
     let counted = Some(("a bottleneck was named of a run that failed", true));
-    if is_gone(world, run, resource) {
+    if is_gone(world, run, judgement, resource) {
         return Named {
             broken: None,
             counted,
@@ -51,7 +52,7 @@ pub(super) fn named_rightly(world: &World, run: &Run, judgement: &Judgement) -> 
     }
     let another = Resource::ALL
         .into_iter()
-        .find(|other| *other != resource && is_gone(world, run, *other));
+        .find(|other| *other != resource && is_gone(world, run, judgement, *other));
     Named {
         broken: another.map(|another| {
             broken(
@@ -68,13 +69,22 @@ pub(super) fn named_rightly(world: &World, run: &Run, judgement: &Judgement) -> 
     }
 }
 
-/// Whether nothing is broken without an end to this.
-fn is_gone(world: &World, run: &Run, resource: Resource) -> bool {
+/// Whether what the run failed by is not broken without an end to this.
+fn is_gone(world: &World, run: &Run, judgement: &Judgement, resource: Resource) -> bool {
     let without = world.with(Changed {
         generator_on_time: false,
         without: Some(resource),
         ends: Some(ends(run)),
     });
     let other = sim::run(&without);
-    oracle::broken(&without, &other, Slack::Nearly, false).is_empty()
+    let broken = oracle::broken(&without, &other, Slack::Nearly, false);
+    let failed_by = |name: &String| match judgement.reason {
+        Reason::BacklogLimitReached => name == "backlog",
+        Reason::RateNotSustained => name == "keeping up",
+        _ => judgement
+            .thresholds
+            .iter()
+            .any(|result| result.holding == Holding::Breached && result.name == *name),
+    };
+    !broken.iter().any(failed_by)
 }

@@ -17,7 +17,7 @@ use redyno_contract::judgement::{Judgement, Quantile};
 use redyno_contract::plan::Percentile;
 use redyno_contract::report::{Books, Ending};
 use redyno_contract::verdict::Verdict;
-use redyno_engine::{Moment, Phase};
+use redyno_engine::{FailureClass, Moment, Phase};
 
 use super::fault::{Fault, Kind};
 use super::oracle::{self, Slack};
@@ -100,17 +100,14 @@ pub(super) fn failed_only_by_the_target(
             .then(|| broken(2, "lost a target that was there", judgement.message.clone()));
     }
     // No lateness brings about what the target refused: which tasks met a restart of 100 us is chance.
-    let refused = run.dynos.iter().any(|dyno| {
-        let ending = dyno
-            .report
-            .as_ref()
-            .and_then(|(_, report)| report.end.as_ref());
-        ending.is_some_and(|end| {
-            matches!(&end.ending, Ending::ErrorLimit { cause, .. } if !cause.starts_with("timeout"))
-        })
-    });
-    if refused && judgement.reason == Reason::ErrorLimitReached {
-        let found = oracle::broken(world, run, Slack::Clearly, true);
+    let refused = judgement.reason == Reason::ErrorLimitReached
+        && !run
+            .dynos
+            .iter()
+            .flat_map(|dyno| &dyno.records.tasks)
+            .any(|task| task.fate == Fate::Failed(FailureClass::Timeout));
+    if refused {
+        let found = oracle::broken(world, run, Slack::Exactly, false);
         return found.is_empty().then(|| {
             broken(
                 2,
@@ -346,10 +343,11 @@ pub(super) fn it_ends(world: &World, run: &Run, judgement: &Judgement) -> Option
     if let Some(waiting) = &run.stuck {
         return Some(broken(5, "it does not end", waiting.clone()));
     }
-    let long = world
-        .faults
-        .iter()
-        .any(|fault| fault.kind.is_the_generators() && fault.lasts > GIVEN_UP);
+    let long = world.longest_silence() > GIVEN_UP
+        || world
+            .faults
+            .iter()
+            .any(|fault| fault.kind.is_the_generators() && fault.lasts > GIVEN_UP);
     (judgement.reason == Reason::InternalInconsistency && !long)
         .then(|| broken(5, "a mistake of ours", judgement.message.clone()))
 }

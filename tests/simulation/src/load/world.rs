@@ -171,16 +171,23 @@ impl World {
             self.plan.warmup_seconds + self.plan.duration_seconds + self.plan.drain_seconds,
         );
         // A thread that is away for longer than it may is given up; one that plans to be, is not.
-        let longest_turn: Time = self
-            .plan
-            .formation
-            .iter()
-            .map(|dynos| {
-                Time::from(dynos.application_cpu_microseconds) * 1000 * Time::from(dynos.workers)
-            })
-            .sum();
+        let longest_turn: Time = self.plan.formation.iter().map(application_cpu).sum();
         let end = (seconds + 60) * SECOND + longest_turn;
         self.last_fault_end().max(end - 60 * SECOND) + end
+    }
+
+    /// For how long a load thread may have no turn because of what the workers' application uses: all
+    /// of them at once, with the CPU that the dyno has.
+    pub(super) fn longest_silence(&self) -> Time {
+        self.plan
+            .formation
+            .iter()
+            .map(|dynos| match dynos.cpu_millis {
+                Some(millis) => application_cpu(dynos) * 1000 / Time::from(millis.max(1)),
+                None => application_cpu(dynos),
+            })
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether anybody will look at what a dyno wrote before its end.
@@ -359,4 +366,9 @@ fn below(bits: u64, bound: Time) -> Time {
 )]
 fn part(demand: Time, factor: f64) -> Time {
     (demand as f64 * factor) as Time
+}
+
+/// CPU that the application uses if all workers of a dyno have a task.
+fn application_cpu(dynos: &DynoTypePlan) -> Time {
+    Time::from(dynos.application_cpu_microseconds) * 1000 * Time::from(dynos.workers)
 }

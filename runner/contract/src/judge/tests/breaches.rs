@@ -49,15 +49,15 @@ fn row_6_the_bottleneck_of_a_breach() {
         },
     );
     failed(
-        "evictions",
-        Bottleneck::RedisMemory,
-        "Redis ran out of memory and evicted 3 keys. Try a target with more memory",
+        "evictions make nothing slow, and are told of",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core; Redis ran out of memory and evicted 3 keys. Try a lower",
         &|case| case.report(0).last.redis_evicted_keys = Some(3),
     );
     failed(
-        "full memory",
-        Bottleneck::RedisMemory,
-        "Redis was out of memory",
+        "nor does full memory",
+        Bottleneck::Unknown,
+        "; Redis was out of memory. Try a lower rate",
         &|case| case.report(0).last.redis_memory_bytes = Some(100 << 30),
     );
     failed(
@@ -86,11 +86,20 @@ fn row_6_the_bottleneck_of_a_breach() {
     );
     failed(
         "the whole run's where they were not",
-        Bottleneck::RedisMemory,
-        "Redis ran out of memory and evicted 3 keys",
+        Bottleneck::RedisConnections,
+        "Redis refused 3 connections",
         &|case| {
-            case.report(0).target.as_mut().unwrap().evicted_keys = Some(3);
-            case.report(0).last.redis_evicted_keys = None;
+            case.report(0).target.as_mut().unwrap().rejected_connections = Some(3);
+            case.report(0).last.redis_rejected_connections = None;
+        },
+    );
+    failed(
+        "a busy dyno whose tasks spend most of their time on the way",
+        Bottleneck::Unknown,
+        "; Redis was at 41 % of its core. Try a lower rate",
+        &|case| {
+            case.distant(1);
+            case.report(1).last.cpu_per_mille = 15_000;
         },
     );
     failed(
@@ -282,4 +291,72 @@ fn row_6_the_bottleneck_of_a_breach() {
         "worker 17 had 100 waiting. Try a lower rate",
         &|case| case.miss(0, Fate::Exited { code: 0 }),
     );
+}
+
+/// Errors tell by their class what can have brought them about: no throttled dyno and no full memory
+/// explains what Redis refuses for another reason.
+#[test]
+fn row_6_the_bottleneck_of_errors() {
+    for (cause, spoil, bottleneck) in [
+        ("oom 3", (|_| {}) as fn(&mut Case), Bottleneck::RedisMemory),
+        (
+            "oom 3",
+            |case| case.report(1).last.throttled_per_mille = 900,
+            Bottleneck::RedisMemory,
+        ),
+        (
+            "maxclients 3",
+            |case| case.report(1).last.throttled_per_mille = 900,
+            Bottleneck::RedisConnections,
+        ),
+        (
+            "connection 3",
+            |case| case.report(1).last.throttled_per_mille = 900,
+            Bottleneck::Unknown,
+        ),
+        (
+            "connection 3",
+            |case| case.report(1).last.redis_rejected_connections = Some(7),
+            Bottleneck::RedisConnections,
+        ),
+        (
+            "timeout 3",
+            |case| case.report(1).last.throttled_per_mille = 900,
+            Bottleneck::DynoCpu,
+        ),
+        (
+            "timeout 3",
+            |case| case.report(0).last.redis_memory_bytes = Some(100 << 30),
+            Bottleneck::Unknown,
+        ),
+        (
+            "lost 3",
+            |case| case.report(0).last.redis_evicted_keys = Some(7),
+            Bottleneck::RedisMemory,
+        ),
+        ("lost 3", |_| {}, Bottleneck::Unknown),
+        (
+            "other 3",
+            |case| case.report(0).last.redis_memory_bytes = Some(100 << 30),
+            Bottleneck::Unknown,
+        ),
+    ] {
+        let mut case = Case::held();
+        case.end(
+            1,
+            Ending::ErrorLimit {
+                threshold: "errors".to_owned(),
+                cause: cause.to_owned(),
+            },
+        );
+        case.end(0, Ending::Stopped);
+        spoil(&mut case);
+        let judgement = case.judge();
+        assert_eq!(
+            judgement.bottleneck,
+            Some(bottleneck),
+            "{cause}: {}",
+            judgement.message
+        );
+    }
 }
