@@ -109,9 +109,7 @@ fn stall_sentence(plan: &Plan) -> String {
 pub(crate) fn lesson(judgement: &redyno_contract::Judgement) -> Option<String> {
     let totals = &judgement.summary;
     let (response, service) = (totals.response?, totals.service?);
-    let shown = |distribution: redyno_contract::judgement::Distribution| {
-        figures::quantile(distribution.p99)
-    };
+    let shown = |distribution: redyno_contract::judgement::Distribution| distribution.p99;
     Some(format!(
         "The stalled second: response p99 {}, which users would have felt; service p99 {}, which \
          is what other tools would have shown.",

@@ -25,58 +25,6 @@ const LEFT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "a catalogue is made of its parts, which are written in its cells",
-        &[
-            "crds/src/catalogue/additions.rs",
-            "crds/src/catalogue/mod.rs",
-            "crds/src/catalogue/plans.rs",
-            "crds/src/catalogue/sizes.rs",
-        ],
-    ),
-    (
-        "the parts of a spec tell the whole of their problems",
-        &[
-            "crds/src/resolve/formation.rs",
-            "crds/src/resolve/mod.rs",
-            "crds/src/resolve/target.rs",
-            "crds/src/resolve/thresholds.rs",
-            "crds/src/resolve/workload.rs",
-        ],
-    ),
-    (
-        "the name of a dyno belongs into a file of its own",
-        &[
-            "runner/contract/src/plan.rs",
-            "runner/contract/src/random.rs",
-            "runner/contract/src/schedule.rs",
-        ],
-    ),
-    (
-        "a figure is formatted by a quantile's name, and a judgement holds figures",
-        &[
-            "runner/contract/src/figures.rs",
-            "runner/contract/src/judgement.rs",
-        ],
-    ),
-    (
-        "the judge measures and decides in one go: measuring is to be parted from deciding",
-        &[
-            "runner/contract/src/judge/bottleneck.rs",
-            "runner/contract/src/judge/merge.rs",
-            "runner/contract/src/judge/percentiles.rs",
-            "runner/contract/src/judge/thresholds.rs",
-            "runner/contract/src/judge/time_spent.rs",
-            "runner/contract/src/judge/trust.rs",
-        ],
-    ),
-    (
-        "whose fault a breach is says what the breach was",
-        &[
-            "runner/contract/src/judge/breach.rs",
-            "runner/contract/src/judge/fault.rs",
-        ],
-    ),
-    (
         "a round of samples is of the kind that is gathered",
         &[
             "runner/engine/src/gather.rs",

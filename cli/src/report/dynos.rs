@@ -253,7 +253,7 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers) -> [Cel
         format!("{} /s", figures::rate(numbers.achieved_tasks_per_second)).into(),
         numbers
             .response_p99
-            .map_or_else(|| "-".to_owned(), figures::quantile)
+            .map_or_else(|| "-".to_owned(), |p99| p99.to_string())
             .into(),
         cpu.into(),
         load_threads(&own).into(),

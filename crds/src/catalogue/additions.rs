@@ -5,7 +5,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Catalogue, RedisPlan, Size};
+use super::entries::{RedisPlan, Size};
 use crate::quantity;
 use crate::spec::SIZE_NAME;
 
@@ -60,38 +60,30 @@ struct AddedPlan {
     connections: u32,
 }
 
-pub(super) fn add(mut catalogue: Catalogue, json: &str) -> Result<Catalogue, InvalidCatalogue> {
+/// The sizes and plans of an administrator's JSON.
+pub(super) fn read(json: &str) -> Result<(Vec<Size>, Vec<RedisPlan>), InvalidCatalogue> {
     let form = |error: serde_json::Error| InvalidCatalogue::Form(error.to_string());
     // A list would be read as an object's fields in their order.
     let object: serde_json::Map<String, Value> = serde_json::from_str(json).map_err(form)?;
     let Additions { sizes, plans } = serde_json::from_value(Value::Object(object)).map_err(form)?;
-    for (position, added) in sizes.into_iter().enumerate() {
+    let invalid = |list, position, name: &str, message| InvalidCatalogue::Entry {
+        list,
+        position,
+        name: name.to_owned(),
+        message,
+    };
+    let sizes = sizes.into_iter().enumerate().map(|(position, added)| {
         let name = added.name.clone();
-        let size = size(added).map_err(|message| InvalidCatalogue::Entry {
-            list: "sizes",
-            position,
-            name,
-            message,
-        })?;
-        match catalogue.sizes.iter_mut().find(|old| old.name == size.name) {
-            Some(old) => *old = size,
-            None => catalogue.sizes.push(size),
-        }
-    }
-    for (position, added) in plans.into_iter().enumerate() {
+        size(added).map_err(|message| invalid("sizes", position, &name, message))
+    });
+    let plans = plans.into_iter().enumerate().map(|(position, added)| {
         let name = added.name.clone();
-        let plan = plan(added).map_err(|message| InvalidCatalogue::Entry {
-            list: "plans",
-            position,
-            name,
-            message,
-        })?;
-        match catalogue.plans.iter_mut().find(|old| old.name == plan.name) {
-            Some(old) => *old = plan,
-            None => catalogue.plans.push(plan),
-        }
-    }
-    Ok(catalogue)
+        plan(added).map_err(|message| invalid("plans", position, &name, message))
+    });
+    Ok((
+        sizes.collect::<Result<_, _>>()?,
+        plans.collect::<Result<_, _>>()?,
+    ))
 }
 
 fn size(added: AddedSize) -> Result<Size, String> {

@@ -1,76 +1,18 @@
 //! Sizes of dynos and plans of Redis by name: the built-in ones and an administrator's.
 
 mod additions;
+mod entries;
 mod plans;
 mod sizes;
 
-use std::fmt;
-
 pub use additions::InvalidCatalogue;
+pub use entries::{Cell, RedisPlan, Size};
 
 /// Every size and plan that a LoadTest may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     sizes: Vec<Size>,
     plans: Vec<RedisPlan>,
-}
-
-/// A size of a dyno.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Its name, `performance-2xl`.
-    pub name: String,
-    /// CPU request, in thousandths of a core.
-    pub cpu_request_millis: u32,
-    /// CPU limit, in thousandths of a core; above the request where the size shares its cores.
-    pub cpu_limit_millis: u32,
-    /// Memory, request and limit alike, in bytes.
-    pub memory_bytes: u64,
-    /// Most processes and threads; None where none is known.
-    pub process_limit: Option<u32>,
-    /// Workers if the LoadTest names none: the platform's WEB_CONCURRENCY for Node.
-    pub default_workers: u32,
-    /// Which of its cells nobody has published or measured.
-    pub estimates: Vec<Cell>,
-}
-
-/// A cell of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cell {
-    /// CPU.
-    Cpu,
-    /// Memory.
-    Memory,
-    /// Process limit.
-    ProcessLimit,
-    /// Default workers.
-    DefaultWorkers,
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Cpu => "CPU",
-            Self::Memory => "memory",
-            Self::ProcessLimit => "process limit",
-            Self::DefaultWorkers => "default workers",
-        })
-    }
-}
-
-/// A plan of a managed Redis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisPlan {
-    /// Its name, `premium-14`.
-    pub name: String,
-    /// Its maxmemory, in bytes.
-    pub memory_bytes: u64,
-    /// Its maxclients.
-    pub connections: u32,
-    /// Its CPU, in thousandths of a core.
-    pub cpu_millis: u32,
-    /// Which of its cells nobody has published or measured.
-    pub estimates: Vec<Cell>,
 }
 
 impl Catalogue {
@@ -98,7 +40,21 @@ impl Catalogue {
     /// # Errors
     /// [`InvalidCatalogue`] names the entry and what would be right.
     pub fn with_additions(json: &str) -> Result<Self, InvalidCatalogue> {
-        additions::add(Self::built_in(), json)
+        let (sizes, plans) = additions::read(json)?;
+        let mut catalogue = Self::built_in();
+        for size in sizes {
+            match catalogue.sizes.iter_mut().find(|old| old.name == size.name) {
+                Some(old) => *old = size,
+                None => catalogue.sizes.push(size),
+            }
+        }
+        for plan in plans {
+            match catalogue.plans.iter_mut().find(|old| old.name == plan.name) {
+                Some(old) => *old = plan,
+                None => catalogue.plans.push(plan),
+            }
+        }
+        Ok(catalogue)
     }
 
     /// The size of this name.

@@ -179,7 +179,7 @@ pub(super) fn summary(
         p99: response
             .as_ref()
             .filter(|response| response.times.count > 0)
-            .map(|response| figures::quantile(response.p99)),
+            .map(|response| response.p99.to_string()),
         target: Some(status_text(target)),
     }
 }

@@ -1,73 +1,21 @@
 //! From a LoadTest's spec to the plan of its run and the sizes of its pods.
 
 mod formation;
+mod problems;
+mod resolved;
 mod scale;
 mod target;
 mod thresholds;
 mod workload;
 
-use std::fmt;
-
-use redyno_contract::Plan;
-use redyno_contract::plan::{self, PLAN_VERSION, RunIdentity};
+use redyno_contract::plan::{self, PLAN_VERSION, Plan, RunIdentity};
 
 use crate::catalogue::Catalogue;
 use crate::invalid::Invalid;
 use crate::loadtest::LoadTestSpec;
-use crate::spec::{OnDynoFailure, PodPlacement};
-
-/// A LoadTest with every name looked up and every default filled in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Resolved {
-    /// What the run's pods read.
-    pub plan: Plan,
-    /// One entry per dyno type, in the order of the LoadTest.
-    pub formation: Vec<ResolvedDynos>,
-    /// The managed Redis; None for an existing target.
-    pub managed: Option<ResolvedRedis>,
-    /// Whether a size or the managed Redis was shrunk: the verdict's message must say so.
-    pub scaled: bool,
-}
-
-/// One dyno type's pods.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ResolvedDynos {
-    /// The type's name, `web`.
-    pub dyno_type: String,
-    /// The size as people call it: its name, or its CPU and memory.
-    pub size_title: String,
-    /// CPU request, in thousandths of a core, scaled.
-    pub cpu_request_millis: u32,
-    /// CPU limit, in thousandths of a core, scaled.
-    pub cpu_limit_millis: u32,
-    /// Memory, request and limit alike, in bytes, scaled.
-    pub memory_bytes: u64,
-    /// What the size was scaled to, in percent.
-    pub scale_percent: u32,
-    /// How many dynos.
-    pub quantity: u32,
-    /// Workers in each.
-    pub workers: u32,
-    /// Where and how its pods are placed.
-    pub placement: Option<PodPlacement>,
-}
-
-/// The managed Redis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResolvedRedis {
-    /// The plan's name.
-    pub plan_name: String,
-    /// CPU, request and limit alike, in thousandths of a core, scaled, at least 1000.
-    pub cpu_millis: u32,
-    /// Memory of its container, request and limit alike, in bytes: above maxmemory.
-    pub memory_limit_bytes: u64,
-    /// `maxmemory`, in bytes, scaled.
-    pub maxmemory_bytes: u64,
-    /// `maxclients`, never scaled.
-    pub maxclients: u32,
-    /// What the plan was scaled to, in percent.
-    pub scale_percent: u32,
-}
+use crate::spec::OnDynoFailure;
+use problems::Problems;
+pub use resolved::{Resolved, ResolvedDynos, ResolvedRedis};
 
 /// Resolves a spec. Relies on nothing that validation would have refused: what it cannot use, it
 /// names.
@@ -156,55 +104,6 @@ fn connections(formation: &[ResolvedDynos]) -> u32 {
         .map(|dynos| u64::from(dynos.quantity) * (u64::from(dynos.workers) + 1))
         .sum();
     u32::try_from(all + 2).unwrap_or(u32::MAX)
-}
-
-/// What was found to be wrong so far.
-#[derive(Default)]
-struct Problems(Vec<Invalid>);
-
-impl Problems {
-    fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Invalid::new(field, message));
-    }
-
-    /// A number that cannot be negative.
-    fn natural<From, To>(&mut self, field: &str, value: From) -> To
-    where
-        From: Copy + fmt::Display,
-        To: TryFrom<From> + Default,
-    {
-        To::try_from(value).unwrap_or_else(|_| {
-            self.add(field, format!("{value} is not possible, must be 0 or more"));
-            To::default()
-        })
-    }
-}
-
-impl Resolved {
-    /// What the verdict's message has to say of scaled sizes; None if nothing was scaled.
-    pub fn scale_note(&self) -> Option<String> {
-        if !self.scaled {
-            return None;
-        }
-        let mut parts: Vec<(&str, u32)> = self
-            .formation
-            .iter()
-            .map(|dynos| (dynos.dyno_type.as_str(), dynos.scale_percent))
-            .collect();
-        if let Some(redis) = &self.managed {
-            parts.push(("Redis", redis.scale_percent));
-        }
-        let (_, first) = *parts.first()?;
-        if parts.iter().all(|(_, percent)| *percent == first) {
-            return Some(format!("Sizes were scaled to {first} %."));
-        }
-        let each: Vec<String> = parts
-            .iter()
-            .filter(|(_, percent)| *percent != 100)
-            .map(|(name, percent)| format!("{name} to {percent} %"))
-            .collect();
-        Some(format!("Sizes were scaled: {}.", each.join(", ")))
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@
 //! rounding the number itself ([`rounded`], [`brief`]). A number that is compared with a limit is
 //! never rounded across it ([`beside`]).
 
-use crate::judgement::Quantile;
-
 /// A whole number with commas between thousands: `240,000`.
 pub fn count(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();
@@ -82,16 +80,6 @@ pub fn beside(number: u64, limit: u64, digits: u8) -> u64 {
         .map(|digits| rounded(number, digits))
         .find(|rounded| (*rounded > limit) == (number > limit))
         .unwrap_or(number)
-}
-
-/// A quantile: `4.8 ms`, `>= 250 ms`, `31.2 ms (maximum)`.
-pub fn quantile(quantile: Quantile) -> String {
-    let value = milliseconds(quantile.shown_microseconds());
-    match quantile {
-        Quantile::At(_) => value,
-        Quantile::AtLeast(_) => format!(">= {value}"),
-        Quantile::Maximum(_) => format!("{value} (maximum)"),
-    }
 }
 
 /// A moment in seconds with one decimal, rounded down: `28.4 s`.
@@ -264,13 +252,6 @@ mod tests {
         assert_eq!(beside(250_900, 250_000, 2), 251_000);
         assert_eq!(beside(4_960, 4_970, 2), 4_960);
         assert_eq!(beside(5_000, 5_000, 2), 5_000);
-    }
-
-    #[test]
-    fn quantiles_say_what_they_are() {
-        assert_eq!(quantile(Quantile::At(4_800)), "4.8 ms");
-        assert_eq!(quantile(Quantile::AtLeast(250_000)), ">= 250 ms");
-        assert_eq!(quantile(Quantile::Maximum(932_417)), "932 ms (maximum)");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The judgement: a verdict with all of its evidence, merged over the dynos.
 
+use std::fmt;
+
 use crate::failure::ClassFailures;
 use crate::figures;
 use crate::limit::Holding;
@@ -217,6 +219,18 @@ impl Quantile {
     }
 }
 
+/// `4.8 ms`, `>= 250 ms`, `31.2 ms (maximum)`.
+impl fmt::Display for Quantile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = figures::milliseconds(self.shown_microseconds());
+        match self {
+            Self::At(_) => formatter.write_str(&value),
+            Self::AtLeast(_) => write!(formatter, ">= {value}"),
+            Self::Maximum(_) => write!(formatter, "{value} (maximum)"),
+        }
+    }
+}
+
 /// What became of one threshold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThresholdResult {
@@ -339,5 +353,17 @@ impl Totals {
             Latency::Wait => self.wait.as_ref(),
             Latency::Service => self.service.as_ref(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_say_what_they_are() {
+        assert_eq!(Quantile::At(4_800).to_string(), "4.8 ms");
+        assert_eq!(Quantile::AtLeast(250_000).to_string(), ">= 250 ms");
+        assert_eq!(Quantile::Maximum(932_417).to_string(), "932 ms (maximum)");
     }
 }

@@ -8,6 +8,7 @@
 //! Nothing in this crate does IO or reads a clock, and its only random numbers are functions of the
 //! plan's seed.
 
+mod dyno_name;
 pub mod event;
 pub mod evidence;
 pub mod failure;

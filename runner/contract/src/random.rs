@@ -5,7 +5,7 @@
 //! generator is SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
 //! OOPSLA 2014), which is made for exactly such seeding by counters.
 
-use crate::plan::DynoName;
+use crate::dyno_name::DynoName;
 
 /// What a random number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -275,7 +275,7 @@ fn at(curve: &Curve, fraction: f64) -> String {
         },
         |(_, quantile)| quantile,
     );
-    figures::quantile(quantile)
+    quantile.to_string()
 }
 
 /// A percentile over all tasks, in microseconds; None if it lies among those that never completed.

@@ -1,8 +1,8 @@
 //! What held a run back, by the evidence of both ends; nothing is named without evidence.
 
-use super::merge;
 use super::redis::Redis;
 use super::run::{Dyno, Run};
+use super::sums;
 use super::trust;
 use super::way::Way;
 use crate::report::{LastSeconds, TargetVitals};
@@ -104,7 +104,7 @@ pub(super) fn before_end(run: &Run<'_>, dyno: &Dyno<'_>, milliseconds: u64) -> E
         dyno_per_mille: dyno
             .plan
             .cpu_millis
-            .and_then(|limit| merge::per_mille(cpu_per_mille.into(), limit.into())),
+            .and_then(|limit| sums::per_mille(cpu_per_mille.into(), limit.into())),
         thread_per_mille: load_thread_busy_per_mille,
         cpu_per_mille,
         redis,
@@ -139,7 +139,7 @@ pub(super) fn over_window<'b, 'a: 'b>(
         evidence.dyno_per_mille = evidence.dyno_per_mille.max(cpu_over_window(run, dyno));
         let busiest = report.own.load_thread_busy_per_mille;
         if busiest >= evidence.thread_per_mille {
-            let window = merge::window_seconds(run, dyno) * 1000.0;
+            let window = sums::window_seconds(run, dyno) * 1000.0;
             let cpu = part_of(report.own.cpu_microseconds, window);
             evidence.thread_per_mille = busiest;
             evidence.cpu_per_mille = u32::try_from(cpu).unwrap_or(u32::MAX);
@@ -164,7 +164,7 @@ fn part_of(microseconds: u64, milliseconds: f64) -> u64 {
 /// The CPU that a dyno used over its window, in thousandths of what it has.
 pub(super) fn cpu_over_window(run: &Run<'_>, dyno: &Dyno<'_>) -> Option<u32> {
     let limit = f64::from(dyno.plan.cpu_millis?);
-    let available = merge::window_seconds(run, dyno) * limit;
+    let available = sums::window_seconds(run, dyno) * limit;
     let used = part_of(dyno.report()?.own.cpu_microseconds, available);
     (available > 0.0).then(|| u32::try_from(used).unwrap_or(u32::MAX))
 }

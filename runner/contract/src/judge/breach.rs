@@ -1,9 +1,8 @@
 //! Final breaches: limits that were broken beyond mending while the run went on.
 
 use super::bottleneck::{self, Evidence};
-use super::fault::Fault;
-use super::merge;
 use super::run::{Dyno, Run};
+use super::sums;
 use super::thresholds::{self, Excess};
 use crate::failure::ClassFailures;
 use crate::plan::{Limit, ThresholdPlan};
@@ -28,9 +27,9 @@ pub(super) enum Breach<'b, 'a> {
 }
 
 impl<'b, 'a> Breach<'b, 'a> {
-    /// The first in time that is the target's fault, by the common start, or else the first of all,
-    /// with whose fault it is; what only the counts show has no time and comes last.
-    pub(super) fn first(run: &'b Run<'a>) -> Option<(Self, Fault)> {
+    /// Every final breach, in time by the common start; what only the counts show has no time and
+    /// comes last.
+    pub(super) fn all(run: &'b Run<'a>) -> Vec<Self> {
         let mut of_dynos: Vec<Self> = run.dynos.iter().filter_map(Self::of).collect();
         of_dynos.sort_by_key(Self::after_milliseconds);
         let thresholds = run.plan.thresholds.iter().enumerate();
@@ -38,15 +37,8 @@ impl<'b, 'a> Breach<'b, 'a> {
             let excess = thresholds::excess(run, position)?;
             Some(Self::Together { threshold, excess })
         });
-        let mut first = None;
-        for breach in of_dynos.into_iter().chain(together) {
-            let fault = Fault::of(run, &breach);
-            if fault == Fault::Target {
-                return Some((breach, fault));
-            }
-            first = first.or(Some((breach, fault)));
-        }
-        first
+        of_dynos.extend(together);
+        of_dynos
     }
 
     /// What this dyno found, or should have.
@@ -80,10 +72,10 @@ impl<'b, 'a> Breach<'b, 'a> {
     pub(super) fn failures(&self, run: &Run<'_>) -> Vec<ClassFailures> {
         match self {
             Self::OfDyno { dyno, .. } | Self::Rejected { dyno, .. } => {
-                merge::failures(std::iter::once(*dyno))
+                sums::failures(std::iter::once(*dyno))
             }
             Self::Together { threshold, .. } => {
-                merge::failures(run.of_type(threshold.dyno_type.as_deref()))
+                sums::failures(run.of_type(threshold.dyno_type.as_deref()))
             }
         }
     }

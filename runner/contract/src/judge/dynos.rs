@@ -1,8 +1,8 @@
 //! One row per planned dyno.
 
-use super::merge;
 use super::percentiles;
 use super::run::{Dyno, Known, Run};
+use super::sums;
 use crate::judgement::{DynoNumbers, DynoResult, DynoVerdict, ReportState};
 use crate::outcome::Fate;
 use crate::report::{Ending, Report};
@@ -89,7 +89,7 @@ fn numbers(run: &Run<'_>, dyno: &Dyno<'_>, report: &Report) -> DynoNumbers {
         .unwrap_or(0);
     DynoNumbers {
         books: report.books,
-        achieved_tasks_per_second: merge::achieved_by(run, dyno),
+        achieved_tasks_per_second: sums::achieved_by(run, dyno),
         max_worker_backlog: peak.max(report.other_workers_backlog),
         response_p99: percentiles::response_p99(run, dyno),
         own: report.own,

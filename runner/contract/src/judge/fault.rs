@@ -50,8 +50,22 @@ impl Fault {
         }
     }
 
+    /// The first final breach that is the target's fault, or else the first of all, with whose fault
+    /// it is.
+    pub(super) fn first_breach<'b, 'a>(run: &'b Run<'a>) -> Option<(Breach<'b, 'a>, Self)> {
+        let mut first = None;
+        for breach in Breach::all(run) {
+            let fault = Self::of(run, &breach);
+            if fault == Self::Target {
+                return Some((breach, fault));
+            }
+            first = first.or(Some((breach, fault)));
+        }
+        first
+    }
+
     /// Of a final breach.
-    pub(super) fn of(run: &Run<'_>, breach: &Breach<'_, '_>) -> Self {
+    fn of(run: &Run<'_>, breach: &Breach<'_, '_>) -> Self {
         match breach {
             Breach::Together { threshold, excess } => Self::of_counts(
                 excess.on_time,

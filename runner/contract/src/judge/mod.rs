@@ -13,6 +13,7 @@ mod percentiles;
 mod redis;
 mod run;
 mod sentence;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -20,7 +21,6 @@ mod time_spent;
 mod trust;
 mod way;
 
-use breach::Breach;
 use fault::Fault;
 use interruption::Interruption;
 use next::Next;
@@ -143,7 +143,7 @@ fn target_changed(run: &Run<'_>) -> Option<Decision> {
 
 /// Rows 4 to 6: a limit was broken beyond mending, and by whom.
 fn final_breach(run: &Run<'_>) -> Option<Decision> {
-    let (breach, fault) = Breach::first(run)?;
+    let (breach, fault) = Fault::first_breach(run)?;
     let evidence = breach.evidence(run);
     let (verdict, reason, bottleneck) = match &fault {
         // Rows 4 and 6: the size is under test as the target is. Time in which the quota held a load
@@ -260,7 +260,7 @@ fn breached_at_the_end(run: &Run<'_>, evidence: &Merged) -> Option<Decision> {
     }
     let found = breach::of_the_window(run, plan);
     let reason = breach::of_threshold(plan);
-    let failures = merge::failures(run.of_type(plan.dyno_type.as_deref()));
+    let failures = sums::failures(run.of_type(plan.dyno_type.as_deref()));
     Some(failed_at_the_end(
         reason,
         found.bottleneck(),

@@ -10,7 +10,7 @@
 //! holds its limit is never told to be above it, nor one that breaks it to be below.
 
 use super::run::{Dyno, Run};
-use super::{merge, thresholds};
+use super::sums;
 use crate::figures;
 use crate::histogram::{Digits, EncodedHistogram, Histogram};
 use crate::judgement::{Distribution, Quantile, StepDistribution};
@@ -190,7 +190,7 @@ impl Spread {
         dynos: impl Iterator<Item = &'b Dyno<'a>> + Clone,
         latency: Latency,
     ) -> Option<Self> {
-        let books = merge::books(dynos.clone());
+        let books = sums::books(dynos.clone());
         if books.scheduled == 0 {
             return None;
         }
@@ -267,7 +267,7 @@ impl Spread {
                 .and_then(|steps| steps.get(position))
         }))?;
         let dynos = takers.clone().map(|(dyno, _)| dyno);
-        let times = merge::step_times(dynos.clone(), step);
+        let times = sums::step_times(dynos.clone(), step);
         let (mut begun, mut failed) = (0_u64, 0_u64);
         for (dyno, position) in takers {
             let report = dyno.report()?;
@@ -277,7 +277,7 @@ impl Spread {
                     (count.begun, count.failed)
                 }
                 // All tasks completed.
-                None => (merge::step_times(std::iter::once(dyno), step).count, 0),
+                None => (sums::step_times(std::iter::once(dyno), step).count, 0),
             };
             begun = begun.saturating_add(count.0);
             failed = failed.saturating_add(count.1);
@@ -505,7 +505,7 @@ fn counted<'b, 'a: 'b>(
             if limit.of != latency || limit.step != *step || !of_all {
                 return None;
             }
-            let count = thresholds::count(run, dynos.clone(), position);
+            let count = sums::over_limit(run, dynos.clone(), position);
             let holds = match holding(count, allowed_over(limit.percentile, count.total)) {
                 Holding::Held if dynos.clone().all(|dyno| dyno.report().is_some()) => true,
                 Holding::Breached => false,

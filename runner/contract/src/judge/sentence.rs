@@ -470,7 +470,7 @@ fn response(run: &Run<'_>, summary: &Totals, thresholds: &[ThresholdResult]) -> 
         ));
     }
     let response = summary.response.as_ref()?;
-    Some(format!("response p99 {}", figures::quantile(response.p99)))
+    Some(format!("response p99 {}", response.p99))
 }
 
 /// How late a generator was, beside what it may be.

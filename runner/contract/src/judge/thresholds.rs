@@ -1,11 +1,11 @@
 //! Thresholds: latencies and errors by what the dynos counted, rates by what they achieved.
 
-use super::merge;
 use super::percentiles::{self, OfTasks};
 use super::run::{Dyno, Run};
+use super::sums;
 use crate::figures;
 use crate::judgement::{Quantile, ThresholdResult};
-use crate::limit::{Holding, LimitCount, allowed_errors, allowed_over, holding};
+use crate::limit::{Holding, allowed_errors, allowed_over, holding};
 use crate::plan::{Latency, LatencyLimit, Limit, Step, ThresholdPlan};
 use crate::report::{Ending, Lateness};
 
@@ -77,7 +77,7 @@ pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
     match &threshold.limit {
         Limit::Latency(limit) => {
             let allowed = allowed_over(limit.percentile, run.plan.scheduled(of));
-            let over = count(run, firm(), position).over;
+            let over = sums::over_limit(run, firm(), position).over;
             found(over, over_on_time(run, firm(), position), allowed, false)
         }
         Limit::Errors { max_per_million } => {
@@ -89,7 +89,7 @@ pub(super) fn excess(run: &Run<'_>, position: usize) -> Option<Excess> {
             let allowed = allowed_errors(max_per_million, planned);
             found(warmup, failed_in_warmup_on_time(firm()), allowed, true).or_else(|| {
                 let allowed = allowed_errors(max_per_million, run.plan.scheduled(of));
-                let failed = merge::books(firm()).failed;
+                let failed = sums::books(firm()).failed;
                 found(failed, failed_on_time(firm()), allowed, false)
             })
         }
@@ -103,12 +103,12 @@ pub(super) fn excess_at_the_end(run: &Run<'_>, position: usize) -> Option<Excess
     let dynos = || run.of_type(threshold.dyno_type.as_deref());
     let (over, on_time, allowed) = match &threshold.limit {
         Limit::Latency(limit) => {
-            let count = count(run, dynos(), position);
+            let count = sums::over_limit(run, dynos(), position);
             let allowed = allowed_over(limit.percentile, count.total);
             (count.over, over_on_time(run, dynos(), position), allowed)
         }
         Limit::Errors { max_per_million } => {
-            let books = merge::books(dynos());
+            let books = sums::books(dynos());
             let allowed = allowed_errors(*max_per_million, books.scheduled);
             (books.failed, failed_on_time(dynos()), allowed)
         }
@@ -131,7 +131,7 @@ fn over_on_time<'b, 'a: 'b>(
 ) -> Option<u64> {
     dynos
         .map(|dyno| {
-            let count = count(run, std::iter::once(dyno), position);
+            let count = sums::over_limit(run, std::iter::once(dyno), position);
             on_time(dyno, count.over, |_| count.excused)
         })
         .try_fold(0_u64, |sum, on_time| Some(sum.saturating_add(on_time?)))
@@ -173,26 +173,9 @@ fn planned_warmup(run: &Run<'_>, of: Option<&str>) -> u64 {
     })
 }
 
-/// What some dynos counted of the latency limit at this position of the plan.
-pub(super) fn count<'b, 'a: 'b>(
-    run: &Run<'_>,
-    dynos: impl Iterator<Item = &'b Dyno<'a>>,
-    position: usize,
-) -> LimitCount {
-    dynos
-        .filter_map(|dyno| {
-            let place = run
-                .plan
-                .latency_limits(&dyno.name.dyno_type)
-                .position(|(limit, _)| limit == position)?;
-            dyno.report()?.over.get(place).copied()
-        })
-        .fold(LimitCount::default(), LimitCount::plus)
-}
-
 fn latency(run: &Run<'_>, position: usize, limit: &LatencyLimit, broken: bool) -> ThresholdResult {
     let of = run.plan.thresholds[position].dyno_type.as_deref();
-    let count = count(run, run.of_type(of), position);
+    let count = sums::over_limit(run, run.of_type(of), position);
     let allowed = allowed_over(limit.percentile, count.total);
     let holding = if broken {
         Holding::Breached
@@ -240,18 +223,18 @@ fn observed_latency(limit: &LatencyLimit, seen: Option<Quantile>, holding: Holdi
     let max = figures::milliseconds(limit.max_microseconds);
     let within = |quantile: &Quantile| quantile.shown_microseconds() <= limit.max_microseconds;
     match (holding, seen) {
-        (Holding::Held, Some(quantile)) if within(&quantile) => figures::quantile(quantile),
+        (Holding::Held, Some(quantile)) if within(&quantile) => quantile.to_string(),
         (Holding::Held, _) => format!("<= {max} (counted)"),
-        (Holding::Breached, Some(quantile)) if !within(&quantile) => figures::quantile(quantile),
+        (Holding::Breached, Some(quantile)) if !within(&quantile) => quantile.to_string(),
         (Holding::Breached, _) => format!("> {max} (counted)"),
-        (Holding::Unknown, Some(quantile)) => figures::quantile(quantile),
+        (Holding::Unknown, Some(quantile)) => quantile.to_string(),
         (Holding::Unknown, None) => "unknown".to_owned(),
     }
 }
 
 fn errors(run: &Run<'_>, position: usize, max_per_million: u32, broken: bool) -> ThresholdResult {
     let of = run.plan.thresholds[position].dyno_type.as_deref();
-    let books = merge::books(run.of_type(of));
+    let books = sums::books(run.of_type(of));
     let allowed = allowed_errors(max_per_million, books.scheduled);
     let complete = run.of_type(of).all(Dyno::complete);
     // Whether what never ended would have failed, nobody knows.
@@ -288,7 +271,7 @@ fn errors(run: &Run<'_>, position: usize, max_per_million: u32, broken: bool) ->
 }
 
 fn rate(run: &Run<'_>, of: Option<&str>, min_tasks_per_second: u32) -> ThresholdResult {
-    let in_time = merge::books(run.of_type(of)).in_time;
+    let in_time = sums::books(run.of_type(of)).in_time;
     let needed = u128::from(min_tasks_per_second) * u128::from(run.plan.duration_seconds);
     let holding = if run.of_type(of).all(Dyno::completed) {
         if u128::from(in_time) >= needed {
@@ -304,10 +287,10 @@ fn rate(run: &Run<'_>, of: Option<&str>, min_tasks_per_second: u32) -> Threshold
         name: String::new(),
         holding,
         // A run without a task has no rate, rather than one of 0.
-        observed: if merge::books(run.of_type(of)).scheduled == 0 {
+        observed: if sums::books(run.of_type(of)).scheduled == 0 {
             "unknown".to_owned()
         } else {
-            let achieved = merge::achieved_tasks_per_second(run, run.of_type(of));
+            let achieved = sums::achieved_tasks_per_second(run, run.of_type(of));
             format!("{} /s", figures::rate(achieved))
         },
         limit: format!("{min_tasks_per_second} /s"),
