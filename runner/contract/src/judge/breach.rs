@@ -122,7 +122,7 @@ impl<'b, 'a> Breach<'b, 'a> {
 pub(super) fn of_the_window(run: &Run<'_>, threshold: &ThresholdPlan) -> Evidence {
     let dynos = || run.of_type(threshold.dyno_type.as_deref());
     let error_class = match threshold.limit {
-        Limit::Errors { .. } => merge::failures(dynos())
+        Limit::Errors { .. } => sums::failures(dynos())
             .first()
             .map(|row| error_class(row.class.as_str())),
         Limit::Latency(_) | Limit::Rate { .. } => None,
