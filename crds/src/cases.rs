@@ -1,6 +1,7 @@
 //! Every rule of validation as cases, accepted and refused: one table for the twin and for a real
 //! API server. The table is `cases/*.yaml`; each case changes a minimal LoadTest.
 
+use json_patch::merge;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -107,36 +108,16 @@ fn changed(name: &str, change: Change) -> Value {
     } = change;
     let mut value = minimal(name);
     if let Some(patch) = dynos {
-        merge(&mut value["spec"]["formation"][0], patch);
+        merge(&mut value["spec"]["formation"][0], &patch);
     }
     if let Some(threshold) = threshold {
         value["spec"]["thresholds"] = json!([threshold]);
     }
     if let Some(patch) = spec {
-        merge(&mut value["spec"], patch);
+        merge(&mut value["spec"], &patch);
     }
     if let Some(patch) = object {
-        merge(&mut value, patch);
+        merge(&mut value, &patch);
     }
     value
-}
-
-/// RFC 7386.
-fn merge(value: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *value = patch;
-        return;
-    };
-    if !value.is_object() {
-        *value = json!({});
-    }
-    for (key, part) in patch {
-        if part.is_null() {
-            if let Some(object) = value.as_object_mut() {
-                object.remove(&key);
-            }
-        } else {
-            merge(&mut value[key], part);
-        }
-    }
 }

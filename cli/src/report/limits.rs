@@ -3,21 +3,13 @@
 use std::io::{self, Write};
 
 use redyno_contract::figures;
+use redyno_contract::judge::{LEAST_DELIVERED_PERCENT, MOST_SKEW_MICROSECONDS, most_lag};
 use redyno_contract::judgement::{
-    BacklogPlace, BacklogResult, DynoNumbers, Judgement, ReportState,
+    BacklogPlace, BacklogResult, DynoNumbers, Judgement, Quantile, ReportState,
 };
 use redyno_contract::limit::Holding;
 
 use super::table::{Align, Cell, Colours, Table, Tone};
-
-/// A generator that is no later than this is never late, in microseconds.
-const LEAST_LAG_LIMIT: u64 = 5_000;
-
-/// Less of the due tasks than this, in percent, were not the asked load.
-const LEAST_DELIVERED_PERCENT: u64 = 99;
-
-/// Dynos that began further apart than this did not make one load, in microseconds.
-const MOST_SKEW: u64 = 100_000;
 
 /// A limit, and what was seen of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,7 +169,8 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
     let lag = numbers()
         .map(|row| {
             let lag = row.own.schedule_lag_p99_microseconds;
-            (lag, lag_limit(row))
+            let response_p99 = row.response_p99.map(Quantile::microseconds);
+            (lag, most_lag(response_p99))
         })
         .max_by_key(|(lag, limit)| i128::from(*lag) - i128::from(*limit));
     let throttled = numbers().map(|row| row.own.throttled_per_mille).max();
@@ -196,7 +189,7 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
         let needed = u128::from(row.books.scheduled) * u128::from(LEAST_DELIVERED_PERCENT);
         u128::from(row.books.delivered) * 100 >= needed
     };
-    let most_lag = lag.map_or(LEAST_LAG_LIMIT, |(_, limit)| limit);
+    let most_lag = lag.map_or_else(|| most_lag(None), |(_, limit)| limit);
     let lag_needed = figures::bare_milliseconds(figures::rounded(most_lag, 2));
     vec![
         TrustItem {
@@ -213,12 +206,12 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
         },
         TrustItem {
             name: "skew",
-            observed: beside(judgement.start_skew_microseconds, MOST_SKEW, 3),
-            needed: Some((format!("<= {}", MOST_SKEW / 1000), "ms")),
+            observed: beside(judgement.start_skew_microseconds, MOST_SKEW_MICROSECONDS, 3),
+            needed: Some((format!("<= {}", MOST_SKEW_MICROSECONDS / 1000), "ms")),
             holding: Some(known(
                 judgement
                     .start_skew_microseconds
-                    .map(|skew| skew <= MOST_SKEW),
+                    .map(|skew| skew <= MOST_SKEW_MICROSECONDS),
             )),
         },
         TrustItem {
@@ -243,12 +236,4 @@ const fn known(holds: Option<bool>) -> Holding {
         Some(false) => Holding::Breached,
         None => Holding::Unknown,
     }
-}
-
-/// 5 ms, or a tenth of the dyno's response p99 if that is more.
-fn lag_limit(row: &DynoNumbers) -> u64 {
-    let tenth = row
-        .response_p99
-        .map_or(0, |response| response.microseconds() / 10);
-    tenth.max(LEAST_LAG_LIMIT)
 }

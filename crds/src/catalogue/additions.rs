@@ -120,7 +120,6 @@ fn size(added: AddedSize) -> Result<Size, String> {
         memory_bytes: bytes(&memory)?,
         process_limit,
         default_workers: workers,
-        estimates: Vec::new(),
     })
 }
 
@@ -140,7 +139,6 @@ fn plan(added: AddedPlan) -> Result<RedisPlan, String> {
         memory_bytes: bytes(&memory)?,
         connections,
         cpu_millis: millis("cpu", &cpu)?,
-        estimates: Vec::new(),
     })
 }
 

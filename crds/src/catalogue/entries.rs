@@ -1,7 +1,5 @@
 //! The entries of the catalogue.
 
-use std::fmt;
-
 /// A size of a dyno.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -17,32 +15,6 @@ pub struct Size {
     pub process_limit: Option<u32>,
     /// Workers if the LoadTest names none: the platform's WEB_CONCURRENCY for Node.
     pub default_workers: u32,
-    /// Which of its cells nobody has published or measured.
-    pub estimates: Vec<Cell>,
-}
-
-/// A cell of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cell {
-    /// CPU.
-    Cpu,
-    /// Memory.
-    Memory,
-    /// Process limit.
-    ProcessLimit,
-    /// Default workers.
-    DefaultWorkers,
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Cpu => "CPU",
-            Self::Memory => "memory",
-            Self::ProcessLimit => "process limit",
-            Self::DefaultWorkers => "default workers",
-        })
-    }
 }
 
 /// A plan of a managed Redis.
@@ -56,6 +28,4 @@ pub struct RedisPlan {
     pub connections: u32,
     /// Its CPU, in thousandths of a core.
     pub cpu_millis: u32,
-    /// Which of its cells nobody has published or measured.
-    pub estimates: Vec<Cell>,
 }

@@ -6,7 +6,7 @@ mod plans;
 mod sizes;
 
 pub use additions::InvalidCatalogue;
-pub use entries::{Cell, RedisPlan, Size};
+pub use entries::{RedisPlan, Size};
 
 /// Every size and plan that a LoadTest may name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Its MB and GB are taken as Redis' own configuration takes them, as 2^20 and 2^30 bytes: an
 //! estimate. Redis runs commands on one thread, whatever the number of vCPU.
 
-use super::{Cell, RedisPlan};
+use super::RedisPlan;
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -43,7 +43,6 @@ pub(super) fn built_in() -> Vec<RedisPlan> {
             memory_bytes: mebibytes * MEBIBYTE,
             connections,
             cpu_millis: cores * 1000,
-            estimates: vec![Cell::Memory],
         })
         .collect()
 }

@@ -11,10 +11,8 @@ fn sizes_that_the_automap_benchmark_and_its_readers_know() {
         (16_000, 16_000)
     );
     assert_eq!(size.default_workers, 63);
-    assert!(size.estimates.is_empty());
     let shared = catalogue.size("basic").unwrap();
     assert_eq!(shared.memory_bytes, 536_870_912);
-    assert_eq!(shared.estimates, [Cell::Cpu]);
     assert_eq!(catalogue.size_names().len(), 21 + 17);
     assert_eq!(catalogue.size("Performance-2XL"), None);
 }

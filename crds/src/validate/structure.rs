@@ -297,7 +297,10 @@ pub(crate) fn not_a_field<'a>(name: &str, known: impl Iterator<Item = &'a str>) 
     let known: Vec<&str> = known.collect();
     let nearest = known
         .iter()
-        .map(|candidate| (distance(name, candidate), *candidate))
+        .map(|candidate| {
+            let distance = strsim::levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+            (distance, *candidate)
+        })
         .min()
         .filter(|(distance, _)| *distance <= name.chars().count().div_ceil(3));
     match nearest {
@@ -305,21 +308,4 @@ pub(crate) fn not_a_field<'a>(name: &str, known: impl Iterator<Item = &'a str>) 
         None if known.is_empty() => "not a field".to_owned(),
         None => format!("not a field; known fields: {}", known.join(", ")),
     }
-}
-
-/// Levenshtein's distance, upper and lower case the same.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right) = (left.to_lowercase(), right.to_lowercase());
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (position, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = position + 1;
-        for (column, to) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }

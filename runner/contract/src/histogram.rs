@@ -62,7 +62,6 @@ impl Digits {
 #[derive(Clone, PartialEq)]
 pub struct Histogram {
     inner: hdrhistogram::Histogram<u64>,
-    saturated: u64,
 }
 
 impl fmt::Debug for Histogram {
@@ -108,17 +107,11 @@ impl Histogram {
         let inner =
             hdrhistogram::Histogram::new_with_bounds(1, HIGHEST_MICROSECONDS, digits.number())
                 .expect("bounds and digits are constants that the library accepts");
-        Self {
-            inner,
-            saturated: 0,
-        }
+        Self { inner }
     }
 
     /// Records one value in microseconds.
     pub fn record(&mut self, microseconds: u64) {
-        if microseconds > HIGHEST_MICROSECONDS {
-            self.saturated = self.saturated.saturating_add(1);
-        }
         self.inner
             .saturating_record(microseconds.clamp(1, HIGHEST_MICROSECONDS));
     }
@@ -126,17 +119,11 @@ impl Histogram {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.inner.reset();
-        self.saturated = 0;
     }
 
     /// How many values.
     pub fn count(&self) -> u64 {
         self.inner.len()
-    }
-
-    /// How many of them were over 1 h. Not carried by the encoding.
-    pub const fn saturated(&self) -> u64 {
-        self.saturated
     }
 
     /// Significant digits.
@@ -187,7 +174,6 @@ impl Histogram {
 
     /// Adds another histogram of any precision; the result keeps this one's precision.
     pub fn add(&mut self, other: &Self) {
-        self.saturated = self.saturated.saturating_add(other.saturated);
         if other.digits() == self.digits() {
             self.inner
                 .add(&other.inner)
@@ -256,10 +242,7 @@ impl EncodedHistogram {
         let inner = Deserializer::new()
             .deserialize(&mut plain.as_slice())
             .map_err(|error| InvalidHistogram(error.to_string()))?;
-        Ok(Histogram {
-            inner,
-            saturated: 0,
-        })
+        Ok(Histogram { inner })
     }
 }
 

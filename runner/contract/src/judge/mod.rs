@@ -26,6 +26,7 @@ use interruption::Interruption;
 use next::Next;
 use run::{Dyno, Run};
 use trust::Doubt;
+pub use trust::{LEAST_DELIVERED_PERCENT, MOST_SKEW_MICROSECONDS, most_lag};
 
 use crate::failure::ClassFailures;
 use crate::judgement::{Encryption, Judgement, ThresholdResult, Totals, TypeResult};

@@ -9,15 +9,15 @@ use crate::outcome::Fate;
 use crate::report::{Allowance, Report};
 
 /// Fewer delivered tasks than this, in percent of those that were due, were not the asked load.
-const LEAST_DELIVERED_PERCENT: u128 = 99;
+pub const LEAST_DELIVERED_PERCENT: u64 = 99;
 
 /// A generator later than this is late: an absolute bound for fast targets, and a share of the
 /// response p99 for slow ones, whose numbers it then no longer moves.
 const MOST_LAG_MICROSECONDS: u64 = 5_000;
 const MOST_LAG_SHARE: u64 = 10;
 
-/// Dynos that began further apart than this did not make one load.
-const MOST_SKEW_MICROSECONDS: u64 = 100_000;
+/// Dynos that began further apart than this, in microseconds, did not make one load.
+pub const MOST_SKEW_MICROSECONDS: u64 = 100_000;
 
 /// A limit that differs from the planned one by no more than this part of it was rounded.
 const SIZE_TOLERANCE: u64 = 100;
@@ -68,13 +68,14 @@ pub(super) fn doubt<'a>(run: &Run<'_>, thresholds: &'a [ThresholdResult]) -> Opt
         .or_else(|| {
             reports().find_map(|(dyno, report)| {
                 let (delivered, scheduled) = (report.books.delivered, report.books.scheduled);
-                (u128::from(delivered) * 100 < u128::from(scheduled) * LEAST_DELIVERED_PERCENT)
-                    .then(|| Doubt::NotDelivered {
-                        dyno: dyno.name.to_string(),
-                        delivered,
-                        scheduled,
-                        throttled_per_mille: report.own.throttled_per_mille,
-                    })
+                (u128::from(delivered) * 100
+                    < u128::from(scheduled) * u128::from(LEAST_DELIVERED_PERCENT))
+                .then(|| Doubt::NotDelivered {
+                    dyno: dyno.name.to_string(),
+                    delivered,
+                    scheduled,
+                    throttled_per_mille: report.own.throttled_per_mille,
+                })
             })
         })
         .or_else(|| {
@@ -155,8 +156,8 @@ fn missing(dyno: &Dyno<'_>) -> Option<Doubt<'static>> {
     })
 }
 
-/// The lag that a generator may have, by the response p99 of the same time.
-pub(super) fn most_lag(response_p99: Option<u64>) -> u64 {
+/// The lag that a generator may have, in microseconds, by the response p99 of the same time.
+pub fn most_lag(response_p99: Option<u64>) -> u64 {
     response_p99.map_or(MOST_LAG_MICROSECONDS, |p99| {
         (p99 / MOST_LAG_SHARE).max(MOST_LAG_MICROSECONDS)
     })
