@@ -152,6 +152,25 @@ fn commands_of_the_readme_exist() {
     }
 }
 
+/// Files and folders that the documents for contributors name are there.
+#[test]
+fn paths_of_the_architecture_exist() {
+    let mut found = 0;
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        for path in read(document).split('`').skip(1).step_by(2) {
+            let is_path = path.split_once('/').is_some_and(|(top, _)| {
+                root().join(top).is_dir() && !path.contains([' ', '<', '*', '{'])
+            });
+            if is_path {
+                let there = root().join(path).exists();
+                assert!(there, "{document} speaks of {path}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 40, "{found} paths");
+}
+
 /// `make` is a door to the scripts, and no script goes back through it.
 #[test]
 fn no_script_calls_make() {
