@@ -49,7 +49,7 @@ struct Module {
     named: Vec<Segments>,
     /// What it re-exports, by the name that it has here.
     exported: BTreeMap<String, Segments>,
-    /// Every word of its code outside imports.
+    /// What its code outside imports calls, and its types.
     words: BTreeSet<String>,
 }
 
@@ -399,9 +399,14 @@ fn named(code: TokenStream, module: &mut Module) {
         match &tokens[position] {
             TokenTree::Group(group) => named(group.stream(), module),
             TokenTree::Ident(ident) => {
-                module.words.insert(ident.to_string());
                 let is_field = position > 0 && is_mark(tokens.get(position - 1), '.');
                 if !is_field {
+                    let name = ident.to_string();
+                    // What is not called and not a type may be a field or a variable.
+                    let is_type = name.starts_with(char::is_uppercase);
+                    if is_type || is_group(tokens.get(position + 1), Delimiter::Parenthesis) {
+                        module.words.insert(name);
+                    }
                     position += path(ident, &tokens[position..], module);
                     continue;
                 }
@@ -539,6 +544,11 @@ mod tests {
                 "re-exports and uses it",
                 "mod child; pub use child::step; pub struct Shared; fn f() { step(Shared) }",
                 &["a/child.rs a/mod.rs"],
+            ),
+            (
+                "re-exports it and has a field of its name",
+                "mod child; pub use child::step; pub struct Shared { step: u8 } fn f(s: Shared) -> u8 { s.step }",
+                &[],
             ),
             (
                 "only re-exports it",
