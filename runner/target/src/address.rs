@@ -53,6 +53,16 @@ pub enum InvalidAddress {
         "the URL must begin with redis:// or, for TLS, with rediss://; a socket's with redis+unix://"
     )]
     Scheme,
+    /// The address of what leads to a Redis, or to several.
+    #[error(
+        "the URL is that of a Sentinel or of a cluster: a run loads one server, give the URL of the master alone, such as redis://host:6379"
+    )]
+    SentinelOrCluster,
+    /// `redis-cli -u ...`, or an assignment.
+    #[error(
+        "this is a line for a shell, not a URL: give only the URL in it, such as redis://user:password@host:6379/0 (rediss:// where it says --tls)"
+    )]
+    ShellLine,
     /// Several hosts.
     #[error(
         "the URL names several hosts: a run loads one server, give the URL of the master alone"
@@ -107,11 +117,21 @@ impl Address {
         if url.is_empty() {
             return Err(InvalidAddress::Empty);
         }
-        let (scheme, rest) = url.split_once("://").ok_or(InvalidAddress::Scheme)?;
+        let (scheme, rest) = match url.split_once("://") {
+            Some(parts) => parts,
+            None if url.starts_with("redis-cli ") || url.starts_with("valkey-cli ") => {
+                return Err(InvalidAddress::ShellLine);
+            }
+            None => return Err(InvalidAddress::Scheme),
+        };
         let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "redis" => Scheme::Plain,
-            "rediss" => Scheme::Tls,
-            "redis+unix" | "unix" | "redis-socket" => return Self::socket(rest),
+            "redis" | "valkey" => Scheme::Plain,
+            "rediss" | "valkeys" => Scheme::Tls,
+            "redis+unix" | "valkey+unix" | "unix" | "redis-socket" => return Self::socket(rest),
+            other if other.contains("sentinel") || other.contains("cluster") => {
+                return Err(InvalidAddress::SentinelOrCluster);
+            }
+            other if other.contains(['=', ' ']) => return Err(InvalidAddress::ShellLine),
             _ => return Err(InvalidAddress::Scheme),
         };
         let (user_and_password, place) = match rest.rsplit_once('@') {
@@ -155,7 +175,7 @@ impl Address {
         }
         Ok(Self {
             scheme: Scheme::Unix,
-            host: path,
+            host: decoded(&path),
             port: 0,
             database,
             credentials: user_and_password.map(credentials).transpose()?.flatten(),
@@ -256,7 +276,8 @@ fn host_and_port(authority: &str) -> Result<(String, u16), InvalidAddress> {
             .filter(|port| *port != 0)
             .ok_or(InvalidAddress::Port)?,
     };
-    Ok((host.to_owned(), port))
+    // The zone of an address that is of one network only: `fe80::1%25eth0`.
+    Ok((host.replacen("%25", "%", 1), port))
 }
 
 /// Whether what follows the last colon may be meant as a port.
@@ -286,15 +307,11 @@ fn credentials(user_and_password: &str) -> Result<Option<Credentials>, InvalidAd
     let (user, password) = user_and_password
         .split_once(':')
         .unwrap_or((user_and_password, ""));
-    // What is no text when it is decoded was not encoded.
-    let decode = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
-    };
-    let (user, password) = (decode(user), decode(password));
+    let (user, password) = (decoded(user), decoded(password));
     match (user.is_empty(), password.is_empty()) {
         (true, true) => Ok(None),
+        // Who says nothing is that user anyway.
+        (false, true) if user == "default" => Ok(None),
         (false, true) => Err(InvalidAddress::Password),
         (no_user, false) => Ok(Some(Credentials {
             user: (!no_user).then_some(user),
@@ -302,6 +319,13 @@ fn credentials(user_and_password: &str) -> Result<Option<Credentials>, InvalidAd
             was_encoded: user_and_password.contains('%'),
         })),
     }
+}
+
+/// What is no text when it is decoded was not encoded.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text)
+        .decode_utf8()
+        .map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 impl fmt::Display for Address {
@@ -433,6 +457,26 @@ mod tests {
                 Some((None, "s3cret")),
             ),
             (
+                "redis+unix:///run/my%20redis/a%2Fb.sock?db=1",
+                Scheme::Unix,
+                "/run/my redis/a/b.sock?db=1",
+                None,
+            ),
+            ("valkey://cache/1", Scheme::Plain, "cache:6379/1", None),
+            ("valkeys://cache", Scheme::Tls, "cache:6379/0", None),
+            (
+                "redis://default:@cache",
+                Scheme::Plain,
+                "cache:6379/0",
+                None,
+            ),
+            (
+                "redis://[fe80::1%25eth0]:7000",
+                Scheme::Plain,
+                "[fe80::1%eth0]:7000/0",
+                None,
+            ),
+            (
                 "unix:///run/redis.sock",
                 Scheme::Unix,
                 "/run/redis.sock",
@@ -453,6 +497,21 @@ mod tests {
             (" \n", InvalidAddress::Empty),
             ("cache:6379", InvalidAddress::Scheme),
             ("http://cache", InvalidAddress::Scheme),
+            (
+                "redis-sentinel://cache:26379/mymaster",
+                InvalidAddress::SentinelOrCluster,
+            ),
+            (
+                "rediss+cluster://cache:6379",
+                InvalidAddress::SentinelOrCluster,
+            ),
+            ("REDIS_URL=redis://cache", InvalidAddress::ShellLine),
+            ("export REDIS_URL=redis://cache", InvalidAddress::ShellLine),
+            (
+                "redis-cli --tls -u redis://default:secret@cache:6379",
+                InvalidAddress::ShellLine,
+            ),
+            ("redis-cli -h cache -a secret", InvalidAddress::ShellLine),
             ("redis+unix://", InvalidAddress::Path),
             ("redis+unix://redis.sock", InvalidAddress::Path),
             (
