@@ -189,7 +189,7 @@ fn commands_with_their_defaults_and_in_full() {
         (100, plan::Prefill::Full)
     );
     let filled = plan::MixedCommand {
-        expect: plan::Expectation::Hit,
+        expect: plan::Expectation::HitUnlessEvicted,
         ..get
     };
     assert_eq!((&commands.mix[0], commands.mix[1].weight), (&filled, 9));
@@ -434,7 +434,7 @@ fn what_validation_accepts_is_a_plan_or_a_named_problem() {
 
 #[test]
 fn a_get_of_a_full_prefill_expects_a_hit_unless_keys_can_go() {
-    use plan::Expectation::{Any, Hit};
+    use plan::Expectation::{Any, Hit, HitUnlessEvicted};
     let set_for_a_minute = json!(["SET", "{key}", "{value}", "ex", "60"]);
     for (prefill, get, other, stated, expected) in [
         (
@@ -442,14 +442,14 @@ fn a_get_of_a_full_prefill_expects_a_hit_unless_keys_can_go() {
             json!(["get", "{key}"]),
             json!(["SET", "{key}", "{value}"]),
             None,
-            Hit,
+            HitUnlessEvicted,
         ),
         (
             "Full",
             json!(["GET", "user:{key}"]),
             json!(["PING"]),
             None,
-            Hit,
+            HitUnlessEvicted,
         ),
         (
             "Full",

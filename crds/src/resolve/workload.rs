@@ -104,7 +104,9 @@ fn commands(field: &str, commands: &Commands, problems: &mut Problems) -> plan::
                 command: command.clone(),
                 expect: match expect {
                     Some(Expectation::Hit) => plan::Expectation::Hit,
-                    None if all_stay && is_get_of_a_key(command) => plan::Expectation::Hit,
+                    None if all_stay && is_get_of_a_key(command) => {
+                        plan::Expectation::HitUnlessEvicted
+                    }
                     Some(Expectation::Any) | None => plan::Expectation::Any,
                 },
             }

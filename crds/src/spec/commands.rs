@@ -121,7 +121,8 @@ pub struct MixedCommand {
     /// What its reply must hold. Hit: something, so that a reply of nothing (nil, an empty list, a
     /// list of nothing but nils) is a failed task of the class lost. Any: whatever it holds; hits
     /// and misses are counted and shown. More values may join. Default Hit for a GET of {key} with
-    /// prefill Full, if no command of the mix removes keys or lets them expire; otherwise Any.
+    /// prefill Full, if no command of the mix removes keys or lets them expire, and the target is none
+    /// that evicts any key when it is full (allkeys-lru and its like); otherwise Any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expectation>,
 }

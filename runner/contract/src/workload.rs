@@ -240,11 +240,24 @@ pub enum Expectation {
     /// Something: a reply that holds nothing (nil, an empty list, a list of nothing but nils) is a
     /// failed task of class `lost`.
     Hit,
+    /// The same, unless the target is one that evicts any key when it is full: of a cache nobody can
+    /// expect that a key is still there.
+    HitUnlessEvicted,
     /// Anything but an error.
     Any,
 }
 
 impl Expectation {
+    /// What it comes to on a target, once it is known whether that evicts any key when it is full.
+    #[must_use]
+    pub const fn settled(self, evicts_any_key: bool) -> Self {
+        match self {
+            Self::HitUnlessEvicted if evicts_any_key => Self::Any,
+            Self::Hit | Self::HitUnlessEvicted => Self::Hit,
+            Self::Any => Self::Any,
+        }
+    }
+
     const fn any() -> Self {
         Self::Any
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::RedisError;
 use redis::aio::ConnectionLike;
 use redyno_contract::Event;
-use redyno_contract::plan::{Fetch, Workload};
+use redyno_contract::plan::{DynoTypePlan, Expectation, Fetch, MixedCommand, Workload};
 use redyno_contract::report::Ending;
 use redyno_target::coordination::{
     self, Barrier, Claim, ClockMapping, Evictions, Ready, Seat, Watch, map_clock,
@@ -109,7 +109,8 @@ impl Dyno {
         let mut control = connect(&self.target, &self.seat_name(), waiting_for).await?;
         check_phase(self, &mut control, waiting_for).await?;
         let evictions = spared(self, &mut control, waiting_for).await?;
-        let settings = self.shard_settings();
+        let mut settings = self.shard_settings();
+        settle_expectations(self, &mut settings.dynos, &mut control, waiting_for).await?;
         let mut load =
             (self.start_load)(&settings, self.own.bytes()).map_err(|error| Ending::Internal {
                 detail: format!("no load thread: {error}"),
@@ -358,6 +359,38 @@ async fn spared(
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
         *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
     }
+}
+
+/// What the replies of a mix must hold depends on whether the target evicts.
+async fn settle_expectations(
+    dyno: &Dyno,
+    dynos: &mut DynoTypePlan,
+    control: &mut Connection,
+    waiting_for: &RefCell<String>,
+) -> Result<(), Ending> {
+    let Workload::Commands(commands) = &mut dynos.workload else {
+        return Ok(());
+    };
+    let is_open = |entry: &MixedCommand| entry.expect == Expectation::HitUnlessEvicted;
+    if !commands.mix.iter().any(is_open) {
+        return Ok(());
+    }
+    let info = loop {
+        match Info::read(control).await {
+            Ok(info) => break info,
+            Err(error) => {
+                unless_it_may_heal(&dyno.target, &error)?;
+                tracing::warn!(%error, "the target does not answer yet");
+                waiting_for.replace(format!("the target: {error}"));
+            }
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
+    };
+    for entry in &mut commands.mix {
+        entry.expect = entry.expect.settled(info.evicts_any_key());
+    }
+    Ok(())
 }
 
 async fn workers_ready(load: &mut Load, waiting_for: &RefCell<String>) -> Result<(), Ending> {

@@ -104,6 +104,14 @@ const MOST_IO_THREADS: usize = 256;
 const MOST_COMMANDS: usize = 2 * 1024;
 
 impl Info {
+    /// Whether any key may be evicted when the memory is full; false where that is not known.
+    pub fn evicts_any_key(&self) -> bool {
+        self.policy
+            .as_deref()
+            .is_some_and(|policy| policy.starts_with("allkeys"))
+            && self.maxmemory != Some(0)
+    }
+
     /// Asks for INFO and reads it.
     ///
     /// # Errors

@@ -287,3 +287,44 @@ async fn the_application_is_part_of_the_service_and_of_no_step() {
         run.part("finish").await;
     }
 }
+
+/// What a GET of a full prefill expects by default depends on the target: a cache evicts.
+#[tokio::test]
+async fn a_miss_on_a_cache_is_no_failure_unless_a_hit_was_asked_for() {
+    for (policy, maxmemory, expect, misses_fail) in [
+        ("allkeys-lru", "50mb", Expectation::HitUnlessEvicted, false),
+        ("allkeys-lru", "50mb", Expectation::Hit, true),
+        ("allkeys-lru", "0", Expectation::HitUnlessEvicted, true),
+        ("volatile-lru", "50mb", Expectation::HitUnlessEvicted, true),
+        ("noeviction", "50mb", Expectation::HitUnlessEvicted, true),
+    ] {
+        let arguments = ["--maxmemory", maxmemory, "--maxmemory-policy", policy];
+        let server = RedisServer::start(&arguments).await.unwrap();
+        let mut plan = plans::small();
+        // Nothing is there, so that every GET misses.
+        plan.formation[0].workload = Workload::Commands(Commands {
+            keyspace: Keyspace {
+                prefix: Keyspace::default_prefix(),
+                keys: 10,
+                distribution: Distribution::Uniform,
+            },
+            value_bytes: 10,
+            prefill: Prefill::Empty,
+            mix: vec![MixedCommand {
+                name: "get".to_owned(),
+                weight: 1,
+                command: ["GET", "{key}"].map(str::to_owned).to_vec(),
+                expect,
+            }],
+        });
+        let run = Run::new(&plan, &server);
+        run.pass_preflight().await;
+        let ended = run.dyno("web", 0).end().await;
+        assert_eq!(
+            ended.report.books.failed > 0,
+            misses_fail,
+            "{policy} {maxmemory} {expect:?}: {:?}",
+            ended.ending()
+        );
+    }
+}

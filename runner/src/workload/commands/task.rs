@@ -207,10 +207,12 @@ impl CommandWorker {
         let content = connection.perform(request, 1).await?;
         steps.replied(chosen, content);
         match (expect, content) {
-            (Expectation::Hit, Content::Nothing) => Err(TaskFailure::lost(format!(
-                "the reply to {name} holds nothing, where a hit is expected"
-            ))),
-            (Expectation::Hit | Expectation::Any, _) => Ok(()),
+            (Expectation::Hit | Expectation::HitUnlessEvicted, Content::Nothing) => {
+                Err(TaskFailure::lost(format!(
+                    "the reply to {name} holds nothing, where a hit is expected"
+                )))
+            }
+            (Expectation::Hit | Expectation::HitUnlessEvicted | Expectation::Any, _) => Ok(()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use redyno_contract::Plan;
 use redyno_contract::message::TargetFound;
-use redyno_contract::plan::TlsVerification;
+use redyno_contract::plan::{Expectation, TlsVerification, Workload};
 use redyno_contract::report::software;
 
 use crate::address::Scheme;
@@ -92,6 +92,9 @@ pub(super) fn passed(plan: &Plan, target: &Target, seen: &Seen<'_>) -> String {
         _ => growth,
     });
     parts.extend(when_full(memory, forecast));
+    if info.evicts_any_key() && (forecast.is_full_cache || forecast.full_after_seconds.is_some()) {
+        parts.extend(expected_even_so(plan));
+    }
     if info.aof_enabled == Some(true) {
         parts.push("it keeps an append-only file".to_owned());
     }
@@ -125,6 +128,31 @@ fn when_full(memory: &Memory, forecast: &Forecast) -> Option<String> {
     Some(match forecast.spared {
         Some(_) => format!("{evicts}: the run is ended if it begins to, for it holds others' keys"),
         None => evicts.to_owned(),
+    })
+}
+
+/// Which commands fail if a key is evicted that they expect.
+fn expected_even_so(plan: &Plan) -> Option<String> {
+    let names: Vec<String> = plan
+        .formation
+        .iter()
+        .filter_map(|dynos| match &dynos.workload {
+            Workload::Commands(commands) => Some((dynos, commands)),
+            Workload::ObjectGraph(_) => None,
+        })
+        .flat_map(|(dynos, commands)| {
+            commands
+                .mix
+                .iter()
+                .filter(|entry| entry.expect == Expectation::Hit)
+                .map(|entry| format!("{} of type {}", entry.name, dynos.dyno_type))
+        })
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "a task of {} fails where its key was evicted, because expect: Hit says so",
+            names.join(", ")
+        )
     })
 }
 

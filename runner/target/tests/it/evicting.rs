@@ -13,6 +13,14 @@ use crate::run::{connect, of_another, plan, say, target};
 /// What the preflight says to a run of 3 MB on a server of 9 MB with this policy, after these
 /// commands.
 async fn with(policy: &str, commands: &[&str]) -> (RedisServer, PreflightReport) {
+    with_expectation(Expectation::Any, policy, commands).await
+}
+
+async fn with_expectation(
+    expect: Expectation,
+    policy: &str,
+    commands: &[&str],
+) -> (RedisServer, PreflightReport) {
     let server = RedisServer::start(&["--maxmemory", "9mb", "--maxmemory-policy", policy])
         .await
         .unwrap();
@@ -35,7 +43,7 @@ async fn with(policy: &str, commands: &[&str]) -> (RedisServer, PreflightReport)
             name: "get".to_owned(),
             weight: 1,
             command: vec!["GET".to_owned(), "{key}".to_owned()],
-            expect: Expectation::Any,
+            expect,
         }],
     });
     let report = preflight::run(&plan, &target, "pod").await;
@@ -148,4 +156,27 @@ async fn a_run_that_was_refused_has_written_nothing() {
     let next = of_another(&plan(Flush::RunKeys));
     let report = preflight::run(&next, &target(&server.url()), "pod").await;
     assert_eq!(report.result, PreflightResult::Passed, "{}", report.message);
+}
+
+/// It is known before the run that a cache may not have what a command expects.
+#[tokio::test]
+async fn a_hit_that_a_full_cache_may_not_give_is_told_before_the_run() {
+    const WORDS: &str = "a task of get of type web fails where its key was evicted";
+    let full = populate(20_000);
+    for (expect, policy, is_told) in [
+        (Expectation::Hit, "allkeys-lru", true),
+        (Expectation::HitUnlessEvicted, "allkeys-lru", false),
+        (Expectation::Any, "allkeys-random", false),
+    ] {
+        let (_server, report) = with_expectation(expect, policy, &[&full]).await;
+        assert_eq!(report.result, PreflightResult::Passed, "{}", report.message);
+        assert_eq!(
+            report.message.contains(WORDS),
+            is_told,
+            "{}",
+            report.message
+        );
+    }
+    let (_server, report) = with_expectation(Expectation::Hit, "noeviction", &[]).await;
+    assert!(!report.message.contains(WORDS), "{}", report.message);
 }
