@@ -7,46 +7,12 @@ use redyno_contract::{FinishReport, Message, Plan, PreflightReport, files};
 use redyno_target::{InvalidTarget, SystemNetwork, Target};
 
 use crate::arguments::{CommonArguments, DynoArguments, Part};
-use crate::configuration::{self, ConfigurationError};
+use crate::command_error::CommandError;
+use crate::configuration;
 use crate::dyno;
 use crate::exit::Exit;
-use crate::output::{RecordError, RecordFile};
+use crate::output::RecordFile;
 use crate::termination::Termination;
-
-/// Why a part could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
-    /// The plan.
-    #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
-    /// The target's files.
-    #[error(transparent)]
-    Target(#[from] InvalidTarget),
-    /// The record.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The HTTP address.
-    #[error("cannot listen on {address}: {error}")]
-    Http {
-        /// As it was given.
-        address: String,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// The machine.
-    #[error("the system refused: {0}")]
-    System(#[from] std::io::Error),
-}
-
-impl CommandError {
-    /// What the process ends with.
-    pub(crate) const fn exit(&self) -> Exit {
-        match self {
-            Self::Configuration(_) | Self::Target(_) => Exit::BadPlan,
-            Self::Record(_) | Self::Http { .. } | Self::System(_) => Exit::Internal,
-        }
-    }
-}
 
 /// Does one part of a run.
 pub(crate) async fn run(part: Part) -> Result<Exit, CommandError> {

@@ -5,6 +5,7 @@
 
 pub mod arguments;
 mod command;
+mod command_error;
 mod configuration;
 mod dyno;
 mod exit;

@@ -36,18 +36,6 @@ const LEFT: &[(&str, &[&str])] = &[
         &["runner/engine/src/lib.rs", "runner/engine/src/on_time.rs"],
     ),
     (
-        "the error of a command belongs into a file of its own",
-        &[
-            "runner/src/command.rs",
-            "runner/src/dyno/leaving.rs",
-            "runner/src/dyno/mod.rs",
-        ],
-    ),
-    (
-        "what is shown belongs into a file of its own",
-        &["runner/src/http/metrics/mod.rs", "runner/src/http/mod.rs"],
-    ),
-    (
         "the machine's traits stand beside the system's own machine",
         &[
             "runner/src/machine.rs",
@@ -71,14 +59,6 @@ const LEFT: &[(&str, &[&str])] = &[
         &[
             "runner/src/workload/commands/task.rs",
             "runner/src/workload/work.rs",
-        ],
-    ),
-    (
-        "the trait of an exchange stands beside the choice among its two kinds",
-        &[
-            "runner/src/workload/exchange/direct.rs",
-            "runner/src/workload/exchange/library.rs",
-            "runner/src/workload/exchange/mod.rs",
         ],
     ),
     (

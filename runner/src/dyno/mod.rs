@@ -23,7 +23,7 @@ use redyno_target::coordination::Seat;
 use redyno_target::{ByteCounters, Target};
 
 use crate::arguments::DynoArguments;
-use crate::command::CommandError;
+use crate::command_error::CommandError;
 use crate::configuration::ConfigurationError;
 use crate::exit::Exit;
 use crate::http::{self, Metrics, Shown};
@@ -251,7 +251,7 @@ impl Dyno {
             Ok(begun) => self.carry_load(begun).await?,
             Err(ending) => {
                 self.never_started(&ending)?;
-                leaving::without_start(self, &ending).await;
+                self.leave_without_start(&ending).await;
                 ending
             }
         };

@@ -15,7 +15,7 @@ use super::hold::Found;
 use super::sampler::{Answer, Sampler, seconds_from};
 use super::startup::Begun;
 use super::{Dyno, Totals, hold, leaving};
-use crate::command::CommandError;
+use crate::command_error::CommandError;
 use crate::shard::Load;
 use redyno_engine::{LoadEvent, Moment, Sample};
 
@@ -55,7 +55,7 @@ impl Dyno {
             Ok(run) => run,
             Err(ending) => {
                 self.never_started(&ending)?;
-                leaving::without_start(self, &ending).await;
+                self.leave_without_start(&ending).await;
                 return Ok(ending);
             }
         };
@@ -116,7 +116,7 @@ impl Dyno {
                 .totals(|totals| totals.coordination_failures += 1);
         }
         if ending == Ending::Terminated {
-            leaving::remove_data(self, left).await;
+            self.remove_data(left).await;
         }
         // Others wait for this dyno to leave, whatever became of its words.
         written?;

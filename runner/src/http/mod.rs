@@ -2,11 +2,11 @@
 //! tells of the dyno and not of its start-up.
 
 mod metrics;
+mod shown;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,50 +15,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
-use crate::dyno::Totals;
 pub(crate) use metrics::Metrics;
-
-/// What the server shows, and what it tells of its visitors.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    /// Claimed, all workers connected.
-    ready: AtomicBool,
-    /// S has passed.
-    started: AtomicBool,
-    /// The numbers.
-    totals: Mutex<Totals>,
-    /// Somebody read the metrics.
-    pub(crate) scraped: Notify,
-}
-
-impl Shown {
-    /// Nothing yet.
-    pub(crate) fn new(totals: Totals) -> Self {
-        Self {
-            ready: AtomicBool::new(false),
-            started: AtomicBool::new(false),
-            totals: Mutex::new(totals),
-            scraped: Notify::new(),
-        }
-    }
-
-    /// Claimed, all workers connected.
-    pub(crate) fn set_ready(&self) {
-        self.ready.store(true, Ordering::Relaxed);
-    }
-
-    /// S has passed.
-    pub(crate) fn set_started(&self) {
-        self.started.store(true, Ordering::Relaxed);
-    }
-
-    /// Reads or changes the numbers. Never held over an await: everything runs on one thread.
-    pub(crate) fn totals<T>(&self, look: impl FnOnce(&mut Totals) -> T) -> T {
-        look(&mut self.totals.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+pub(crate) use shown::Shown;
 
 #[derive(Clone)]
 struct Pages {
@@ -100,7 +59,7 @@ pub(crate) async fn serve(listener: TcpListener, shown: Arc<Shown>, metrics: Arc
 
 async fn startz(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     answer(
-        pages.shown.ready.load(Ordering::Relaxed),
+        pages.shown.is_ready(),
         "claimed, all workers connected\n",
         "getting ready\n",
     )
@@ -108,7 +67,7 @@ async fn startz(State(pages): State<Pages>) -> (StatusCode, &'static str) {
 
 async fn readyz(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     answer(
-        pages.shown.started.load(Ordering::Relaxed),
+        pages.shown.has_started(),
         "started\n",
         "the common start is still to come\n",
     )
