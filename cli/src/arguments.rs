@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Watch(WatchArguments),
     /// Report a LoadTest of the cluster
     Report(ReportArguments),
-    /// Remove what runs left in a Redis that were killed
+    /// Remove what killed runs left in a Redis
     Clean(CleanArguments),
     /// One process of a run; the command starts these itself
     #[command(hide = true)]
@@ -58,7 +58,7 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Whether it shows the evidence of the run, beyond what stands in the LoadTest.
+    /// Whether this format shows the run's evidence, which is more than the LoadTest holds.
     pub(crate) const fn shows_evidence(self) -> bool {
         match self {
             Self::Table | Self::Html | Self::Junit => true,
@@ -86,7 +86,7 @@ pub(crate) struct Changes {
 pub(crate) struct RunArguments {
     /// File with one LoadTest, or - for standard input
     pub(crate) file: PathBuf,
-    /// What is changed.
+    /// Values of the file that are changed for this run.
     #[command(flatten)]
     pub(crate) changes: Changes,
     /// Print the result as
@@ -112,8 +112,8 @@ pub(crate) struct RunArguments {
 /// How TLS is spoken with the Redis of a rediss:// URL.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct TlsArguments {
-    /// PEM file of the authorities that sign the server's certificate; else the system's, or those
-    /// that SSL_CERT_FILE names
+    /// PEM file of the authorities that may sign the server's certificate; without it, the
+    /// system's, or those of SSL_CERT_FILE
     #[arg(long = "tls-ca", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// PEM file of the client's own certificate, for servers that want one
@@ -122,12 +122,12 @@ pub(crate) struct TlsArguments {
     /// PEM file of its key
     #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// What of the server's certificate is verified, instead of the file's tls
+    /// How much of the server's certificate is verified, instead of the file's tls
     #[arg(long = "tls", value_enum, value_name = "WHAT")]
     pub(crate) verification: Option<Verification>,
 }
 
-/// What of a server's certificate is verified.
+/// How much of a server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 #[expect(
@@ -151,7 +151,7 @@ pub(crate) struct DemoArguments {
     /// Backlog limit of every worker, such as 5 to see a test fail
     #[arg(long, value_name = "N")]
     pub(crate) max_worker_backlog: Option<i32>,
-    /// What is changed.
+    /// Values of the file that are changed for this run.
     #[command(flatten)]
     pub(crate) changes: Changes,
     /// Print the result as
@@ -183,7 +183,7 @@ pub(crate) struct InCluster {
 /// `redyno watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArguments {
-    /// Which one.
+    /// Which LoadTest.
     #[command(flatten)]
     pub(crate) which: InCluster,
 }
@@ -191,7 +191,7 @@ pub(crate) struct WatchArguments {
 /// `redyno report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
-    /// Which one.
+    /// Which LoadTest.
     #[command(flatten)]
     pub(crate) which: InCluster,
     /// Read full-precision histograms from the dynos' logs, with your own rights

@@ -1,5 +1,5 @@
-//! `redyno demo`: a small run whose Redis is stalled for a second, to show what response time sees
-//! and service time hides.
+//! `redyno demo`: a small run whose Redis is stalled for a second. It shows a delay that response
+//! time contains and service time hides.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,13 +13,14 @@ use crate::exit::Failure;
 use crate::file;
 use crate::output;
 
-/// What is run if no file is given.
+/// The LoadTest that runs if no file is given.
 const BUILT_IN: &str = include_str!("../../examples/quickstart.yaml");
 
-/// Where that stands in the repository.
+/// The path of that LoadTest in the repository.
 const BUILT_IN_FILE: &str = "examples/quickstart.yaml";
 
-/// Long enough to be seen in a percentile, and a human span.
+/// How long Redis is stalled: long enough to show in a percentile, and a time that people can
+/// picture.
 pub(crate) const STALL: Duration = Duration::from_secs(1);
 
 /// The demo's LoadTest.
@@ -50,7 +51,7 @@ pub(crate) fn load_test(arguments: &DemoArguments) -> Result<LoadTest, Failure> 
     Ok(load_test)
 }
 
-/// What is about to be run, and what to expect of it.
+/// What is about to run and what to expect of it, in sentences.
 pub(crate) fn forecast(resolved: &Resolved, maxmemory_bytes: Option<u64>) -> Vec<String> {
     let plan = &resolved.plan;
     let mut lines = Vec::new();
@@ -105,7 +106,7 @@ fn stall_sentence(plan: &Plan) -> String {
     )
 }
 
-/// What was to be seen, in numbers; None where there are none.
+/// What the run showed, in numbers; None if it has no such numbers.
 pub(crate) fn lesson(judgement: &redyno_contract::Judgement) -> Option<String> {
     let totals = &judgement.summary;
     let (response, service) = (totals.response?, totals.service?);
@@ -176,8 +177,8 @@ mod tests {
         local::prepare(load_test, &local::Wishes::default()).unwrap()
     }
 
-    /// The stall must show in response p99 and stay out of service p99: more than one percent of
-    /// the tasks wait, fewer than one percent are being served.
+    /// The stall must show in the response p99 but not in the service p99: more than one percent of
+    /// the tasks wait, and fewer than one percent are being served.
     #[test]
     fn the_built_in_test_shows_what_it_is_meant_to_show() {
         let prepared = prepared(&arguments(None));
@@ -190,12 +191,12 @@ mod tests {
             .sum();
         assert!(workers * 100 < tasks, "{workers} workers, {tasks} tasks");
         let stalled = tasks / u64::from(plan.duration_seconds);
-        // Those that fell due in the first 800 ms of the stall took 200 ms or more.
+        // Tasks that fell due in the first 800 ms of the stall took 200 ms or more.
         assert!(
             stalled * 8 / 10 > workers + tasks / 100,
             "{stalled} stalled of {tasks}"
         );
-        // No worker may reach the limit in the stall.
+        // No worker may reach its backlog limit during the stall.
         assert!(
             plan.formation
                 .iter()

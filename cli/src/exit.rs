@@ -7,7 +7,7 @@ use redyno_contract::Verdict;
 /// Invalid file or usage, before any run exists: EX_USAGE of sysexits.h.
 pub(crate) const USAGE: u8 = 64;
 
-/// The code of a verdict.
+/// The exit code that stands for a verdict.
 pub(crate) const fn of(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Passed => 0,
@@ -20,10 +20,10 @@ pub(crate) const fn of(verdict: Verdict) -> u8 {
 /// How a command ended without a result to print.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The file or the arguments are at fault; nothing was started.
+    /// The file or the arguments are at fault, and nothing was started.
     #[error("{0}")]
     Usage(String),
-    /// Something else went wrong.
+    /// Anything else that went wrong.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }

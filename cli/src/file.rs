@@ -31,7 +31,7 @@ pub(crate) fn load_all(path: &Path) -> Result<Vec<LoadTest>, Failure> {
     Ok(load_tests)
 }
 
-/// The one LoadTest of a text, changed and valid; else what is wrong.
+/// The one LoadTest of a text, changed and valid. The error says everything that is wrong.
 pub(crate) fn of_text(text: &str, changes: Changes) -> Result<LoadTest, String> {
     let mut load_tests = read_load_tests(text).map_err(|error| error.to_string())?;
     let count = load_tests.len();

@@ -1,7 +1,8 @@
 //! Run a LoadTest without a cluster or in one, watch it, report it.
 //!
-//! [`start`] is the whole program. The parts: [`report`] prints a run that has ended, [`progress`]
-//! one that goes on, `local` runs one with processes of this machine, `cluster` with pods.
+//! [`start`] is the whole program. Of its parts, [`report`] prints a run that has ended and
+//! [`progress`] one that is under way; `local` runs one with processes of this machine, `cluster`
+//! with pods.
 
 mod arguments;
 mod cluster;
@@ -49,7 +50,7 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Watch(arguments) => Box::pin(watch(arguments)),
         Command::Report(arguments) => Box::pin(report_of(arguments)),
         Command::Guard(arguments) => Box::pin(async { Ok(local::guard(arguments).await?) }),
-        // A process of a run has a runtime of its own kind.
+        // A process of a run makes its own runtime, of another kind.
         Command::Runner(arguments) => {
             redyno_runner::log_to_standard_error();
             return redyno_runner::run_blocking(arguments);
@@ -63,12 +64,12 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return failed(&Failure::Other(error.into())),
     };
     let outcome = runtime.block_on(work);
-    // A read of standard input that still blocks must not hold the end up.
+    // A read of standard input that still blocks must not delay the end.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|failure| failed(&failure))
 }
 
-/// As a plugin the command is called the way that kubectl calls it.
+/// Parses the arguments. As a plugin of kubectl, the command calls itself `kubectl redyno`.
 fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
     let is_plugin = arguments
         .first()
@@ -86,14 +87,14 @@ fn failed(failure: &Failure) -> ExitCode {
     if let Failure::Other(error) = failure
         && error.chain().any(is_of_a_reader_who_left)
     {
-        // Whoever reads only the beginning, as head does, has got what they wanted.
+        // A reader that closed the pipe, as `head` does, has read what it wanted.
         return failure.code();
     }
     let chain = match failure {
         Failure::Usage(sentence) => sentence.clone(),
         Failure::Other(error) => format!("{error:#}"),
     };
-    // Nobody is left to tell if standard error is gone.
+    // If standard error is gone, nobody is left to be told.
     drop(writeln!(std::io::stderr(), "error: {chain}"));
     failure.code()
 }

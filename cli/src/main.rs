@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Fails only if there is one already.
+    // This fails only if a provider is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
     redyno::start(std::env::args_os())
 }

@@ -11,13 +11,13 @@ use crate::local::Finished;
 use crate::progress::colours;
 use crate::report::{self, Enforcement, PlannedRun, TerminalReport};
 
-/// The version that is printed.
+/// redyno's version, as it is printed.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The namespace of a run without a cluster.
 const LOCAL: &str = "local";
 
-/// Prints the result of a run without a cluster. Gives its verdict.
+/// Prints the result of a run without a cluster, and returns its verdict.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -53,7 +53,7 @@ pub(crate) fn cleanup(load_test: &LoadTest) -> Option<&str> {
         .as_deref()
 }
 
-/// Prints a LoadTest that has ended. Gives its verdict.
+/// Prints a LoadTest that has ended, and returns its verdict.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -88,7 +88,8 @@ pub(crate) fn result(
             writeln!(out)?;
         }
         Output::Yaml => {
-            // By way of JSON, so that both say the same in the same order.
+            // YAML is made from the JSON value, so that both formats say the same in the same
+            // order.
             let value = serde_json::to_value(load_test)?;
             let yaml = serde_saphyr::to_string(&value).map_err(io::Error::other)?;
             writeln!(out, "{}", yaml.trim_end())?;
@@ -107,7 +108,7 @@ pub(crate) fn verdict(load_test: &LoadTest) -> Verdict {
     [Verdict::Passed, Verdict::Failed, Verdict::Inconclusive]
         .into_iter()
         .find(|verdict| Some(verdict.as_str()) == word)
-        // A verdict of a later version is none that this one can vouch for.
+        // This version cannot vouch for a verdict of a later version that it does not know.
         .unwrap_or(Verdict::Errored)
 }
 

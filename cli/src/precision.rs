@@ -1,6 +1,6 @@
-//! Full precision: what the reports say that the dynos printed, and that their records had no room
-//! for. Whatever a record says is shown as it is there, since it is what was judged: a number never
-//! stands beside a more precise one of itself.
+//! Full precision: what the reports that the dynos printed say, and their records had no room for.
+//! Whatever a record says is shown as it stands there, because it is what was judged. So no number
+//! stands beside a more precise version of itself.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(crate) type FullReports = BTreeMap<DynoName, Report>;
 
 /// A judgement to show.
 pub(crate) struct Shown {
-    /// With the verdict of the records.
+    /// The judgement, with the verdict that follows from the records.
     pub(crate) judgement: Judgement,
     /// Whole distributions of the latencies of which the judgement has percentiles.
     pub(crate) curves: Vec<Curve>,
@@ -80,7 +80,7 @@ fn filled(totals: &Totals, precise: Totals) -> Totals {
     }
 }
 
-/// Of all dynos together where they have common percentiles, else of each type.
+/// The latencies of all dynos together where they have common percentiles, otherwise of each type.
 fn curves(judgement: &Judgement, outcomes: &[DynoOutcome]) -> Vec<Curve> {
     let of = |dyno_type: Option<&str>, totals: &Totals| {
         [Latency::Response, Latency::Wait, Latency::Service]
@@ -130,7 +130,7 @@ fn merged(
     merged
 }
 
-/// A complete report is replaced by the same at full precision.
+/// Replaces a complete report by the same report at full precision.
 fn replaced(outcome: &DynoOutcome, full: &FullReports) -> DynoOutcome {
     let report = match (&outcome.report, full.get(&outcome.dyno)) {
         (Evidence::Complete(record), Some(full)) if same(record, full) => {

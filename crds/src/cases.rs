@@ -42,16 +42,16 @@ struct Entry {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Change {
-    /// On the whole.
+    /// A patch of the whole object.
     #[serde(default)]
     object: Option<Value>,
-    /// On its spec.
+    /// A patch of its spec.
     #[serde(default)]
     spec: Option<Value>,
-    /// On its only dyno type.
+    /// A patch of its only dyno type.
     #[serde(default)]
     dynos: Option<Value>,
-    /// Added as its only threshold.
+    /// The object's only threshold.
     #[serde(default)]
     threshold: Option<Value>,
 }

@@ -25,17 +25,17 @@ const FINISH: &str = "finish";
 pub enum Child {
     /// The plan that all pods of the run read.
     Plan,
-    /// The reports that they left.
+    /// The reports that the pods left.
     Report,
     /// The managed Redis.
     RedisPod,
-    /// The name by which it is reached.
+    /// The Service by which the managed Redis is reached.
     RedisService,
     /// The check of the target.
     Preflight,
     /// The dynos of one type.
     Dynos(String),
-    /// What cleans up an existing target.
+    /// The Job that cleans up an existing target.
     Finish,
 }
 

@@ -37,8 +37,9 @@ pub fn custom_resource_definition() -> Value {
         .and_then(Value::as_object_mut)
     {
         status.remove("nullable");
-        // Without any status an object counts as done for whoever waits by kstatus: by Helm's
-        // --wait even a run that is still to fail. This says that nobody has looked at it yet.
+        // Tools that wait by kstatus, such as Helm's --wait, take an object without a status for
+        // done, even if its run is still to fail. This status says that nobody has looked at it
+        // yet.
         status.insert("default".into(), json!({"observedGeneration": -1}));
     }
     definition

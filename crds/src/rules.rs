@@ -18,13 +18,13 @@ pub(crate) use self::commands::COMMAND;
 
 /// One rule of a `T`.
 pub(crate) struct Rule<T> {
-    /// As the API server runs it.
+    /// The rule as the API server runs it.
     pub(crate) cel: &'static str,
     /// What is right.
     pub(crate) message: &'static str,
     /// The field that it speaks of, from the `T`: `.workers`, or nothing.
     pub(crate) field: &'static str,
-    /// As the command line runs it.
+    /// The rule as the command line runs it.
     pub(crate) holds: fn(&T) -> bool,
 }
 
@@ -314,7 +314,7 @@ pub(crate) const CANCELLED_FOR_GOOD: Transition = Transition {
     },
 };
 
-/// What is said of a field that cannot be changed.
+/// The message for a field that cannot be changed.
 pub(crate) fn immutable_message(field: &str) -> String {
     format!("{field} cannot be changed after creation: create a new LoadTest")
 }

@@ -36,8 +36,8 @@ pub(super) async fn messages(
     Ok(texts(data))
 }
 
-/// What is kept, without the operator's seals: they cannot be checked here, so what is kept is
-/// good for figures alone. Every verdict is the status'.
+/// The kept texts without the operator's seals. Seals cannot be checked here, so these texts serve
+/// for figures alone; every verdict comes from the status.
 fn texts(data: BTreeMap<String, String>) -> BTreeMap<String, String> {
     data.into_iter()
         .map(|(key, value)| {
@@ -59,7 +59,7 @@ async fn data(connection: &Connection, name: &str) -> anyhow::Result<BTreeMap<St
     Ok(config_map.data.unwrap_or_default())
 }
 
-/// What became of the dynos, as far as it decides numbers: the fates were judged by the operator.
+/// What became of the dynos, as far as numbers depend on it. The operator has judged their fates.
 pub(super) fn outcomes(
     plan: &Plan,
     messages: &BTreeMap<String, String>,
@@ -86,8 +86,8 @@ pub(super) fn outcomes(
         .collect()
 }
 
-/// The numbers judged once more from the reports; every verdict on them is the status', whatever of
-/// the reports is still there and can be read.
+/// The numbers, computed anew from those reports that are still there and can be read. Every
+/// verdict on them comes from the status.
 pub(super) fn judgement(
     plan: &Plan,
     outcomes: &[DynoOutcome],
@@ -113,7 +113,7 @@ pub(super) fn judgement(
     judgement
 }
 
-/// The reason of the end; None if it is one of a later version.
+/// The reason of the end; None if a later version wrote it and this one does not know it.
 fn reason(status: &LoadTestStatus) -> Option<Reason> {
     let word = &conditions::condition(&status.conditions, conditions::SUCCEEDED)?.reason;
     let word = word.strip_suffix("DuringWarmup").unwrap_or(word);
@@ -162,7 +162,7 @@ fn threshold_result(row: &ThresholdStatus) -> ThresholdResult {
     }
 }
 
-/// Reports that are kept, but cannot be read: whose, and why.
+/// The reports that are kept but cannot be read: of which dyno, and why.
 pub(super) fn unreadable<'a>(
     outcomes: &'a [DynoOutcome],
     messages: &BTreeMap<String, String>,

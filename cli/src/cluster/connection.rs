@@ -12,7 +12,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Reads the kubeconfig; asks the cluster nothing yet.
+    /// Reads the kubeconfig. The cluster is not asked yet.
     pub(super) async fn open(namespace: Option<&str>) -> anyhow::Result<Self> {
         let config = Config::infer().await.map_err(|error| {
             anyhow::anyhow!(
@@ -42,7 +42,7 @@ impl Connection {
     }
 }
 
-/// What an error comes down to.
+/// The innermost cause of an error, in words.
 fn root(error: &dyn std::error::Error) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -55,7 +55,7 @@ fn root(error: &dyn std::error::Error) -> String {
 pub(super) fn explained(error: &kube::Error, connection: &Connection, name: &str) -> anyhow::Error {
     match error {
         kube::Error::Api(status) => {
-            // The server knows no such resource: it then names no object.
+            // A server that does not know the resource names no object.
             let no_such_resource = status.code == 404
                 && status
                     .details

@@ -69,7 +69,7 @@ pub(super) async fn follow(
             Some((dyno, event)) = events.recv() => dynos.take(&dyno, event, display),
         }
     }
-    // What the dynos said last may still be on its way.
+    // The dynos' last lines may still be on their way.
     drop(std::mem::replace(&mut dynos.sender, mpsc::channel(1).0));
     let rest = async {
         while let Some((dyno, event)) = events.recv().await {

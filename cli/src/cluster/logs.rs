@@ -1,5 +1,5 @@
-//! Logs of dyno pods: progress while they run, reports at full precision at their end. Read with
-//! the user's own rights; the operator has none to them.
+//! Logs of dyno pods: progress while they run, and reports at full precision at their end. They are
+//! read with the user's own rights; the operator has no right to read logs.
 
 use futures::io::AsyncBufReadExt;
 use futures::stream::{StreamExt, TryStreamExt};
@@ -14,7 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::Connection;
 
-/// Lines from a log's end that hold the report, whatever a pod says after it.
+/// How many lines are read from a log's end: enough to hold the report and what a pod says after
+/// it.
 const LAST_LINES: i64 = 20;
 
 /// The pods of a run's dynos.
@@ -39,7 +40,7 @@ fn named(pod: &Pod) -> Option<(DynoName, String)> {
     Some((dyno, pod.metadata.name.clone()?))
 }
 
-/// Follows a pod's log. Its events are sent as they come, None when it ends.
+/// Follows a pod's log and sends its events as they come, then None when the log ends.
 pub(super) fn follow(
     connection: &Connection,
     dyno: DynoName,

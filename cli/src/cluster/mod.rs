@@ -109,7 +109,7 @@ async fn cancel(connection: &Connection, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the API server would not take is the file's fault; anything else is not.
+/// Whether an error is the file's fault: the API server refused the LoadTest itself.
 fn refused(error: &kube::Error, connection: &Connection) -> Failure {
     match error {
         kube::Error::Api(status) if matches!(status.code, 400 | 409 | 422) => {
@@ -120,6 +120,6 @@ fn refused(error: &kube::Error, connection: &Connection) -> Failure {
 }
 
 fn note(sentence: &str) {
-    // Nobody is left to tell if standard error is gone.
+    // If standard error is gone, nobody is left to be told.
     drop(writeln!(std::io::stderr(), "note: {sentence}"));
 }

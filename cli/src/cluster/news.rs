@@ -1,9 +1,9 @@
-//! What a new status says that the former one did not. Pure.
+//! What a new status says that the former one did not. This module is pure: it does no IO.
 
 use redyno_crds::LoadTestStatus;
 use redyno_crds::conditions::{ACCEPTED, DYNOS_READY, PREFLIGHT_PASSED, STARTED, condition};
 
-/// One line per thing that is new and worth saying.
+/// One line for everything that is new and worth telling.
 pub(super) fn news(old: Option<&LoadTestStatus>, new: &LoadTestStatus) -> Vec<String> {
     let mut lines = Vec::new();
     let state = |status: &LoadTestStatus| (status.state.clone(), status.dynos_ready.clone());

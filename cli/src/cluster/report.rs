@@ -15,8 +15,8 @@ use crate::output;
 use crate::precision::{self, FullReports};
 use crate::report::{Enforcement, PlannedRun};
 
-/// Prints a LoadTest that has ended, with all evidence that can be had. `full` reads the reports at
-/// full precision from the dynos' logs.
+/// Prints a LoadTest that has ended, with all evidence that is still available. With `full`, the
+/// reports are read at full precision from the dynos' logs.
 pub(super) async fn print(
     connection: &Connection,
     followed: Followed,
@@ -36,7 +36,7 @@ pub(super) async fn print(
     let plan = match collected::plan(connection, &name).await {
         Ok(plan) => plan,
         Err(error) => {
-            // A run that was refused at once has none. Its verdict says all that there is to say.
+            // A run that was refused at once has no plan, and its verdict says everything.
             let verdict = output::result(&load_test, None, output).map_err(anyhow::Error::from)?;
             if verdict != Verdict::Errored {
                 note(&format!("no tables: {error:#}"));
@@ -72,7 +72,7 @@ pub(super) async fn print(
         sizes: &sizes,
         enforcement: Enforcement::Enforced,
         found: found.as_ref(),
-        // The rows of the dynos are the operator's; the numbers in them are as precise as can be.
+        // The dynos' rows are the operator's; their numbers come from the most precise reports.
         judgement: shown.as_ref().map(|shown| &shown.judgement),
         curves: shown.as_ref().map_or(&[], |shown| &shown.curves),
         cleanup: output::cleanup(&load_test),
@@ -106,7 +106,8 @@ async fn full_reports(
     Ok(reports)
 }
 
-/// The size of each type, in the order of the plan: the spec names it, the plan knows what it is.
+/// The size of each type, in the order of the plan. The spec has its name, the plan its CPU and
+/// memory.
 fn sizes(load_test: &LoadTest, plan: &Plan) -> Vec<String> {
     plan.formation
         .iter()

@@ -18,7 +18,7 @@ use super::{identity, target};
 use crate::arguments::TlsArguments;
 use crate::exit::{self, Failure};
 
-/// For all of it: ten million keys take less.
+/// The time that cleaning may take in all. Ten million keys take less.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Cleans the database of the Redis with this URL, which `name` gave. The run that holds it is ended
@@ -36,7 +36,8 @@ pub(crate) async fn clean(
     let address = Address::parse(url).map_err(|error| usage(&error))?;
     let (files, verification) = target::certificates(tls, &address).map_err(Failure::Usage)?;
     let target = {
-        // What a pod has mounted, a command has in a folder for as long as it is read.
+        // A pod has these files mounted; the command writes them into a folder for as long as they
+        // are read.
         let folder = RunFolder::create(&identity::random_uid()).context("no private folder")?;
         folder
             .write_target(url.trim(), &files)
@@ -79,7 +80,7 @@ pub(crate) async fn clean(
     })
 }
 
-/// Whether all is gone that could be found.
+/// Whether everything that was found is gone.
 fn is_complete(cleaned: &Cleaned) -> bool {
     let Cleaned {
         runs,
@@ -89,7 +90,7 @@ fn is_complete(cleaned: &Cleaned) -> bool {
     incomplete.is_none() && runs.iter().all(|run| run.problem.is_none())
 }
 
-/// What to say of it.
+/// The sentence to print about it.
 fn lines(place: &str, cleaned: &Cleaned, holder: Option<&Holder>) -> Vec<String> {
     let Cleaned {
         runs,

@@ -1,4 +1,4 @@
-//! One dyno as a process: its events as they come, then its end.
+//! One dyno as a process, which gives its events as they come and then its end.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -12,26 +12,26 @@ use tokio::sync::{mpsc, watch};
 use super::folder::RunFolder;
 use super::process::{Role, RunProcess, runner};
 
-/// What a pipe may still hold after its process has ended is read for this long at most.
+/// How long a pipe is still read after its process has ended, at most.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// What a dyno is told.
+/// An order to a dyno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
-    /// Go on.
+    /// Go on with the run.
     Run,
     /// Drain, report and end.
     End,
-    /// Die.
+    /// The process is killed.
     Die,
 }
 
 /// What comes from a dyno.
 #[derive(Debug)]
 pub(super) enum FromDyno {
-    /// It printed this.
+    /// The dyno printed this event.
     Event(Box<Event>),
-    /// It is gone.
+    /// The dyno's process is gone.
     Ended(io::Result<ExitStatus>),
 }
 
@@ -40,7 +40,7 @@ pub(super) fn pod(dyno: &DynoName) -> String {
     format!("local-{dyno}")
 }
 
-/// Starts a dyno. What comes from it is sent to `events`, its end last.
+/// Starts a dyno. Everything that comes from it is sent to `events`; its end comes last.
 pub(super) fn start(
     folder: &RunFolder,
     dyno: DynoName,
@@ -74,7 +74,7 @@ async fn follow(
             status = process.ended() => break status,
             changed = orders.changed() => {
                 let order = *orders.borrow_and_update();
-                // Without anybody to give orders any more, nobody waits for the dyno either.
+                // When nobody is left to give orders, nobody waits for the dyno either.
                 match (changed, order) {
                     (Ok(()), Order::Run) => {}
                     (Ok(()), Order::End) => process.ask_to_end(),
@@ -96,7 +96,7 @@ async fn read_lines(
 ) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        // Events of a later version are not for us.
+        // An event that cannot be read comes from a later version and is passed over.
         let Ok(event) = serde_json::from_str::<Event>(&line) else {
             continue;
         };

@@ -1,4 +1,6 @@
-//! The private folder of a run: what a cluster mounts into pods, and what it takes from them.
+//! The private folder of a run. It holds what a cluster would mount into pods, and what a cluster
+//! would collect from them. Its name follows from the run's uid, by which the guard knows what it
+//! may remove, so a crate for temporary folders would not do.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,7 +23,8 @@ impl RunFolder {
     /// Makes the folder of a run, readable by its owner alone.
     pub(super) fn create(uid: &str) -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("{PREFIX}{uid}"));
-        // Fails if it exists: in a shared temporary folder somebody else may have made it.
+        // This fails if the folder exists: in a shared temporary folder somebody else may have made
+        // it.
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         let folder = Self { path };
         fs::create_dir(folder.path.join(files::TARGET))?;
@@ -41,7 +44,7 @@ impl RunFolder {
         self.write_target(url, files)
     }
 
-    /// Writes which Redis it is, with its password, and what lies beside that.
+    /// Writes the URL of the Redis, which holds its password, and the files that belong to it.
     pub(super) fn write_target(
         &self,
         url: &str,
@@ -68,7 +71,7 @@ impl RunFolder {
         self.report(&dyno.to_string())
     }
 
-    /// Where what a process says to people goes, to be quoted if it fails.
+    /// Where a process' messages for people go. They are quoted if it fails.
     pub(super) fn log(&self, process: &str) -> PathBuf {
         self.path.join(format!("{process}.log"))
     }
@@ -90,7 +93,7 @@ pub(super) fn private_file(path: &Path) -> io::Result<fs::File> {
         .open(path)
 }
 
-/// The last lines of a log, as one; None if there are none.
+/// The last lines of a log as one line; None if the log is empty.
 pub(super) fn last_words(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let lines: Vec<&str> = text

@@ -1,4 +1,4 @@
-//! All dynos of a run: started together, followed to the last one's end.
+//! All dynos of a run, which are started together and followed until the last one has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,11 +26,11 @@ const LONGEST_DETAIL: usize = 300;
 /// Seconds between a dyno's progress lines.
 const PROGRESS_SECONDS: u32 = 1;
 
-/// What a dyno may take beyond its own deadlines before it is given up: it ends by itself well
-/// before.
+/// How long a dyno may take beyond its own deadlines before it is given up. It ends by itself well
+/// before that.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// From being asked to end until it is killed: the grace that Kubernetes gives, too.
+/// How long a process may take to end when it is asked to. Kubernetes gives the same grace.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// What became of all dynos.
@@ -48,7 +48,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) plan: &'a Plan,
     pub(super) folder: &'a RunFolder,
     pub(super) redis: Option<&'a mut RedisServer>,
-    /// Stalls the managed Redis for so long at the middle of the window.
+    /// How long the managed Redis is stalled at the middle of the window.
     pub(super) stall: Option<Duration>,
     pub(super) interrupts: &'a Interrupts,
     pub(super) display: &'a mut Display,
@@ -115,7 +115,7 @@ pub(super) async fn run(surroundings: Surroundings<'_>) -> std::io::Result<Ended
                     stall_now(address, length, follower.display).await;
                 }
                 if seen.lost {
-                    // Without every dyno there is no verdict: the others are not worth waiting for.
+                    // Without every dyno there is no verdict, so the others are not waited for.
                     give(Order::End);
                 }
             }
@@ -199,7 +199,7 @@ struct Follower<'a> {
     full: FullReports,
 }
 
-/// What an event means for the others.
+/// What the events so far mean for all dynos together.
 #[derive(Default)]
 struct Seen {
     at_milliseconds: Option<u64>,
@@ -335,7 +335,7 @@ impl Follower<'_> {
     }
 }
 
-/// The fate of a process, from its exit code as a container would have it.
+/// The fate of a process, from the exit code that a container would have.
 fn fate(exit_code: Option<i32>, past_deadline: bool) -> Fate {
     match exit_code {
         Some(0) => Fate::Exited { code: 0 },

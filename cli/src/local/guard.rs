@@ -63,19 +63,19 @@ pub(crate) async fn guard(arguments: GuardArguments) -> anyhow::Result<ExitCode>
         }
     };
     if let Some(status) = ended_by_itself {
-        // The command is still there: it reads the log in the folder, and removes it.
+        // The command is still there. It reads the log in the folder and removes the folder.
         let code = u8::try_from(exit_code(status)).unwrap_or(1);
         return Ok(ExitCode::from(code.max(1)));
     }
     if let Some(child) = &mut child {
-        // Nothing in it is worth saving.
+        // Nothing in this Redis is worth saving.
         child.kill().await?;
     }
     let is_ours = folder
         .file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
     if is_ours {
-        // The command has removed it already, unless it was killed.
+        // The command has removed the folder already, unless it was killed.
         drop(std::fs::remove_dir_all(&folder));
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,5 @@
-//! Names that the API server would have given.
+//! Names and uids that the API server would have given. They are made by hand because the standard
+//! library's random numbers are enough for them.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -39,7 +40,7 @@ pub(super) fn identify(load_test: &mut LoadTest, now: Time) -> RunIdentity {
 /// A random uid of the form of RFC 9562, version 4.
 pub(super) fn random_uid() -> String {
     let (high, low) = (random(), random());
-    // Version 4 and variant 10 stand at fixed places.
+    // Version 4 and variant 10 have fixed positions.
     let high = (high & !0xf000) | 0x4000;
     let low = (low & !(0b11 << 62)) | (0b10 << 62);
     format!(
@@ -64,7 +65,8 @@ fn random_suffix() -> String {
         .collect()
 }
 
-/// The standard library keys every map's hasher at random, from the system's own source.
+/// A random number. The standard library keys each map's hasher with one from the system's own
+/// source.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

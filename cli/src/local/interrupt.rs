@@ -14,7 +14,7 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens from now on: the signals no longer end this process by themselves.
+    /// Listens from now on. The signals then no longer end this process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -34,12 +34,12 @@ impl Interrupts {
         })
     }
 
-    /// Whether the end was asked for.
+    /// Whether the user has asked for the end.
     pub(crate) fn asked(&self) -> bool {
         *self.count.borrow() > 0
     }
 
-    /// Waits until the end was asked for this often.
+    /// Waits until the user has asked for the end this many times.
     pub(crate) async fn asked_times(&self, times: u32) {
         let mut count = self.count.clone();
         if count.wait_for(|count| *count >= times).await.is_err() {
@@ -48,7 +48,7 @@ impl Interrupts {
         }
     }
 
-    /// How often until now.
+    /// How often the user has asked until now.
     pub(crate) fn times(&self) -> u32 {
         *self.count.borrow()
     }

@@ -44,10 +44,10 @@ pub(crate) use self::guard::{GuardArguments, guard};
 pub(crate) use self::interrupt::Interrupts;
 pub(crate) use self::target::Wishes;
 
-/// What is added to every verdict.
+/// The sentence that is added to every verdict.
 const NOT_ENFORCED: &str = "Sizes were not enforced: this run had no cluster.";
 
-/// The finish takes no longer, by its contract; then it is killed.
+/// How long the finish may take by its contract, after which it is killed.
 const FINISH_WITHIN: Duration = Duration::from_mins(1);
 
 /// A run that could begin.
@@ -60,9 +60,9 @@ pub(crate) struct Prepared {
 
 /// A run that has ended.
 pub(crate) struct Finished {
-    /// With its status.
+    /// The LoadTest with its status.
     pub(crate) load_test: LoadTest,
-    /// What was run.
+    /// What was run: plan and sizes.
     pub(crate) resolved: Resolved,
     /// What the preflight found.
     pub(crate) found: Option<TargetFound>,
@@ -80,7 +80,7 @@ pub(crate) fn prepare(mut load_test: LoadTest, wishes: &Wishes) -> Result<Prepar
     let identity = identity::identify(&mut load_test, Time(Timestamp::now()));
     let mut resolved = resolve(&load_test.spec, identity, &Catalogue::built_in(), 0)
         .map_err(|problems| Invalid::list(&problems))?;
-    // The verdict says that sizes were not enforced; how far they were shrunk says nothing then.
+    // The verdict says that sizes were not enforced, so it need not say how far they were shrunk.
     resolved.scaled = false;
     for dynos in &mut resolved.plan.formation {
         dynos.cpu_millis = None;
@@ -117,7 +117,8 @@ impl Prepared {
     }
 }
 
-/// Runs it. `stall` stalls a managed Redis for so long at the middle of the window.
+/// Runs it. If `stall` is given, the managed Redis is stalled for that long at the middle of the
+/// window.
 ///
 /// # Errors
 /// Only when this machine fails us before there is anything to judge: whatever becomes of the run
@@ -182,19 +183,19 @@ struct Run<'a> {
     found: Option<TargetFound>,
 }
 
-/// Why no dyno was asked for.
+/// Why no dyno was started.
 struct NotBegun {
     reason: Reason,
     message: String,
-    /// Whether the preflight may have taken the target: it passed, or nobody knows what it did.
+    /// Whether the preflight may have locked the target: it passed, or nobody knows what it did.
     may_have_entered: bool,
 }
 
 /// How it ended.
 enum Ending {
-    /// Before any dyno was asked for.
+    /// The run ended before any dyno was started.
     Errored(Reason, String),
-    /// With evidence.
+    /// The run ended with evidence from its dynos.
     Judged(Box<Ended>),
 }
 
@@ -229,7 +230,7 @@ impl Run<'_> {
             .context("this executable cannot be started again")?;
             Ending::Judged(Box::new(ended))
         };
-        // A run that was refused has written nothing: to look for its keys would only load somebody's
+        // A refused run has written nothing. Looking for its keys would only burden somebody's
         // Redis, or wait for one that is not there.
         if matches!(self.resolved.plan.target.kind, TargetKind::Existing { .. }) && !was_refused {
             self.finish().await;
@@ -237,7 +238,7 @@ impl Run<'_> {
         Ok(ending)
     }
 
-    /// Gives what to end with, if the run must not begin.
+    /// Runs the preflight. Returns the end of the run if it must not begin.
     async fn preflight(&mut self) -> anyhow::Result<Option<NotBegun>> {
         self.display.say(&format!(
             "Preflight of {} ...",
@@ -295,7 +296,7 @@ impl Run<'_> {
                 left_keys: _,
                 message,
             }) => Cleanup::Done(message),
-            // It changes no verdict, but somebody may want to look.
+            // This changes no verdict, but somebody may want to look at it.
             Ok(report) => Cleanup::Failed(report.message),
             Err(detail) => Cleanup::Failed(format!("The cleanup of the target failed: {detail}")),
         };
@@ -303,7 +304,7 @@ impl Run<'_> {
         self.draft.cleanup(cleanup);
     }
 
-    /// Runs one process to its end; gives what it reported, or why there is nothing.
+    /// Runs one process to its end. Returns what it reported, or why there is no report.
     async fn process(
         &self,
         role: Role,
@@ -318,7 +319,8 @@ impl Run<'_> {
             .stdout(std::process::Stdio::null());
         let mut process = RunProcess::start(command, &self.folder.log(name))
             .context("this executable cannot be started again")?;
-        // What was asked before is no reason to leave keys behind: only a further signal ends this.
+        // Earlier signals are no reason to leave keys behind. Only a further signal ends the
+        // finish.
         let patience = match role {
             Role::Finish => self.interrupts.times() + 1,
             Role::Preflight | Role::Dyno => 1,

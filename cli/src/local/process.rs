@@ -39,17 +39,17 @@ impl Role {
 }
 
 impl RunProcess {
-    /// Starts a command. Its standard error goes to `log`; so does its standard output, unless the
+    /// Starts a command. Its standard error goes to `log`, as does its standard output unless the
     /// command says otherwise.
     pub(super) fn start(mut command: Command, log: &Path) -> io::Result<Self> {
         command
             .stdin(Stdio::piped())
             .stderr(private_file(log)?)
-            // Out of the terminal's foreground group: Ctrl-C reaches this command alone, which then
-            // decides what ends when.
+            // The process leaves the terminal's foreground group. Ctrl-C then reaches this command
+            // alone, which decides what ends when.
             .process_group(0)
             .kill_on_drop(true)
-            // A password in the environment is for this command's eyes only.
+            // A password in the environment is meant for this command alone.
             .env_remove("REDIS_URL");
         let mut child = command.spawn()?;
         let leash = child.stdin.take();
@@ -68,14 +68,14 @@ impl RunProcess {
 
     /// Kills it.
     pub(super) fn kill(&mut self) {
-        // It fails only if the process is gone already.
+        // This fails only if the process is gone already.
         drop(self.child.start_kill());
     }
 
-    /// Waits for its end. Can be called again, and dropped while it waits.
+    /// Waits for its end. The future may be dropped and this may be called again.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        // The standard input was taken out of it: tokio's wait would close that, which is asking
-        // the process to end.
+        // The standard input was taken out of the child, because tokio's wait would close it, and
+        // that asks the process to end.
         self.child.wait().await
     }
 
@@ -111,7 +111,8 @@ pub(super) fn this_executable() -> io::Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
-/// An exit status as a container's: 128 and the signal's number if it was killed.
+/// The exit code that a container would have: 128 plus the signal's number if the process was
+/// killed.
 pub(super) fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status

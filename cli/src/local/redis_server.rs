@@ -17,39 +17,40 @@ use super::process::{RunProcess, this_executable};
 /// The program, as found in PATH.
 const PROGRAM: &str = "redis-server";
 
-/// How often another port is tried: somebody else may take the free one first.
+/// How often another port is tried, since somebody else may take the free one first.
 const ATTEMPTS: u32 = 3;
 
-/// An empty Redis is ready within milliseconds; a loaded machine gets a lot more.
+/// How long a Redis may take to answer. An empty one takes milliseconds; this leaves room for a
+/// loaded machine.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// One request to our own Redis.
+/// How long one request to our own Redis may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// An answer to any of our requests is a lot shorter.
+/// How many bytes of an answer are read. Any answer to our requests is much shorter.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// Why there is no managed Redis.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoRedis {
-    /// Not installed.
+    /// The program is not installed.
     #[error(
         "redis-server is not installed: install it (Debian and Ubuntu: apt-get install redis-server; \
          macOS: brew install redis), or name a Redis with --redis-url"
     )]
     NotInstalled,
-    /// It ended.
+    /// The server ended before it answered.
     #[error("redis-server ended at once: {0}")]
     Ended(String),
-    /// It did not answer.
+    /// The server did not answer in time.
     #[error("redis-server did not answer within {} s", READY_WITHIN.as_secs())]
     Silent,
-    /// Anything else.
+    /// Any other error of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// A running redis-server. It ends with this value, or with this command.
+/// A running redis-server. It ends when this value is dropped, or when this command ends.
 #[derive(Debug)]
 pub(super) struct RedisServer {
     process: RunProcess,
@@ -114,31 +115,31 @@ impl RedisServer {
                 return Ok(server);
             }
             if Instant::now() > deadline {
-                // Dropping it would kill the guard, and leave its Redis behind.
+                // Dropping the process would kill the guard and leave its Redis behind.
                 server.end().await;
                 return Err(NoRedis::Silent);
             }
         }
     }
 
-    /// Whether it is ours that answers, and not somebody who took the port first.
+    /// Whether our own server answers, and not one of somebody who took the port first.
     async fn is_ready(&self, configuration: &Path) -> bool {
         let ours = format!("\r\nconfig_file:{}\r\n", configuration.display());
-        // The answer is read until it says so; another server's until it falls silent.
+        // The answer is read until it proves to be ours, or until another server falls silent.
         request(self.address, "INFO server", &ours).await.is_ok()
     }
 
-    /// For the run's processes.
+    /// The URL for the run's processes.
     pub(super) fn url(&self) -> String {
         format!("redis://{}/0", self.address)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for it to end by itself; says what was seen.
+    /// Waits until it ends by itself, and says what was seen.
     pub(super) async fn ended(&mut self) -> String {
         match self.process.ended().await {
             Ok(status) => format!("redis-server ended by itself ({status})"),
@@ -146,9 +147,9 @@ impl RedisServer {
         }
     }
 
-    /// Ends it.
+    /// Ends the server.
     pub(super) async fn end(mut self) {
-        // Whatever this says: it is gone, or it was killed.
+        // Whatever this returns, the server is gone or was killed.
         drop(self.process.end(ANSWER_WITHIN).await);
     }
 }
@@ -160,7 +161,7 @@ pub(super) fn folder_guard(folder: &RunFolder) -> io::Result<RunProcess> {
     RunProcess::start(command, &folder.log("guard"))
 }
 
-/// Stalls a Redis: it answers nobody for so long.
+/// Stalls a Redis, so that it answers nobody for this long.
 pub(super) async fn stall(address: SocketAddr, length: Duration) -> io::Result<()> {
     request(
         address,
@@ -170,8 +171,8 @@ pub(super) async fn stall(address: SocketAddr, length: Duration) -> io::Result<(
     .await
 }
 
-/// One inline command to our own Redis, which needs neither TLS nor a password. Fails unless the
-/// answer contains what is expected.
+/// Sends one inline command to our own Redis, which needs neither TLS nor a password. It fails
+/// unless the answer contains the expected text.
 async fn request(address: SocketAddr, command: &str, expected: &str) -> io::Result<()> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -206,9 +207,9 @@ fn is_installed() -> bool {
     })
 }
 
-/// No persistence, no eviction, nobody but this machine.
+/// The server's configuration: no persistence, no eviction, and only this machine may connect.
 fn configured(address: SocketAddr, maxclients: u32, maxmemory_bytes: u64, folder: &Path) -> String {
-    // Quoted as redis.conf wants it, since a temporary folder may have any name.
+    // The path is quoted as redis.conf requires, since a temporary folder may have any name.
     let folder: String = folder
         .to_string_lossy()
         .chars()

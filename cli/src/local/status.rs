@@ -1,4 +1,5 @@
-//! The status of a run without a cluster, as the operator would have written it. Pure.
+//! The status of a run without a cluster, as the operator would have written it. This module is
+//! pure: it does no IO.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -24,7 +25,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Of a LoadTest that is valid.
+    /// Begins the status of a valid LoadTest.
     pub(super) fn accepted(now: Timestamp) -> Self {
         let mut draft = Self {
             status: LoadTestStatus {
@@ -37,7 +38,7 @@ impl Draft {
         draft
     }
 
-    /// The managed Redis is not there.
+    /// Says that the managed Redis is not there.
     pub(super) fn no_managed_redis(&mut self, message: &str, now: Timestamp) {
         self.condition(
             PREFLIGHT_PASSED,
@@ -59,7 +60,7 @@ impl Draft {
         conclude_refused(&mut self.status, Refusal::Other, message, GENERATION, &time)
     }
 
-    /// How far the dynos came.
+    /// Says how far the dynos came.
     pub(super) fn dynos(&mut self, ready: usize, all: usize, started: bool, now: Timestamp) {
         self.status.dynos_ready = Some(format!("{ready}/{all}"));
         if ready == all {
@@ -73,12 +74,12 @@ impl Draft {
         }
     }
 
-    /// What became of the run's keys.
+    /// Says what became of the run's keys.
     pub(super) fn cleanup(&mut self, cleanup: Cleanup) {
         self.notes.cleanup = Some(cleanup);
     }
 
-    /// Ends with a judgement.
+    /// Ends the run with a judgement.
     pub(super) fn judged(
         mut self,
         judgement: &Judgement,
@@ -98,7 +99,7 @@ impl Draft {
         self.status
     }
 
-    /// Ends without one.
+    /// Ends the run without a judgement.
     pub(super) fn errored(
         mut self,
         reason: Reason,

@@ -20,18 +20,18 @@ pub(crate) struct Wishes {
     pub(crate) tls: TlsArguments,
 }
 
-/// Names of files and what is in them.
+/// Names and contents of files.
 pub(super) type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// The Redis to load.
 pub(super) enum LocalTarget {
-    /// One that is started for this run alone.
+    /// A Redis that is started for this run alone.
     Managed(ResolvedRedis),
-    /// One that is there.
+    /// A Redis that is already there.
     Existing {
-        /// With its password.
+        /// Its URL, with the password.
         url: String,
-        /// What lies beside it: names of files and what is in them.
+        /// The files that belong to it: their names and contents.
         files: Files,
     },
 }
@@ -53,7 +53,7 @@ pub(super) fn choose(
     } = wishes;
     let url = match (&managed, redis_url, environment_url) {
         (_, Some(url), _) | (None, None, Some(url)) => url,
-        // REDIS_URL may be set for another purpose: it never stands in for a managed Redis.
+        // REDIS_URL may be set for another purpose, so it never replaces a managed Redis.
         (Some(managed), None, _) => return Ok(LocalTarget::Managed(managed.clone())),
         (None, None, None) => {
             return Err(
@@ -74,7 +74,8 @@ pub(super) fn choose(
         plan.target.tls = verification;
     }
     if let Some(managed) = managed {
-        // Somebody's Redis in place of our own: only what the run wrote is removed from it.
+        // This is somebody's Redis in place of our own, so only what the run wrote is removed from
+        // it.
         plan.target.kind = TargetKind::Existing {
             flush: Flush::RunKeys,
         };

@@ -1,7 +1,9 @@
-//! The course of a run while it goes: progress lines of single dynos, merged over all of them.
+//! The course of a run that is under way: the progress lines of single dynos, merged over all of
+//! them.
 //!
-//! Dynos print at their own pace. A line of the whole run is due once every dyno that still runs
-//! has printed; a dyno that stays behind holds the others up for a few lines only.
+//! Dynos print at their own pace. A line of the whole run is due as soon as every dyno that still
+//! runs has printed its own. A dyno that falls behind delays the line only until the fastest one is
+//! a few lines ahead.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use redyno_contract::histogram::Digits;
 use redyno_contract::plan::{DynoName, Percentile};
 use redyno_contract::{Histogram, Plan, Progress};
 
-/// Lines that the fastest dyno may be ahead before a line is shown without the slowest.
+/// How many lines the fastest dyno may be ahead before a line is shown without the slowest one.
 const PATIENCE: u64 = 3;
 
 /// The run as a whole between two progress lines.
@@ -68,7 +70,8 @@ struct Line {
 }
 
 impl Course {
-    /// The course of a run of this plan, whose dynos print every so many seconds (at least 1).
+    /// The course of a run of this plan, whose dynos print a line every `interval_seconds` (at
+    /// least 1).
     pub fn new(plan: &Plan, interval_seconds: u32) -> Self {
         Self {
             interval_milliseconds: u64::from(interval_seconds.max(1)) * 1000,
@@ -80,7 +83,7 @@ impl Course {
         }
     }
 
-    /// Takes a dyno's line; gives the lines of the whole run that are due now.
+    /// Takes a dyno's line, and returns the lines of the whole run that are due now.
     pub fn progress(&mut self, dyno: &DynoName, progress: &Progress) -> Vec<Second> {
         let Some(latest) = self.dynos.get_mut(dyno) else {
             return Vec::new();
@@ -132,7 +135,7 @@ impl Course {
         self.due()
     }
 
-    /// A dyno prints no more.
+    /// Notes that a dyno prints no more lines.
     pub fn ended(&mut self, dyno: &DynoName) -> Vec<Second> {
         if let Some(latest) = self.dynos.get_mut(dyno) {
             latest.ended = true;
@@ -179,7 +182,7 @@ impl Course {
     }
 }
 
-/// Adds to a histogram, at the precision of the first one that came.
+/// Adds to a histogram, at the precision of the first one that was added.
 pub(crate) fn merge(sum: &mut Option<Histogram>, more: &Histogram) {
     match sum {
         Some(sum) if sum.digits() > more.digits() => {
@@ -263,7 +266,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             [2, 3, 4]
         );
-        // What comes too late changes no line that was shown.
+        // A line that comes too late changes nothing that was shown.
         assert_eq!(course.progress(&dyno(1), &line(1_000, 100, 1_000)), []);
     }
 }

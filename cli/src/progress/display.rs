@@ -61,7 +61,7 @@ impl Display {
         self.above_the_bar(&row(second));
     }
 
-    /// Removes the bar: nothing more is to come.
+    /// Removes the bar, since nothing more is to come.
     pub fn end(&mut self) {
         if self.bar.take().is_some() {
             self.write("\r\x1b[2K");
@@ -89,7 +89,7 @@ pub fn colours(terminal: bool) -> Colours {
     colours_with(terminal, std::env::var_os("NO_COLOR").as_deref())
 }
 
-/// By <https://no-color.org>: any value that is not empty refuses them.
+/// As <https://no-color.org> defines, any value that is not empty refuses colours.
 fn colours_with(terminal: bool, no_color: Option<&OsStr>) -> Colours {
     if terminal && no_color.is_none_or(OsStr::is_empty) {
         Colours::Shown

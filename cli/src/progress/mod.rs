@@ -1,4 +1,4 @@
-//! How a run goes while it goes: progress lines of single dynos, merged, shown and kept.
+//! The progress of a run that is under way: lines of single dynos are merged, shown and kept.
 
 mod course;
 mod display;

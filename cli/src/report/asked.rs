@@ -20,7 +20,7 @@ pub(super) fn print(run: &PlannedRun<'_>, colours: Colours, out: &mut dyn Write)
     Ok(())
 }
 
-/// Names and what is to be said of them; a line without a name goes on with the last one's.
+/// Lines of a name and a text. A line without a name continues the one above it.
 pub(super) fn facts(run: &PlannedRun<'_>) -> Vec<(&'static str, String)> {
     let plan = run.plan;
     let mut facts = Vec::new();
@@ -86,7 +86,7 @@ fn pattern(dynos: &DynoTypePlan) -> String {
         Assignment::Random => "random",
         Assignment::RoundRobin => "round robin",
     };
-    // The order that nobody would remark upon is not remarked upon.
+    // The usual order is not mentioned.
     let order = match dynos.queue_order {
         QueueOrder::OldestFirst => "",
         QueueOrder::NewestFirst => ", newest first",
@@ -129,7 +129,8 @@ fn object_graph(graph: &ObjectGraph) -> String {
     )
 }
 
-/// More commands of a mix than this are counted, not named: each has its row of latencies.
+/// If a mix has more commands than this, they are counted instead of named. Each has its own row of
+/// latencies.
 const MOST_NAMED: usize = 5;
 
 fn commands(commands: &Commands) -> String {

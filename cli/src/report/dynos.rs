@@ -49,7 +49,7 @@ pub(super) fn print(
 pub(super) struct Busiest {
     /// A row for each; None if none of them ever had a task waiting.
     pub(super) table: Option<Table>,
-    /// What is to be said of the others.
+    /// A sentence about the other workers.
     pub(super) rest: Option<String>,
 }
 
@@ -231,7 +231,7 @@ fn result(row: &DynoResult) -> Cell {
 fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers) -> [Cell; 8] {
     let own = numbers.own;
     let dynos = run.plan.dyno_type(&row.dyno.dyno_type);
-    // The window that it ran: until its end, but no longer than the plan's.
+    // The window that this dyno ran, which ends with the dyno and no later than the plan's.
     let measured_milliseconds = row.end.as_ref().map_or(0, |end| {
         end.after_milliseconds
             .saturating_sub(u64::from(run.plan.warmup_seconds) * 1000)
@@ -267,8 +267,8 @@ fn vitals(run: &PlannedRun<'_>, row: &DynoResult, numbers: &DynoNumbers) -> [Cel
     ]
 }
 
-/// How many there are, and how busy the busiest was, where that was measured: one that never waits
-/// is the dyno's limit, whatever CPU is left.
+/// How many load threads there are, and how busy the busiest was, where that was measured. A load
+/// thread that never waits is the dyno's limit, whatever CPU is left.
 fn load_threads(own: &OwnVitals) -> String {
     match (own.load_threads, own.load_thread_busy_per_mille) {
         (0, _) => "-".to_owned(),
@@ -317,7 +317,7 @@ fn unknown() -> String {
     "unknown".to_owned()
 }
 
-/// When the memory would be full if it went on like this.
+/// When the memory would be full if it went on growing like this.
 fn full_after(start: u64, end: u64, maxmemory_bytes: Option<u64>, plan: &Plan) -> String {
     let growth = end.saturating_sub(start);
     let Some(maxmemory) = maxmemory_bytes.filter(|limit| *limit > 0 && growth > 0) else {
@@ -329,7 +329,7 @@ fn full_after(start: u64, end: u64, maxmemory_bytes: Option<u64>, plan: &Plan) -
     }
     let seconds = u128::from(free) * u128::from(plan.duration_seconds) / u128::from(growth);
     match u64::try_from(seconds) {
-        // Beyond a month it is not growing for any purpose.
+        // A memory that would take more than a month to fill is not called growing.
         Ok(seconds) if seconds < 30 * 86_400 => {
             format!(
                 " (full after {} at this rate)",

@@ -1,4 +1,4 @@
-//! Failed tasks by class, with what was said of the first of each.
+//! Failed tasks by class, with the words that came with the first of each class.
 
 use std::io::{self, Write};
 

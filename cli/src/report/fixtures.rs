@@ -418,7 +418,7 @@ pub(crate) fn failed_by_backlog() -> Judgement {
         completed: vec![20_000, 20_000, 2_000],
         response_p99_microseconds: vec![Some(4_800), Some(91_000), Some(1_204_000)],
         peak_backlog: vec![Some(9), Some(41), Some(100)],
-        // The dyno that samples Redis has not told.
+        // The dyno that samples Redis did not report.
         redis_main_thread_per_mille: Vec::new(),
     });
     let response = judgement.summary.response.as_mut().unwrap();
@@ -472,8 +472,8 @@ pub(crate) fn curves(scheduled: u64, completed: u64) -> Vec<Curve> {
     .collect()
 }
 
-/// The quickest `completed` of so many values, the minimum, p50, p90, p99, p99.9 and the maximum of
-/// which are these.
+/// The quickest `completed` of `scheduled` values whose minimum, p50, p90, p99, p99.9 and maximum are
+/// these.
 fn through(values: [u64; 6], scheduled: u64, completed: u64) -> Histogram {
     // Positions of the quantiles, in decades of 1 / (1 - p).
     let decades = [

@@ -1,9 +1,9 @@
-//! The verdict as a JUnit test suite, for CI systems: a case for every limit, for what the numbers'
-//! worth depends on, and for the verdict itself. Elements and attributes are those of the schema
-//! that Jenkins publishes, in its order.
+//! The verdict as a JUnit test suite, for CI systems. There is a case for every limit, for
+//! everything that the trust in the numbers depends on, and for the verdict itself. Elements and
+//! attributes are those of the schema that Jenkins publishes, in its order.
 //!
-//! Failed is a failure, Errored and Inconclusive are errors: neither says anything of the target. What
-//! was never judged is skipped.
+//! Failed is a failure. Errored and Inconclusive are errors, because neither says anything about
+//! the target. A limit that was never judged is skipped.
 
 use std::io;
 
@@ -27,7 +27,7 @@ struct Case {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
-    /// As it should be.
+    /// It is as it should be.
     Passed,
     /// The target or the formation is at fault.
     Failed { kind: String, message: String },
@@ -180,7 +180,7 @@ fn cases(report: &TerminalReport<'_>) -> Vec<Case> {
                 let name = match (position < judgement.thresholds.len(), backlogs) {
                     (true, _) => format!("threshold {}", row.name),
                     (false, 1) => row.name.clone(),
-                    // Types with different limits.
+                    // Some dyno types have different limits.
                     (false, _) => format!("{} {}", row.name, row.limit),
                 };
                 cases.push(quick(name, of_limit(row, verdict)));
@@ -281,7 +281,7 @@ fn of_verdict(report: &TerminalReport<'_>) -> Outcome {
     }
 }
 
-/// The terminal report, where somebody looks who wants to know more.
+/// The terminal report, for readers who want to know more.
 fn tables(report: &TerminalReport<'_>) -> io::Result<String> {
     let mut text = Vec::new();
     super::print(report, Colours::Hidden, &mut text)?;
@@ -299,7 +299,7 @@ fn length_milliseconds(report: &TerminalReport<'_>) -> u64 {
         .unwrap_or(0)
 }
 
-/// When the run started, in UTC, without a zone: some readers know no other.
+/// When the run started, in UTC and without a zone, because some readers understand nothing else.
 fn timestamp(report: &TerminalReport<'_>) -> Option<String> {
     let microseconds = report.run.as_ref()?.judgement?.start_microseconds?;
     let moment = Timestamp::from_microsecond(i64::try_from(microseconds).ok()?).ok()?;
@@ -310,7 +310,7 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
 }
 
-/// XML 1.0 has no way to write most control characters.
+/// Removes what XML 1.0 cannot write: most control characters.
 fn legal(text: &str) -> String {
     text.chars()
         .map(|character| match character {

@@ -180,7 +180,7 @@ fn outcomes(suite: &Element) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// Checks document, counts and cases; gives the suite.
+/// Checks document, counts and cases, and returns the suite.
 fn expect(document: &str, expected: &[(&str, &str)]) -> Element {
     let root = parsed(document);
     expect_valid(&root);

@@ -44,7 +44,7 @@ pub(super) struct LatencyTable<'a> {
     pub(super) dyno_type: Option<&'a str>,
     /// A row per latency and step.
     pub(super) table: Table,
-    /// What its marks mean.
+    /// What the marks in the table mean.
     pub(super) notes: Vec<&'static str>,
 }
 
@@ -161,8 +161,8 @@ fn one<'a>(dyno_type: Option<&'a str>, totals: &Totals) -> LatencyTable<'a> {
     }
 }
 
-/// The longest that a step took of which there is no distribution: tasks that did not complete may
-/// have been in it for longer.
+/// The longest time of a step without a distribution. It is a lower bound, because tasks that did
+/// not complete may have been in the step for longer.
 fn known_maximum(totals: &Totals, times: Times) -> Quantile {
     if totals.books.completed < totals.books.scheduled {
         Quantile::AtLeast(figures::rounded_down(times.max_microseconds, 3))

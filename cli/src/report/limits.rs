@@ -20,25 +20,25 @@ pub(super) struct LimitRow {
     pub(super) limit: String,
     /// What was seen.
     pub(super) observed: String,
-    /// How many were over the limit, and how many may be; for a backlog how many waited, and how
-    /// many may not. None where nothing is counted.
+    /// How many tasks were over the limit and how many may be; for a backlog, how many waited and
+    /// how many are too many. None where nothing is counted.
     pub(super) used: Option<(u64, u64)>,
-    /// The counts, or where and when.
+    /// The counts; for a backlog where and when it was seen.
     pub(super) remark: String,
     /// What became of it.
     pub(super) holding: Holding,
 }
 
-/// Something that the numbers' worth depends on.
+/// Something that the trust in the numbers depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TrustItem {
-    /// What.
+    /// Its name.
     pub(super) name: &'static str,
     /// What was seen.
     pub(super) observed: String,
     /// What is needed, with its unit apart.
     pub(super) needed: Option<(String, &'static str)>,
-    /// Whether it was; None if it explains, and decides nothing.
+    /// Whether it was reached; None if it only explains and decides nothing.
     pub(super) holding: Option<Holding>,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn rows(judgement: &Judgement) -> Vec<LimitRow> {
     rows
 }
 
-/// How what became of a limit is said.
+/// The word for what became of a limit.
 pub(super) fn result(holding: Holding) -> Cell {
     match holding {
         Holding::Held => Cell::toned("held", Tone::Good),
@@ -127,7 +127,7 @@ pub(super) fn result(holding: Holding) -> Cell {
     }
 }
 
-/// One row per backlog limit: types that share one share the row.
+/// One row per backlog limit. Types with the same limit share a row.
 fn backlog_row(result: &BacklogResult) -> LimitRow {
     let BacklogResult {
         max_worker_backlog,
@@ -156,7 +156,7 @@ fn backlog_row(result: &BacklogResult) -> LimitRow {
     }
 }
 
-/// What the numbers' worth depends on.
+/// Everything that the trust in the numbers depends on.
 pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
     let books = judgement.summary.books;
     let numbers = || {
@@ -165,7 +165,7 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
             .iter()
             .filter_map(|row| row.numbers.as_ref())
     };
-    // The lag that comes closest to its limit, or is furthest beyond.
+    // The lag that is closest to its limit, or furthest beyond it.
     let lag = numbers()
         .map(|row| {
             let lag = row.own.schedule_lag_p99_microseconds;
@@ -218,7 +218,7 @@ pub(super) fn trust(judgement: &Judgement) -> Vec<TrustItem> {
             name: "throttled",
             observed: throttled.map_or_else(|| "-".to_owned(), figures::percent),
             needed: None,
-            // The size is under test.
+            // Throttling decides nothing here, because the dyno's size is what is tested.
             holding: None,
         },
         TrustItem {

@@ -1,4 +1,4 @@
-//! The report that ends a run in a terminal: a pure printer over plain data.
+//! The report that ends a run in a terminal. It prints plain data and looks nothing up.
 //!
 //! [`print`] is the entry. Each section is a module of its own and prints nothing when there is
 //! nothing to say.
@@ -74,24 +74,24 @@ pub struct PlannedRun<'a> {
 /// Whether the dynos had no more than their sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enforcement {
-    /// By the cluster.
+    /// The cluster enforced them.
     Enforced,
-    /// Not at all: processes of this machine.
+    /// Nothing enforced them: the dynos were processes of this machine.
     NotEnforced,
 }
 
 /// The whole distribution of a latency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Over the dynos of this type; None over all of them.
+    /// The type whose dynos it covers; None if it covers all of them.
     pub dyno_type: Option<String>,
     /// Which latency.
     pub latency: Latency,
-    /// Of the tasks that have it.
+    /// How many tasks have this latency.
     pub histogram: Histogram,
     /// Its percentiles, as the tables show them.
     pub distribution: Distribution,
-    /// All tasks: those that never ended are behind those that did.
+    /// The number of all tasks. Those that never ended count as slower than those that did.
     pub scheduled: u64,
 }
 

@@ -19,11 +19,11 @@ pub(crate) enum Align {
 /// What a cell means, for terminals that show colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// As it should be.
+    /// It is as it should be.
     Good,
-    /// As it should not be.
+    /// It is not as it should be.
     Bad,
-    /// Nobody knows.
+    /// It is not known.
     Doubtful,
     /// A heading.
     Heading,
@@ -150,7 +150,7 @@ impl Table {
                     .get(position)
                     .map_or((0, 0), |shape| shape.padding(&cell.text, is_heading));
                 blanks += before;
-                // Blanks are held back until something follows, so that no line ends in them.
+                // Blanks are kept back until something follows, so that no line ends in blanks.
                 if !cell.text.is_empty() {
                     line.extend(std::iter::repeat_n(' ', blanks));
                     line.push_str(&colours.paint(cell.tone, &cell.text));

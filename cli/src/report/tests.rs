@@ -249,7 +249,7 @@ fn colours_add_nothing_but_colours() {
     assert_eq!(stripped, printed(&report));
 }
 
-/// Whatever form a report has, it says what the target said and how it was spoken with.
+/// In every format, the report has the target's own words and says how connections were encrypted.
 #[test]
 fn every_form_shows_the_targets_words_and_that_nobody_was_verified() {
     const WORDS: &str = "ERR max daily request limit exceeded. Limit: 10000, Usage: 10000.";

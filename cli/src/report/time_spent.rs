@@ -7,7 +7,7 @@ use redyno_contract::judgement::{Judgement, TimeSpent};
 
 use super::table::{Align, Cell, Colours, Table};
 
-/// What stands in place of what Redis does not say.
+/// The mark for a number that Redis does not give.
 const UNKNOWN: &str = "-";
 
 pub(super) fn print(

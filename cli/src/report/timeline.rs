@@ -1,4 +1,4 @@
-//! The course of the run, a row for each question, from what the dynos' reports tell of it.
+//! The course of the run, with one row for each question. It is made from the dynos' reports.
 
 use std::io::{self, Write};
 
@@ -33,7 +33,7 @@ pub(super) fn print(
     Ok(())
 }
 
-/// The courses to tell of: that of all dynos together, or of each type.
+/// The courses to show: that of all dynos together, or one for each type.
 pub(super) fn courses<'a>(
     judgement: &'a Judgement,
     plan: &Plan,
@@ -44,7 +44,8 @@ pub(super) fn courses<'a>(
         let course = judgement.timeline.iter();
         return course.map(|timeline| (None, timeline)).collect();
     }
-    // What takes long for one kind of task may be short for another: one course each.
+    // A time that is long for one kind of task may be short for another, so each type has a course
+    // of its own.
     judgement
         .formation
         .iter()
@@ -235,7 +236,7 @@ enum Extreme {
 /// One row.
 struct Row<'a> {
     name: &'static str,
-    /// The extreme of which it is told when it was.
+    /// Which extreme the row names with its time.
     telling: Extreme,
     values: Vec<Option<f64>>,
     show: fn(f64) -> String,
@@ -243,7 +244,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Nothing where nothing is known.
+    /// A slot of which nothing is known stays blank.
     fn print(self, slots: &Slots, width: usize, out: &mut dyn Write) -> io::Result<()> {
         let Self {
             name,
@@ -304,7 +305,8 @@ fn blocks(values: &[Option<f64>], highest: f64) -> String {
                     .iter()
                     .enumerate()
                     .rev()
-                    // The last block is for the highest alone, the first for everything near zero.
+                    // The tallest block stands for the highest value alone, the lowest one for
+                    // everything near zero.
                     .find(|(level, _)| share >= *level as f64 / 7.0)
                     .map_or(BLOCKS[0], |(_, block)| *block)
             }

@@ -95,7 +95,7 @@ impl Redyno {
             .collect()
     }
 
-    /// Kills one of the processes: the first whose command line begins or goes on like this.
+    /// Kills the first process whose command line contains these words.
     pub(crate) fn kill(&self, words: &str) {
         let processes = self.processes();
         let process = processes
@@ -115,8 +115,8 @@ impl Redyno {
         }
     }
 
-    /// Sends a signal to each of the processes whose command line contains these words, of which
-    /// there are so many.
+    /// Sends a signal to each process whose command line contains these words, and asserts that
+    /// there are this many.
     pub(crate) fn signal_each(&self, name: &str, words: &str, count: usize) {
         let processes = self.processes();
         let found: Vec<&Process> = processes
@@ -193,13 +193,13 @@ impl Ended {
 /// says so and never passes. Anything else than that and the expected code fails at once.
 pub(crate) fn on_a_quiet_machine(code: i32, run: impl Fn() -> Output) -> Ended {
     const ATTEMPTS: u32 = 6;
-    // Most of a run is waiting, so a first attempt goes beside those of other tests. One that they
-    // disturbed is made anew alone.
+    // A run mostly waits, so the first attempt runs beside other tests. If they disturbed it, it is
+    // made anew alone.
     static MACHINE: RwLock<()> = RwLock::new(());
     let noise = |ended: &Ended| match ended.code {
         _ if ended.code == Some(code) => false,
         Some(1) => ended.out.contains("did not keep up"),
-        // The reasons of a generator that could not do what it should.
+        // Reasons that mean that the generator could not do what it should.
         Some(3) => ["ScheduleLag", "RateNotDelivered"]
             .iter()
             .any(|reason| ended.out.contains(reason)),

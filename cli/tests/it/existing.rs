@@ -1,4 +1,4 @@
-//! Runs on a Redis that is there, with a password.
+//! Runs on a Redis that is already there, with a password.
 
 use redyno_test_redis::{Certificates, RedisServer};
 
@@ -105,8 +105,8 @@ async fn a_wrong_password_is_refused_by_the_preflight() {
     redyno.expect_nothing_left();
 }
 
-/// A server that wants a client certificate, signed by an authority that no system knows; and what
-/// the report says of how it was spoken with.
+/// A server that wants a client certificate and has one of an authority that no system knows. The
+/// report says how connections to it were encrypted.
 #[tokio::test]
 async fn an_encrypted_redis_with_certificates_of_its_own() {
     let certificates = Certificates::make().unwrap();
@@ -221,8 +221,8 @@ fn redis_cli(server: &RedisServer, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A run that is killed so that none of its processes can clean up, and whose lock is removed by
-/// whoever knows that.
+/// A run that is killed so that none of its processes can clean up. Its lock is removed by somebody
+/// who knows that.
 fn kill_a_run(redyno: &Redyno, server: &RedisServer) {
     let file = redyno.file(&mix(600, 1000, 2));
     let mut command = redyno.command();
@@ -233,12 +233,13 @@ fn kill_a_run(redyno: &Redyno, server: &RedisServer) {
     let mut running = Running::start(command);
     running.await_words("offered /s");
     redyno.signal_each("STOP", "runner dyno", 1);
-    // The kernel hangs up on who is stopped when its parent dies; if it has not yet, this ends it.
+    // The kernel sends SIGHUP to a stopped process when its parent dies. If that has not come yet,
+    // this ends it.
     running.signal("KILL");
     redyno.kill_each("runner dyno");
     drop(running.ended());
     redyno.await_nothing_left();
-    // What was sent before the kill may be on its way.
+    // Requests that were sent before the kill may still be on their way.
     assert_eq!(
         redis_cli(server, &["GETRANGE", "redyno:lock", "0", "8"]),
         "local/sma"
@@ -347,7 +348,7 @@ async fn a_run_that_is_refused_ends_at_once_and_touches_nothing() {
     };
     let (ended, _) = run(&server);
     assert!(ended.out.contains("TooFewConnections"), "{}", ended.out);
-    // Those with which the preflight took back what it had tried, and no more.
+    // These are the calls with which the preflight took its trial back, and no others.
     let unlinks = redis_cli(&server, &["INFO", "commandstats"]);
     let calls: u32 = unlinks
         .lines()

@@ -1,4 +1,5 @@
-//! What never becomes a run: exit code 64, nothing on standard output, nothing started.
+//! Files and arguments that never become a run: exit code 64, nothing on standard output, and
+//! nothing started.
 
 use crate::command::{EASY, Ended, MANAGED, Redyno, load_test};
 

@@ -115,7 +115,7 @@ fn without_a_redis_server_it_says_what_to_install() {
     redyno.expect_nothing_left();
 }
 
-/// Whatever becomes of a run, it is a page and a test suite.
+/// Every run, whatever its verdict, can be printed as a page and as a test suite.
 #[test]
 fn a_run_that_cannot_begin_is_reported_in_every_format() {
     let redyno = Redyno::new();

@@ -12,7 +12,7 @@ use crate::spec::SIZE_NAME;
 /// An administrator's addition that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCatalogue {
-    /// Not of the form that it has to have.
+    /// The text does not have the required form.
     #[error("invalid catalogue: {0}")]
     Form(String),
     /// An entry with a value out of bounds.
@@ -63,7 +63,8 @@ struct AddedPlan {
 /// The sizes and plans of an administrator's JSON.
 pub(super) fn read(json: &str) -> Result<(Vec<Size>, Vec<RedisPlan>), InvalidCatalogue> {
     let form = |error: serde_json::Error| InvalidCatalogue::Form(error.to_string());
-    // A list would be read as an object's fields in their order.
+    // A list would be read as the fields of an object in their order, so only an object is
+    // accepted.
     let object: serde_json::Map<String, Value> = serde_json::from_str(json).map_err(form)?;
     let Additions { sizes, plans } = serde_json::from_value(Value::Object(object)).map_err(form)?;
     let invalid = |list, position, name: &str, message| InvalidCatalogue::Entry {

@@ -58,7 +58,7 @@ const ROWS: &[Row] = &[
     ("shield-l-ram",       4000,   4000,  30720, Some(16_384), 15),
     ("shield-xl",          8000,   8000,  63488, Some(32_768), 31),
     ("shield-2xl",        16000,  16000, 129_024, Some(65_536), 63),
-    // Fir: classic, general, compute, memory.
+    // The Fir sizes: classic, general, compute and memory.
     ("dyno-1c-0.5gb",       900,    900,    512, None,          1),
     ("dyno-2c-1gb",        1800,   1800,   1024, None,          2),
     ("dyno-1c-4gb",         900,    900,   4096, None,          8),

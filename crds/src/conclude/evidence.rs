@@ -18,12 +18,12 @@ use crate::status::{
 /// Longest string of the status but for messages; the schema allows no longer one.
 const TEXT_LENGTH: usize = 1024;
 
-/// A text as the schema allows it in the status: what comes from outside may be longer.
+/// A text as long as the schema of the status allows. Texts from outside may be longer.
 pub(super) fn status_text(text: &str) -> String {
     text::shortened(text, TEXT_LENGTH)
 }
 
-/// The status has signed integers, as all of Kubernetes' API.
+/// A number as the status has it: Kubernetes' API knows signed integers alone.
 fn signed(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
 }
@@ -85,7 +85,7 @@ pub(super) fn type_status(result: &TypeResult) -> TypeStatus {
     let TypeResult {
         dyno_type,
         totals,
-        // The report's readers show it; the status stays small.
+        // Only reports show this field, so that the status stays small.
         timeline: _,
         time_spent,
     } = result;
@@ -161,10 +161,10 @@ pub(super) fn summary(
         service,
         steps: _,
         step_distributions: _,
-        // They stand with the types.
+        // Failures stand in the rows of the types.
         failures: _,
     } = totals;
-    // A run without a task has no rate, rather than one of 0.
+    // A run without a task has no rate, which is not the same as a rate of 0.
     let ran = books.scheduled > 0;
     SummaryStatus {
         tasks: tasks(books, *achieved_tasks_per_second),
@@ -175,7 +175,7 @@ pub(super) fn summary(
         measured_milliseconds: ran.then(|| signed(*measured_milliseconds)),
         achieved_per_mille: achieved_per_mille.map(i64::from),
         rate: ran.then(|| format!("{} /s", figures::rate(*achieved_tasks_per_second))),
-        // Nor has one of which nothing completed a latency.
+        // A run in which no task completed has no latency.
         p99: response
             .as_ref()
             .filter(|response| response.times.count > 0)
@@ -285,8 +285,8 @@ fn with_numbers(row: DynoStatus, numbers: &DynoNumbers) -> DynoStatus {
     }
 }
 
-/// What the target said of itself during the run; what the preflight had seen stays where the run
-/// saw nothing.
+/// Writes what the target said of itself during the run. Where the run saw nothing, what the
+/// preflight saw stays.
 pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
     let TargetVitals {
         samples,
@@ -304,7 +304,7 @@ pub(super) fn target(status: &mut TargetStatus, vitals: &TargetVitals) {
         rejected_connections,
         append_only_file: _,
         replicas: _,
-        // The report's readers show it; the status stays small.
+        // Only reports show this field, so that the status stays small.
         work: _,
         commands: _,
     } = vitals;

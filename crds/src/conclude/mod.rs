@@ -19,7 +19,7 @@ use crate::status::LoadTestStatus;
 use self::evidence::status_text;
 use self::settle::{Ending, settle};
 
-/// What there is to say beside the judgement.
+/// What the verdict's message says beside the judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// What became of what the run left on the target; None if it left nothing that outlives it.
@@ -33,14 +33,14 @@ pub struct Notes {
 /// What became of what a run left on its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cleanup {
-    /// It is gone: what was removed, in a sentence.
+    /// Everything is gone. The sentence says what was removed.
     Done(String),
-    /// Some of it may still be there: why, in a sentence.
+    /// Some of it may still be there. The sentence says why.
     Failed(String),
 }
 
 impl Cleanup {
-    /// In a sentence.
+    /// The sentence of either.
     pub fn text(&self) -> &str {
         match self {
             Self::Done(text) | Self::Failed(text) => text,
@@ -72,12 +72,12 @@ pub fn conclude_judged(
         formation,
         summary,
         thresholds,
-        // Workers and their backlogs stand with the dynos.
+        // Workers and their backlogs stand in the dynos' rows.
         backlogs: _,
         dynos,
         encryption,
         target,
-        // The report's readers show it; the status stays small.
+        // Only reports show this field, so that the status stays small.
         timeline: _,
     } = judgement;
     let redis_node = status
@@ -169,8 +169,8 @@ fn finish(status: &mut LoadTestStatus, ending: Ending, generation: Option<i64>, 
     status.message = Some(ending.message);
 }
 
-/// What to say if dynos ran on the node of the managed Redis: they did not measure what they would
-/// from another one.
+/// The sentence for dynos that ran on the node of the managed Redis, which do not measure what they
+/// would from another node.
 fn shared_node(dynos: &[DynoResult], redis_node: Option<&str>) -> Option<String> {
     let redis_node = redis_node?;
     let mut shared = dynos
@@ -214,7 +214,7 @@ fn begin(start_microseconds: u64, warmup_seconds: u32) -> Option<Timestamp> {
     Timestamp::from_microsecond(i64::try_from(begin).ok()?).ok()
 }
 
-/// One sentence after another.
+/// Appends a sentence to a text.
 fn sentences(first: &str, second: &str) -> String {
     let first = first.trim_end();
     if first.is_empty() || second.is_empty() {

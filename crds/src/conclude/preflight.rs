@@ -9,7 +9,7 @@ use super::evidence::status_text;
 use crate::conditions::{ConditionStatus, PREFLIGHT_PASSED, reasons, set_condition};
 use crate::status::LoadTestStatus;
 
-/// Writes what the preflight reported. Gives the reason to end with if it refused.
+/// Writes what the preflight reported. Returns the reason of the end if it refused.
 pub fn conclude_preflight(
     status: &mut LoadTestStatus,
     report: &PreflightReport,
@@ -64,7 +64,7 @@ pub fn conclude_preflight(
     }
 }
 
-/// Writes that the preflight refused, or never got to say anything. Gives the reason to end with.
+/// Writes that the preflight refused, or ended without a report. Returns the reason of the end.
 pub fn conclude_refused(
     status: &mut LoadTestStatus,
     refusal: Refusal,

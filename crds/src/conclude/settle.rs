@@ -11,7 +11,7 @@ use crate::conditions::{
 /// How a run ended.
 pub(super) struct Ending {
     pub(super) verdict: Verdict,
-    /// Of the conditions Finished and Succeeded.
+    /// The reason of the conditions Finished and Succeeded.
     pub(super) reason: String,
     pub(super) message: String,
     /// Whether the common start ever came.
@@ -68,9 +68,9 @@ pub(super) fn settle(
     ] {
         let (status, reason, message) = match (*started, condition(conditions, type_)) {
             (_, Some(known)) if known.status == "True" => continue,
-            // What came before the common start must have been there for it.
+            // Everything that comes before the common start must have been true for it to come.
             (true, _) => (ConditionStatus::True, reached.to_owned(), String::new()),
-            // Already says why.
+            // The condition already says why.
             (false, Some(known)) if !open(known) => (
                 ConditionStatus::False,
                 known.reason.clone(),

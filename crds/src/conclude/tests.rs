@@ -427,7 +427,8 @@ fn every_reason_ends_a_run_in_one_piece() {
     }
 }
 
-/// What the API server would refuse must never be written: the verdict would be lost.
+/// A status that the API server would refuse must never be written, because the verdict would be
+/// lost.
 #[test]
 fn every_text_fits_the_schema() {
     let text = "ä".repeat(50_000);

@@ -81,7 +81,8 @@ fn object(text: &mut String, path: &str, schema: &Value) {
         .into_iter()
         .flatten()
         .filter_map(|rule| rule["message"].as_str())
-        // Of every field but two: said once in the introduction of the spec is enough.
+        // This sentence would stand at every field but two, so it stands once in the introduction
+        // of the spec.
         .filter(|message| !message.contains("cannot be changed after creation"))
         .collect();
     if !messages.is_empty() {

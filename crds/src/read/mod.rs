@@ -10,13 +10,13 @@ use crate::validate::structure::{self, Kind};
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableFile {
-    /// Not YAML.
+    /// The text is not YAML.
     #[error("not valid YAML: {0}")]
     Syntax(String),
-    /// No document in it.
+    /// The text holds no document.
     #[error("no LoadTest in it")]
     Empty,
-    /// A document is something else.
+    /// A document is something other than a LoadTest.
     #[error("document {document}: {message}")]
     NotALoadTest {
         /// Which document, from 1.
@@ -100,7 +100,7 @@ fn load_test(document: usize, value: Value) -> Result<LoadTest, UnreadableFile> 
     match object.get_mut("metadata") {
         Some(Value::Object(metadata)) => {
             unknown("metadata.", metadata, &METADATA, &mut problems);
-            // Written by the API server for itself; nothing here reads it.
+            // The API server writes these fields for itself, and nothing here reads them.
             metadata.remove("managedFields");
         }
         Some(_) => problems.push(Invalid::new("metadata", "must be an object")),

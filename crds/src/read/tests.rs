@@ -134,7 +134,7 @@ fn placeholders_without_quotes_are_explained() {
         let words = format!("write \"{{{name}}}\", with quotes around the whole word");
         assert!(error.contains(&words), "{command}: {error}");
     }
-    // Another object is none.
+    // An object of another kind is no LoadTest.
     assert!(with("[GET, {name: x}]").contains("an object is not possible"));
 }
 

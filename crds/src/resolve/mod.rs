@@ -41,7 +41,8 @@ pub fn resolve(
         drain_seconds,
         start_timeout_seconds,
         seed,
-        // What becomes of the run while it goes on and after it is no part of its plan.
+        // Fields that control the run from outside, or what is kept after it, are no part of its
+        // plan.
         desired_state: _,
         retention: _,
     } = spec;

@@ -82,7 +82,7 @@ fn existing(existing: &ExistingTarget, connections: u32) -> TargetPlan {
         secret_ref: SecretReference { name },
         tls,
         flush,
-        // The API server has checked it, and the command line the twin of its rule.
+        // The API server has checked this by its rule, and the command line by the rule's twin.
         confirm_flush: _,
     } = existing;
     TargetPlan {
@@ -101,7 +101,7 @@ fn existing(existing: &ExistingTarget, connections: u32) -> TargetPlan {
             Tls::SkipVerification => TlsVerification::SkipVerification,
         },
         connections,
-        // Not for the spec to say: whoever carries the plan out adds those that may be flushed.
+        // The spec cannot allow hosts. Whoever carries the plan out adds those that may be flushed.
         flush_hosts: Vec::new(),
         cpu_millis: None,
     }

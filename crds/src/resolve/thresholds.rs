@@ -5,11 +5,11 @@ use redyno_contract::plan::{self, LatencyLimit, Limit, Percentile, ThresholdPlan
 use super::Problems;
 use crate::spec::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Threshold};
 
-/// No task may fail, unless an errors threshold says how many may. Its name gets a number if a
-/// limit of another kind is called so.
+/// The threshold by which no task may fail, for a LoadTest without an errors threshold. Its name
+/// gets a number if a limit of another kind has that name.
 fn implied(thresholds: &[ThresholdPlan]) -> ThresholdPlan {
     let taken = |name: &str| thresholds.iter().any(|threshold| threshold.name == name);
-    // One of so many names is free: each threshold has but one.
+    // There are more candidate names than thresholds, so one is always free.
     let name = (1..=thresholds.len() + 1)
         .map(|number| match number {
             1 => "errors".to_owned(),

@@ -33,8 +33,8 @@ pub(crate) const COMMAND: &[Rule<MixedCommand>] = &[
             })
         },
     },
-    // A worker has one connection and one task at a time: what waits for somebody else measures
-    // them, and holds up every task behind it.
+    // A worker has one connection and one task at a time. A command that waits for somebody else
+    // would measure them, and would delay every task behind it.
     refused!(
         "a command that waits for others holds up its worker":
         "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP",
@@ -52,8 +52,8 @@ pub(crate) const COMMAND: &[Rule<MixedCommand>] = &[
                     .any(|word| word.eq_ignore_ascii_case("BLOCK"))
         },
     },
-    // The next tasks' replies would be other than they look: queued, of another database, pushed
-    // by whoever publishes, or none at all.
+    // After such a command, the replies to the next tasks would not be what they seem: they would
+    // be queued, from another database, pushed by a publisher, or missing.
     refused!(
         "a command that changes its connection changes every task after it":
         "AUTH", "HELLO", "SELECT", "RESET", "QUIT", "CLIENT", "READONLY", "READWRITE", "ASKING",

@@ -18,15 +18,15 @@ pub(crate) struct Problem {
 /// How far it is from fitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No such field: ignored by most readers.
+    /// There is no such field. Most readers ignore it.
     Unknown,
-    /// Missing, of another type, or a value that is not one of the allowed ones: cannot be read.
+    /// The value is missing, of another type, or not one of the allowed ones, so it cannot be read.
     Shape,
-    /// Can be read, but is not allowed.
+    /// The value can be read but is not allowed.
     Bound,
 }
 
-/// `1e3` and `1000.0` are fractions to YAML, whatever they amount to.
+/// Whether a number is a fraction: YAML takes `1e3` and `1000.0` for fractions, too.
 fn is_whole_but_not_written_so(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0))
 }
@@ -54,7 +54,7 @@ pub(crate) const KEYWORDS: [&str; 22] = [
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
-    // Checked by the plain halves of the rules.
+    // The plain halves of the rules check these.
     "x-kubernetes-validations",
     "title",
 ];
@@ -140,7 +140,7 @@ impl Problems {
         for (name, value) in object {
             let path = format!("{field}.{name}");
             match known.and_then(|known| known.get(name)) {
-                // Dropped by the API server before it looks further.
+                // The API server drops a null before it looks further.
                 Some(_) if value.is_null() => {}
                 Some(schema) => self.value(&path, value, schema),
                 None if others.is_object() => self.value(&path, value, others),
@@ -251,7 +251,7 @@ impl Problems {
                 (None, Some(most)) => format!("at most {most}"),
                 (None, None) => String::new(),
             };
-            // Beyond 32 bits it cannot be read at all.
+            // A number beyond 32 bits cannot be read at all.
             let kind = if schema["format"] == "int32" && i32::try_from(value).is_err() {
                 Kind::Shape
             } else {
@@ -292,7 +292,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// What is said of an unknown field: the nearest known one, if one is near.
+/// The message about an unknown field. It names the nearest known one, if one is near.
 pub(crate) fn not_a_field<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let nearest = known

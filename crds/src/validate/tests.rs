@@ -44,7 +44,8 @@ fn cases_have_names_of_their_own() {
     assert_eq!(names.len(), cases.len());
 }
 
-/// A rule without a case that breaks it could be wrong on either side without anybody seeing.
+/// Every rule has a case that breaks it. Without one, either side could be wrong and nobody would
+/// notice.
 #[test]
 fn every_rule_is_broken_by_a_case_and_held_by_another() {
     fn messages<T>(rules: &[Rule<T>]) -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Nothing in one report contradicts another line of it: of many runs, every number that stands in
-//! two places is read in both, from the table, the page, the JUnit document and the status.
+//! No line of a report contradicts another one. Of many runs, every number that stands in two
+//! places is read in both: in the tables, the page, the JUnit document and the status.
 
 mod world;
 
@@ -70,7 +70,7 @@ impl Outputs {
         self.status.summary.as_ref().unwrap()
     }
 
-    /// Words of the table's line that begins so, and of the section that it is in.
+    /// The words of the table's line that begins like this, within this section.
     fn line(&self, section: &str, name: &str) -> Option<Vec<String>> {
         let lines = self
             .table
@@ -91,7 +91,7 @@ impl Outputs {
         )
     }
 
-    /// So many texts of the page after this one.
+    /// This many texts of the page, counted from behind this one.
     fn after(&self, text: &str, count: usize) -> Option<&[String]> {
         let position = self.page.iter().position(|found| found == text)?;
         self.page.get(position + 1..position + 1 + count)
@@ -120,8 +120,8 @@ fn unescaped(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// The cells of a latency as its status has them: a number of the status stands in them digit for
-/// digit.
+/// The cells of a latency as the status has them: each number of the status stands in its cell
+/// digit for digit.
 fn cells(latency: &LatencyStatus) -> Vec<(i64, bool)> {
     let LatencyStatus {
         p50_microseconds,
@@ -168,14 +168,15 @@ fn latencies_agree(outputs: &Outputs) -> Result<(), TestCaseError> {
             continue;
         };
         let line = line.unwrap_or_default();
-        // The section above the table on the page has the same words; its row is the last of them.
+        // On the page, the section above the table has the same words. The table's row is the last
+        // one.
         let page = outputs.page.iter().rposition(|text| text == name).unwrap();
         for (position, (microseconds, is_lower_bound)) in cells(latency).into_iter().enumerate() {
             prop_assert!(
                 shows(&line[position], microseconds, is_lower_bound),
                 "{name}: {line:?} {latency:?}"
             );
-            // A note stands between the name and the numbers.
+            // A remark stands between the name and the numbers.
             prop_assert_eq!(
                 &outputs.page[page + 2 + position],
                 &line[position],
@@ -270,7 +271,7 @@ fn limits_agree(outputs: &Outputs) -> Result<(), TestCaseError> {
             prop_assert_eq!(&line[2], &format!("{over_text} / {allowed_text}"));
             match row.holding {
                 Holding::Held => prop_assert!(over <= allowed, "{threshold:?}"),
-                // Errors of the warm-up are none of the window's.
+                // Errors of the warm-up do not count in the window.
                 Holding::Breached if observed.ends_with("warm-up") => {}
                 Holding::Breached => prop_assert!(over > allowed, "{threshold:?}"),
                 Holding::Unknown => {}
@@ -333,7 +334,7 @@ fn rates_agree(outputs: &Outputs) -> Result<(), TestCaseError> {
     let asked = strip[2].split(' ').nth(1).unwrap();
     let (achieved, asked): (f64, f64) = (strip[0].parse().unwrap(), asked.parse().unwrap());
     prop_assert!(achieved <= asked, "{strip:?}");
-    // How long it was measured stands above both.
+    // The length of the measurement stands above both.
     let measured = u64::try_from(summary.measured_milliseconds.unwrap_or(0)).unwrap();
     let planned = u64::from(outputs.plan.duration_seconds) * 1000;
     let when = outputs
@@ -366,7 +367,7 @@ fn the_message_agrees(outputs: &Outputs) -> Result<(), TestCaseError> {
     prop_assert!(happened || bounded, "{message}");
     // The tables stand in the document as they are in the terminal.
     prop_assert!(outputs.junit.contains(&outputs.table));
-    // A backlog is that of its row, and of its dyno.
+    // A backlog stands in its own row and in its dyno's.
     if let Some((dyno, rest)) = message.split_once(" FAILED after ")
         && let Some((at, what)) = rest.split_once(": worker ")
     {
@@ -405,7 +406,8 @@ fn the_timeline_agrees(outputs: &Outputs) -> Result<(), TestCaseError> {
     {
         let p99 = response.p99.microseconds() as f64;
         let highest = highest.copied().unwrap_or(0) as f64;
-        // Of one dyno, some slot was as slow as all of it; of several, the slowest's is shown.
+        // With one dyno, some slot was as slow as the whole run. With several, the slowest dyno's
+        // value is shown.
         prop_assert!(highest * 1.1 + 1.0 >= p99, "{highest} {response:?}");
     }
     let peak = timeline
@@ -416,7 +418,7 @@ fn the_timeline_agrees(outputs: &Outputs) -> Result<(), TestCaseError> {
         .copied()
         .unwrap_or(0);
     let row = outputs.judgement.backlogs[0].peak.unwrap_or(0);
-    // What waited before the window is no part of it.
+    // Tasks that waited before the window are no part of it.
     prop_assert!(peak <= row, "{peak} {row}");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Runs whose numbers are those of the real engine: tasks that take as long as a seed says, served
-//! on a simulated clock.
+//! Runs whose numbers come from the real engine. A seed says how long each task takes, and the
+//! clock is simulated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -23,7 +23,7 @@ use crate::report::fixtures;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A run to be had.
+/// A run as it is drawn.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     quantity: u32,
@@ -33,11 +33,11 @@ pub(super) struct World {
     warmup_seconds: u32,
     drain_seconds: u32,
     max_worker_backlog: u32,
-    /// What a task takes at the least, and what varies, in microseconds.
+    /// How long a task takes at least, and how much may be added, in microseconds.
     service: (u64, u64),
-    /// The target stands still from this moment on for so long, in milliseconds since S.
+    /// When the target stands still and for how long, in milliseconds since S.
     stall: Option<(u64, u64)>,
-    /// Of so many tasks one fails, quickly or after half a second.
+    /// One task in this many fails, either quickly or after half a second.
     failing: Option<(u64, bool)>,
     limits: Vec<(Latency, u32, u64)>,
     errors: Option<u32>,
@@ -181,7 +181,7 @@ impl World {
         }
     }
 
-    /// When a task that begins now ends, and whether in an error. A function of what it is alone.
+    /// When a task that begins now ends, and whether it fails. Only the task itself decides that.
     fn served(&self, dyno: u32, number: u64, begun: Moment) -> (Moment, bool) {
         let mixed = (number + 1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)

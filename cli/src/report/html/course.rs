@@ -20,9 +20,9 @@ struct Panel {
     label: fn(f64) -> String,
     /// Its value in every slot, where it is known.
     values: Vec<Option<f64>>,
-    /// How a value is said.
+    /// How a value is written.
     said: fn(f64) -> String,
-    /// What it is to be held against, and what that is.
+    /// The value that it is compared with, and that value's name.
     reference: Option<Reference>,
 }
 
@@ -112,7 +112,7 @@ fn panels(
         .map(|dynos| f64::from(dynos.max_worker_backlog))
         .reduce(f64::min)
         .map(|limit| (limit, "limit", format!("limit {}", plain(limit))));
-    // A limit far above would press everything else to the ground.
+    // A limit far above the values would press them all to the ground.
     let near = known(&backlog).any(|backlog| {
         backlog_limit
             .as_ref()
@@ -251,7 +251,7 @@ impl Axis {
         }
     }
 
-    /// Begin and end of a slot, in shares of the window.
+    /// Where a slot begins and ends, as shares of the window.
     fn slot(&self, position: usize) -> (f64, f64) {
         let (length, slot) = (f64::from(self.length), f64::from(self.slot));
         let begin = position as f64 * slot;
@@ -375,7 +375,7 @@ fn moment(axis: &Axis, position: usize) -> String {
     format!("{begin} s to {} s", begin.saturating_add(axis.slot.into()))
 }
 
-/// A flat piece for every slot; slots of which nothing is known part the line.
+/// A flat piece for every slot. Slots of which nothing is known interrupt the line.
 fn steps(values: &[Option<f64>], scale: Scale, axis: &Axis) -> Vec<Vec<Point>> {
     let mut runs: Vec<Vec<Point>> = Vec::new();
     let mut parted = true;

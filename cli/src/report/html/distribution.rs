@@ -12,7 +12,7 @@ use super::plot::{self, Point, left, percent, time, x, y};
 use super::scale::Scale;
 use crate::report::{Curve, PlannedRun};
 
-/// Points closer than this to the last one are left out: nobody sees them.
+/// Points closer than this to the last one are left out, since nobody would see them.
 const RESOLUTION: f64 = 0.003;
 
 /// The chart of one type of dyno, or of all together; the heading alone if there is none.
@@ -43,7 +43,8 @@ fn limits<'a>(plan: &'a Plan, dyno_type: Option<&str>) -> Vec<NamedLimit<'a>> {
     plan.thresholds
         .iter()
         .filter(|threshold| {
-            // A limit of one type says nothing of all of them together, unless there is no other.
+            // A limit of one type says nothing about all types together, unless there is no other
+            // type.
             threshold.dyno_type.is_none()
                 || threshold.dyno_type.as_deref() == dyno_type
                 || plan.formation.len() == 1
@@ -76,7 +77,7 @@ fn chart(
             .chain(
                 limits
                     .iter()
-                    // Above it is room for its name.
+                    // The space above it is for its name.
                     .map(|(_, limit)| milliseconds(limit.max_microseconds) * 2.0),
             ),
     );
@@ -265,7 +266,7 @@ fn at(curve: &Curve, fraction: f64) -> String {
         .find(|(tick, _)| (tick - fraction).abs() < 1e-9);
     let quantile = of_table.map_or_else(
         || match quantile(curve, fraction) {
-            // Beyond the last of the table: between it and the maximum.
+            // Beyond the table's last percentile, the curve lies between it and the maximum.
             Some(value) => Quantile::At(
                 figures::rounded(value, digits)
                     .max(p999.shown_microseconds())

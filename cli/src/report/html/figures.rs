@@ -1,11 +1,11 @@
-//! The few numbers that are looked for first.
+//! The few numbers that readers look for first.
 
 use maud::{Markup, html};
 use redyno_contract::figures;
 use redyno_contract::judgement::{Distribution, Judgement, Quantile};
 use redyno_contract::plan::Latency;
 
-/// A number, its unit, and what it is to be held against.
+/// A number, its unit, and what to compare it with.
 struct Figure {
     name: &'static str,
     value: String,
@@ -95,7 +95,7 @@ fn shown_figures(judgement: &Judgement) -> Vec<Figure> {
     figures
 }
 
-/// The 99th percentile, which may only be known to be at least so long.
+/// The 99th percentile, of which perhaps only a lower bound is known.
 fn shown(distribution: &Distribution) -> String {
     let p99 = distribution.p99;
     let milliseconds = figures::bare_milliseconds(p99.shown_microseconds());
@@ -105,7 +105,7 @@ fn shown(distribution: &Distribution) -> String {
     }
 }
 
-/// Of all together, or else of the type that has the highest.
+/// The value of all types together, or otherwise that of the type with the highest one.
 fn highest_p99(judgement: &Judgement, latency: Latency) -> Option<(&Distribution, Option<&str>)> {
     if let Some(distribution) = judgement.summary.distribution(latency) {
         return Some((distribution, None));

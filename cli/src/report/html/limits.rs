@@ -57,7 +57,7 @@ fn limit(row: &LimitRow) -> Markup {
     }
 }
 
-/// How much of what is allowed was used.
+/// How much of each limit was used up.
 fn bar(used: u64, allowed: u64, holding: Holding) -> Markup {
     let percent = match (used, allowed) {
         (0, _) => 0,

@@ -23,7 +23,7 @@ use super::{PlannedRun, TerminalReport, asked, dynos, failures, latency, tasks, 
 /// How the page looks.
 const STYLE: &str = include_str!("style.css");
 
-/// Keeps the browser from loading or running anything, whatever should ever get into the page.
+/// Keeps the browser from loading or running anything, whatever might get into the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
@@ -40,7 +40,7 @@ pub fn page(report: &TerminalReport<'_>) -> String {
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content={ "redyno " (report.version) };
                 title { (report.name) " " (word) " - redyno" }
-                // Without one, a browser asks the page's server for one.
+                // Without an icon, a browser asks the page's server for one.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }

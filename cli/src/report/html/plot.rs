@@ -119,7 +119,7 @@ pub(super) fn time(milliseconds: f64) -> String {
 /// A number for an axis.
 pub(super) fn plain(value: f64) -> String {
     if value >= 10.0 || value.fract() == 0.0 {
-        // Axes of counts end far below what cannot be told apart any more.
+        // Axes of counts end far below the numbers that a float cannot tell apart.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -3,27 +3,27 @@
 /// An axis of numbers. Positions are shares of its length, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scale {
-    /// From 0 to this.
+    /// A linear axis from 0.
     Linear {
         /// The end, above 0.
         high: f64,
     },
-    /// Equal steps for equal factors.
+    /// A logarithmic axis: equal factors are equal steps.
     Logarithmic {
-        /// The begin, above 0.
+        /// The beginning, above 0.
         low: f64,
-        /// The end, above the begin.
+        /// The end, above the beginning.
         high: f64,
     },
     /// Percentiles as a quantity's tail sees them: a step for every factor of ten of 1 / (1 - p).
     Tail {
-        /// The end: so many decades.
+        /// The end, as a number of decades.
         decades: f64,
     },
 }
 
 impl Scale {
-    /// From 0 to what fits all of these values, and a round number.
+    /// An axis from 0 to a round number that is above all of these values.
     pub(super) fn linear(values: impl Iterator<Item = f64>) -> Self {
         let most = values.fold(0.0, f64::max);
         Self::Linear {
@@ -31,7 +31,8 @@ impl Scale {
         }
     }
 
-    /// From a round number below to one above all of these values, a factor of ten or more.
+    /// An axis from a round number below all of these values to one above them, over a factor of
+    /// ten at least.
     pub(super) fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = values
             .filter(|value| *value > 0.0)
@@ -50,7 +51,7 @@ impl Scale {
         }
     }
 
-    /// Up to the highest of so many values.
+    /// An axis of percentiles that reaches the highest of this many values.
     pub(super) fn tail(values: u64) -> Self {
         Self::Tail {
             decades: (2.0 * values as f64).log10().max(2.5),
@@ -84,7 +85,8 @@ impl Scale {
             Self::Linear { high } => vec![0.0, high / 2.0, high],
             Self::Logarithmic { low, high } => {
                 let decades = (high / low).log10();
-                // Enough of them to read a value between two, few enough to tell them apart.
+                // There are enough ticks to read a value between two, and few enough to tell them
+                // apart.
                 let steps: &[f64] = match decades {
                     ..1.7 => &[1.0, 2.0, 5.0],
                     ..2.5 => &[1.0, 3.0],
@@ -159,7 +161,7 @@ mod tests {
             panic!("not logarithmic");
         };
         assert!(close(low, 0.2) && close(high, 2000.0), "{low} {high}");
-        // However little they differ, a factor of ten is seen.
+        // The axis spans a factor of ten, however little the values differ.
         let Scale::Logarithmic { low, high } = Scale::logarithmic([3.0, 3.0].into_iter()) else {
             panic!("not logarithmic");
         };

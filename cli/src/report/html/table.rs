@@ -6,9 +6,9 @@ use crate::report::table::{Align, Cell, Table, Tone};
 
 /// What stands over a table.
 pub(super) struct Caption<'a> {
-    /// The section's heading; empty where something else is.
+    /// The section's heading; empty if another heading stands above it.
     pub(super) title: &'a str,
-    /// What helps to read it.
+    /// A text that helps to read it.
     pub(super) lead: Option<&'a str>,
     /// The first column's heading, where a terminal shows the section's name.
     pub(super) first: &'a str,

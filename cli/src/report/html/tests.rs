@@ -41,7 +41,7 @@ impl Run {
     }
 }
 
-/// An element a line.
+/// The page with one element on each line.
 fn apart(page: &str) -> String {
     page.replace("><", ">\n<")
 }
@@ -84,7 +84,7 @@ fn errored_before_any_plan_is_a_banner_alone() {
     assert!(!page.contains("<table"), "{page}");
 }
 
-/// Whatever a cluster, a Redis or a user calls things, it is text.
+/// Whatever names a cluster, a Redis or a user gives, the page shows them as text.
 #[test]
 fn what_others_wrote_is_text() {
     const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;";
@@ -207,6 +207,6 @@ fn types_with_different_workloads_have_charts_of_their_own() {
     let names: Vec<&str> = drawings.filter_map(|rest| rest.split('"').next()).collect();
     let unique: BTreeSet<&str> = names.iter().copied().collect();
     assert_eq!((names.len(), unique.len()), (10, 10), "{names:?}");
-    // The figure at the top is of the slower type, and says so.
+    // The figure at the top is that of the slower type, and says so.
     assert!(page.contains("web: what users feel") || page.contains("worker: what users feel"));
 }
