@@ -27,7 +27,7 @@ use redyno_contract::plan::TargetKind;
 use redyno_contract::{Judgement, Reason, judge};
 use redyno_crds::conclude::Cleanup;
 use redyno_crds::{Catalogue, Invalid, LoadTest, LoadTestStatus, Resolved, resolve};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use self::folder::{RunFolder, last_words};
 use self::formation::{Ended, Surroundings};
@@ -49,6 +49,28 @@ const NOT_ENFORCED: &str = "Sizes were not enforced: this run had no cluster.";
 
 /// How long the finish may take by its contract, after which it is killed.
 const FINISH_WITHIN: Duration = Duration::from_mins(1);
+
+/// Whoever waits longer than this says what for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+
+/// What a process of the run may be waiting for.
+fn waits_for(role: Role, longest: Duration) -> String {
+    let (name, what) = match role {
+        Role::Preflight => (
+            "preflight",
+            "the target to answer, what earlier runs have left to be removed, or a flush to end",
+        ),
+        Role::Finish => (
+            "finish",
+            "the dynos to leave the target, and the run's keys to be removed",
+        ),
+        Role::Dyno => ("dyno", "its end"),
+    };
+    format!(
+        "The {name} waits for {what}; it ends within {} s.",
+        longest.as_secs()
+    )
+}
 
 /// A run that could begin.
 pub(crate) struct Prepared {
@@ -306,7 +328,7 @@ impl Run<'_> {
 
     /// Runs one process to its end. Returns what it reported, or why there is no report.
     async fn process(
-        &self,
+        &mut self,
         role: Role,
         longest: Duration,
     ) -> anyhow::Result<Result<Vec<u8>, String>> {
@@ -325,9 +347,17 @@ impl Run<'_> {
             Role::Finish => self.interrupts.times() + 1,
             Role::Preflight | Role::Dyno => 1,
         };
-        let status = tokio::select! {
-            status = timeout(longest, process.ended()) => status.ok(),
-            () = self.interrupts.asked_times(patience) => None,
+        let mut untold = true;
+        let deadline = Instant::now() + longest;
+        let status = loop {
+            tokio::select! {
+                status = timeout_at(deadline, process.ended()) => break status.ok(),
+                () = self.interrupts.asked_times(patience) => break None,
+                () = sleep(TOLD_AFTER), if untold => {
+                    untold = false;
+                    self.display.say(&waits_for(role, longest));
+                }
+            }
         };
         let status = match status {
             Some(status) => status,

@@ -366,3 +366,29 @@ async fn a_run_that_is_refused_ends_at_once_and_touches_nothing() {
     assert!(!ended.err.contains("cleanup"), "{}", ended.err);
     redyno.expect_nothing_left();
 }
+
+/// A target that answers late: nobody has to guess what takes so long.
+#[tokio::test]
+async fn who_waits_for_a_process_of_the_run_is_told_what_for() {
+    let (server, url) = server().await;
+    let redyno = Redyno::new();
+    let file = redyno.file(&load_test(EXISTING, 1, EASY));
+    let pause = ["client", "pause", "3000", "all"];
+    let port = server.port().to_string();
+    let status = std::process::Command::new("redis-cli")
+        .args(["-p", &port, "--no-auth-warning", "-a", PASSWORD])
+        .args(pause)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let ended = redyno
+        .command()
+        .arg("run")
+        .arg(&file)
+        .env("REDIS_URL", &url)
+        .output()
+        .unwrap();
+    let ended = String::from_utf8(ended.stderr).unwrap();
+    let told = "The preflight waits for the target to answer";
+    assert!(ended.contains(told), "{ended}");
+}
