@@ -225,12 +225,15 @@ pub fn access_pattern(keyspace: &Keyspace, pattern: &str) -> String {
     format!("{}{}*", escaped(before), escaped(&keyspace.prefix))
 }
 
-/// Text that stands for itself in a glob of Redis.
+/// Text that stands for itself in a glob of Redis. An access rule can hold no space: any one character
+/// stands for it.
 fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
             let escape = matches!(character, '*' | '?' | '[' | ']' | '\\').then_some('\\');
-            escape.into_iter().chain([character])
+            let is_space = character.is_ascii_whitespace() || matches!(character, '\u{b}' | '\0');
+            let shown = if is_space { '?' } else { character };
+            escape.into_iter().chain([shown])
         })
         .collect()
 }

@@ -163,7 +163,7 @@ fn understand(words: &[String], command: &str) -> Result<Entered, Refused> {
         )),
         ["select denied"] => Err(Refused::new(
             Refusal::PermissionDenied,
-            "FLUSHALL was asked for, but the URL's user may not run SELECT and cannot look at the other databases: grant it +select, or use flush: Database",
+            "FLUSHALL was asked for, but the URL's user may not run SELECT and cannot look at the other databases: use flush: Database, or grant it +select",
         )),
         ["flush denied", error] => {
             let (code, detail) = error.split_once(' ').unwrap_or((error, ""));
@@ -187,7 +187,7 @@ fn flush_denied(command: &str, code: &str, detail: &str) -> Refused {
         Refused::new(
             Refusal::PermissionDenied,
             format!(
-                "the URL's user may not run {command}: grant it +{}, or use flush: RunKeys",
+                "the URL's user may not run {command}: use flush: RunKeys, or grant it +{}",
                 command.to_lowercase()
             ),
         )

@@ -43,11 +43,18 @@ pub fn least_rights(plan: &Plan) -> Vec<String> {
     let attempts = attempts(plan);
     let tried_in_a_transaction = mix::attempts(plan);
     let multi = (!tried_in_a_transaction.is_empty()).then(|| "+multi".to_owned());
+    // A flush cannot be tried: it is refused when it is to be done.
+    let flushing: &[&str] = match enter::flush(plan.target.kind) {
+        Flush::None | Flush::RunKeys => &[],
+        Flush::Database => &["+flushdb"],
+        Flush::AllDatabases => &["+flushall", "+select"],
+    };
     let rules: BTreeSet<String> = attempts
         .into_iter()
         .chain(tried_in_a_transaction)
         .flat_map(|attempt| std::iter::once(attempt.rule).chain(attempt.keys))
         .chain(multi)
+        .chain(flushing.iter().map(|rule| (*rule).to_owned()))
         .collect();
     rules.into_iter().collect()
 }
