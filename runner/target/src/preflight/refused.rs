@@ -82,5 +82,9 @@ pub(super) fn of_reply(code: &str, detail: &str) -> Refused {
         ),
         _ => (Refusal::Other, "the target answered with an error"),
     };
-    Refused::new(reason, format!("{meaning} ({words})"))
+    // Many a server ends its words as a sentence.
+    Refused::new(
+        reason,
+        format!("{meaning} ({})", words.trim_end_matches('.')),
+    )
 }

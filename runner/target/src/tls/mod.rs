@@ -163,6 +163,14 @@ impl Tls {
                 Refusal::TlsNotOffered,
                 "what listens there does not speak TLS: use redis:// or its TLS port".to_owned(),
             ),
+            rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | rustls::Error::PeerIncompatible(_) => (
+                Refusal::TlsNotOffered,
+                format!(
+                    "the server speaks neither TLS 1.2 nor TLS 1.3 in a way that is secure today, see its tls-protocols and tls-ciphers: {}",
+                    in_words(error)
+                ),
+            ),
             other => (
                 Refusal::Other,
                 format!("the TLS handshake failed: {}", in_words(other)),
@@ -203,6 +211,11 @@ impl Tls {
             other if format!("{other:?}").contains("UnsupportedCertVersion") => format!(
                 "the server's certificate is of X.509 version 1, which cannot be verified: make \
                  one of version 3 (openssl x509 -req with -extfile), or {DO_NOT_VERIFY}"
+            ),
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => format!(
+                "the server's certificate is that of an authority, as openssl req -x509 makes it: give \
+                 that very certificate as ca.crt in the Secret (--tls-ca without a cluster), or \
+                 {DO_NOT_VERIFY}"
             ),
             other => format!(
                 "the server's certificate does not verify: {}",

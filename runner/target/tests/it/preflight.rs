@@ -327,12 +327,12 @@ async fn every_missing_permission_is_named() {
         (
             &["~*"][..],
             Flush::Database,
-            "may not run FLUSHDB: grant it +flushdb",
+            "may not run FLUSHDB: use flush: RunKeys, or grant it +flushdb",
         ),
         (
             &["~*"],
             Flush::AllDatabases,
-            "may not run FLUSHALL: grant it +flushall",
+            "may not run FLUSHALL: use flush: RunKeys, or grant it +flushall",
         ),
         (
             &["~*", "+flushall", "-select"],

@@ -196,3 +196,42 @@ async fn a_certificate_of_version_1() {
         }
     }
 }
+
+/// What `openssl req -x509` makes is an authority's certificate; and some servers are very old.
+#[tokio::test]
+async fn what_cannot_be_verified_or_spoken_with_is_said_in_words_of_its_owner() {
+    let certificates = Certificates::make().unwrap();
+    let file = |name: &str| certificates.path(name).to_string_lossy().into_owned();
+    let (certificate, key) = (file("self.crt"), file("self.key"));
+    let own = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let old = ["--tls-protocols", "TLSv1.1"];
+    for (arguments, authority, refusal, words) in [
+        (
+            &own[..],
+            "ca.crt",
+            Refusal::TlsVerificationFailed,
+            "give that very certificate as ca.crt",
+        ),
+        (
+            &old,
+            "ca.crt",
+            Refusal::TlsNotOffered,
+            "speaks neither TLS 1.2 nor TLS 1.3",
+        ),
+    ] {
+        let server = RedisServer::start_tls(&certificates, arguments)
+            .await
+            .unwrap();
+        let authority = certificates.read(authority).unwrap();
+        let failure = attempt(&server.tls_url(), VerifyFull, &[("ca.crt", &authority)])
+            .await
+            .unwrap_err();
+        assert_eq!(failure.refusal, refusal, "{failure}");
+        assert!(failure.message.contains(words), "{failure}");
+    }
+    let server = RedisServer::start_tls(&certificates, &own).await.unwrap();
+    let itself = certificates.read("self.crt").unwrap();
+    attempt(&server.tls_url(), VerifyFull, &[("ca.crt", &itself)])
+        .await
+        .unwrap();
+}
