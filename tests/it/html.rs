@@ -1,5 +1,5 @@
-//! The page of `-o html` in a real browser: nothing leaves it, nothing is wrong with it, everything
-//! is there, and it can be read on a desk, on a phone and on paper, by day and by night.
+//! The page of `-o html` in a real browser. It loads nothing from elsewhere, has no faults, is
+//! complete, and can be read on a desk, on a phone and on paper, by day and by night.
 //!
 //! The pages are those of the command line's own snapshots and, where the command is at hand
 //! (`REDYNO_COMMAND`), one of a real run. With `REDYNO_PICTURES` a folder, pictures are kept there.
@@ -34,8 +34,8 @@ const fn screen(width: u32, dark: bool) -> View {
     }
 }
 
-/// What a reader would stumble over, as sentences. Contrast is that of the Web Content Accessibility
-/// Guidelines 2.1, 1.4.3: 4.5 to 1, and 3 to 1 for large text.
+/// Everything that a reader would stumble over, as sentences. The least contrast is that of the Web
+/// Content Accessibility Guidelines 2.1, 1.4.3: 4.5 to 1, and 3 to 1 for large text.
 const STUMBLES: &str = include_str!("html_stumbles.js");
 
 /// A folder of the test's own.
@@ -77,7 +77,7 @@ fn strings(value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// What holds for every page.
+/// Asserts what holds for every page.
 fn expect_good(page: &mut Page<'_>, file: &Path, verdict: &str, dynos: &[&str]) {
     let name = file.file_name().expect("a file").to_string_lossy();
     assert_eq!(texts(page, ".verdict .word"), [verdict], "{name}");
@@ -129,12 +129,13 @@ fn pages_of_all_kinds_are_whole_and_readable() {
             panic!("{name}: {snapshots:?}");
         };
         let snapshot = fs::read_to_string(snapshot).unwrap();
-        // What comes first is the snapshot's own.
+        // A snapshot begins with a header of its own.
         let (_, html) = snapshot.split_once("\n---\n").unwrap();
         let file = folder.file(&format!("{name}.html"), html);
         let mut page = browser.open(&file);
         expect_good(&mut page, &file, verdict, &dynos);
-        // The distribution is drawn of whole evidence alone, the course of what is known.
+        // The distribution is drawn only if the evidence is whole, the course from whatever is
+        // known.
         let drawings = texts(&mut page, "svg[role=img] > title").len();
         let expected = match verdict {
             "PASSED" => 5,
@@ -176,7 +177,7 @@ fn the_page_of_a_real_run_is_whole_and_readable() {
     expect_good(&mut page, &file, verdict, &["web.1", "web.2"]);
 }
 
-/// The checks above can fail.
+/// The checks above find faults where there are some.
 #[test]
 fn what_is_wrong_with_a_page_is_seen() {
     let folder = Folder::new("wrong");

@@ -1,4 +1,4 @@
-//! What must stay true of the repository itself.
+//! Facts about the repository itself that must stay true.
 
 use std::collections::BTreeSet;
 
@@ -114,7 +114,7 @@ fn the_chart_carries_the_generated_crd() {
     );
 }
 
-/// The README's LoadTests are LoadTests.
+/// The README's LoadTests are valid.
 #[test]
 fn examples_in_the_readme_are_valid() {
     let readme = read("README.md");
@@ -137,7 +137,7 @@ fn examples_in_the_readme_are_valid() {
     assert!(found > 0, "the README shows a LoadTest");
 }
 
-/// What the README tells people to type is there.
+/// The targets of make that the README tells people to type exist.
 #[test]
 fn commands_of_the_readme_exist() {
     let readme = read("README.md");

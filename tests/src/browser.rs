@@ -40,7 +40,7 @@ pub struct Page<'a> {
     complaints: Vec<String>,
 }
 
-/// What the reader of a page has chosen.
+/// The settings of a page's reader.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// Width of the window, in CSS pixels.
@@ -169,7 +169,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Asked to, it ends its own children, too.
+        // When the browser is asked to end, it ends its own children, too.
         let close = b"{\"id\":0,\"method\":\"Browser.close\"}\0";
         if self.input.write_all(close).is_err() {
             drop(self.child.kill());
@@ -261,7 +261,7 @@ impl Page<'_> {
                 "mobile": width < 600,
             }),
         );
-        // Two frames, and the new layout is there.
+        // After two frames the new layout is there.
         self.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))",
         );

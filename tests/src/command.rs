@@ -76,7 +76,7 @@ pub fn run_with_input(program: &str, arguments: &[&str], input: &str) -> Outcome
     let input = input.to_owned();
     let writer = std::thread::spawn(move || pipe.write_all(input.as_bytes()));
     let output = child.wait_with_output().expect("a child can be waited for");
-    // A program that does not read its input closes the pipe: no failure of ours.
+    // A program that does not read its input closes the pipe, which is no failure of ours.
     drop(writer.join());
     Outcome {
         code: output.status.code(),

@@ -45,8 +45,8 @@ pub fn family<'a>(
     })
 }
 
-/// In which ways what a pod serves at `/metrics` is not as documented: other names, types or
-/// labels, and what is missing of these sections.
+/// The differences between what a pod serves at `/metrics` and the documentation: other names,
+/// types or labels, and metrics of these sections that are missing.
 pub fn differences(
     metrics: &BTreeMap<String, Documented>,
     served: &str,

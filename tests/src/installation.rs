@@ -57,7 +57,8 @@ pub fn values() -> Vec<String> {
     vec![
         "--set-string".to_owned(),
         format!("images.redis.repository={repository},images.redis.tag={tag}"),
-        // No test but one has its dynos scraped; every other verdict would wait for it.
+        // Only one test has its dynos scraped, and without this all other verdicts would wait for a
+        // scrape.
         "--set=lingerSeconds=0".to_owned(),
     ]
 }

@@ -178,7 +178,7 @@ impl Finished {
         self.status().message.as_deref().unwrap_or_default()
     }
 
-    /// Whether the machine was too noisy for a verdict; says so.
+    /// Whether the machine was too noisy for a verdict. It says so if it was.
     pub fn was_late(&self) -> bool {
         let late = self.status().verdict.as_deref() == Some("Inconclusive")
             && ["ScheduleLag", "RateNotDelivered"].contains(&self.reason().as_str());

@@ -1,8 +1,9 @@
-//! Tests of the cluster take turns: what one measures, others must not disturb.
+//! Tests of the cluster take turns, so that none disturbs what another one measures.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What a test does on the node's two cores. Kinds never meet; of each only so many run at once.
+/// What a test does on the node's two cores. Tests of different kinds never run together, and of
+/// each kind only a few run at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// Measures with most of the node, or changes what all tests use.
@@ -23,10 +24,10 @@ impl Kind {
     }
 }
 
-/// Who runs and who waits, in the order of coming.
+/// The tests that run, and those that wait in the order in which they came.
 #[derive(Debug)]
 struct Turns {
-    /// All of one kind.
+    /// The kinds of the tests that run, which are all the same.
     running: Vec<Kind>,
     waiting: Vec<(u64, Kind)>,
     next_ticket: u64,
@@ -48,7 +49,8 @@ impl Turns {
         ticket
     }
 
-    /// The first that fits beside those that run: a kind that has begun ends before another begins.
+    /// The first waiting test that fits beside those that run. Tests of one kind end before those
+    /// of another begin.
     fn next(&self) -> Option<u64> {
         let fits = |kind: Kind| {
             self.running.len() < kind.at_once() && self.running.iter().all(|other| *other == kind)
@@ -80,7 +82,7 @@ fn turns() -> MutexGuard<'static, Turns> {
 pub(crate) struct Turn(());
 
 impl Turn {
-    /// Waits for it. What all tests need is made ready while they queue.
+    /// Waits for the turn. Meanwhile, everything that all tests need is made ready.
     pub(crate) fn wait(kind: Kind, make_ready: impl FnOnce()) -> Self {
         let ticket = turns().come(kind);
         make_ready();
@@ -106,7 +108,7 @@ impl Drop for Turn {
 mod tests {
     use super::{Kind, Turns};
 
-    /// Begins all that may, and says how many run.
+    /// Begins all tests that may begin, and says how many run.
     fn fill(turns: &mut Turns) -> (usize, Option<Kind>) {
         while let Some(ticket) = turns.next() {
             turns.begin(ticket);

@@ -1,4 +1,4 @@
-//! What the benchmark is told.
+//! The benchmark's arguments.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Print JSON instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also write the table as a document; what is not measured now stays as it is there.
+    /// Also write the table into this document, where figures that are not measured now stay
     #[arg(long, value_name = "FILE")]
     pub(crate) document: Option<PathBuf>,
 }

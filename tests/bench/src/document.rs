@@ -8,7 +8,8 @@ use crate::row::Row;
 use crate::run::Cores;
 use crate::table;
 
-/// The whole document: what was measured now, and of the former document what was not.
+/// The whole document: the figures that were measured now, and those of the former document that
+/// were not.
 pub(crate) fn text(
     machine: &Machine,
     cores: &Cores,
@@ -75,7 +76,7 @@ telling than times. [Where the time goes](profile.md) shows what the kernel does
     text
 }
 
-/// What stands under a heading, the heading included.
+/// The text under a heading, including the heading.
 fn section<'a>(document: &'a str, heading: &str) -> Option<&'a str> {
     let begin = document.find(heading)?;
     let behind = begin + heading.len();

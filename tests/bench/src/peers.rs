@@ -47,7 +47,7 @@ pub(crate) async fn memtier(cores: &Cores, commands: u64) -> Result<Option<PerCo
     timed(cores, &arguments, each * 50).await.map(Some)
 }
 
-/// Runs a command on the runner's core; the shell's `times` tells what it used.
+/// Runs a command on the runner's core. The shell's `times` tells how much CPU time it used.
 async fn timed(cores: &Cores, command: &str, commands: u64) -> Result<PerCommand> {
     let began = std::time::Instant::now();
     let output = Command::new("bash")
@@ -62,7 +62,7 @@ async fn timed(cores: &Cores, command: &str, commands: u64) -> Result<PerCommand
     let seconds = began.elapsed().as_secs_f64();
     ensure!(output.status.success(), "{command} failed");
     let said = String::from_utf8_lossy(&output.stdout);
-    // The second line is of the children: user and system time.
+    // The second line is that of the children: user and system time.
     let line = said.lines().nth(1).context("the shell told no times")?;
     let used: f64 = line
         .split_whitespace()

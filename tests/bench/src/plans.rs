@@ -13,10 +13,10 @@ pub(crate) const TYPE: &str = "web";
 /// The uid of every run.
 pub(crate) const RUN_UID: &str = "be4c4000-0000-4000-8000-000000000001";
 
-/// No worker ever has so many waiting: backlog is measured here, not limited.
+/// A backlog that no worker ever reaches: backlogs are measured here, not limited.
 const ANY_BACKLOG: u32 = 1_000_000;
 
-/// What is put on the target.
+/// The load on the target.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     /// Dynos, each a process of its own.
@@ -33,7 +33,7 @@ pub(crate) struct Load {
     pub(crate) workload: Workload,
 }
 
-/// The task of the automap benchmark with so many flats.
+/// The task of the automap benchmark with this many flats.
 pub(crate) fn object_graph(flats: u32) -> Workload {
     Workload::ObjectGraph(ObjectGraph {
         max_flats: flats,

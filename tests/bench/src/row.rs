@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Goal {
-    /// At most this.
+    /// The figure is at most this.
     AtMost(f64),
-    /// At least this.
+    /// The figure is at least this.
     AtLeast(f64),
-    /// Shown beside others.
+    /// There is no goal. The figure is shown beside others.
     Nothing,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Row {
     pub(crate) case: &'static str,
     /// What was measured.
     pub(crate) name: String,
-    /// In which unit; empty for a ratio.
+    /// The unit; empty for a ratio.
     pub(crate) unit: &'static str,
     /// What it should reach.
     pub(crate) goal: Goal,

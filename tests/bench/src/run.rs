@@ -26,16 +26,16 @@ pub(crate) struct Cores {
     pub(crate) own: u32,
 }
 
-/// What happens to Redis in mid-run.
+/// A stall of Redis in the middle of the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stall {
-    /// After so many seconds of the measured window.
+    /// Seconds of the measured window before it.
     pub(crate) after_seconds: u32,
-    /// For so long.
+    /// How long it lasts.
     pub(crate) milliseconds: u32,
 }
 
-/// What a run gave.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The reports of all dynos at full precision.
@@ -150,7 +150,7 @@ impl Cores {
     }
 }
 
-/// The report that a dyno prints at its end; its start is told to who wants to know.
+/// Reads the report that a dyno prints at its end, and sends word when it has started.
 async fn last_words(mut child: Child, mut start: Option<oneshot::Sender<()>>) -> Result<Report> {
     let output = child.stdout.take().context("a dyno without an output")?;
     let mut lines = BufReader::new(output).lines();
@@ -160,7 +160,7 @@ async fn last_words(mut child: Child, mut start: Option<oneshot::Sender<()>>) ->
             Ok(Event::Report { report }) => last = Some(*report),
             Ok(Event::Started { .. }) => {
                 if let Some(start) = start.take() {
-                    // Who no longer listens does not need to know.
+                    // A receiver that no longer listens does not need to know.
                     start.send(()).unwrap_or_default();
                 }
             }
@@ -187,8 +187,8 @@ async fn last_words(mut child: Child, mut start: Option<oneshot::Sender<()>>) ->
     Ok(report)
 }
 
-/// Stalls Redis in mid-run. The dynos' own start is not known here to the second, and need not be:
-/// the stall lies well inside the window.
+/// Stalls Redis in the middle of the run. The dynos' start is not known here to the second. It need
+/// not be, because the stall lies well inside the window.
 async fn pause(url: &str, load: &Load, stall: Stall) -> Result<()> {
     let client = redis::Client::open(url)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
@@ -258,7 +258,7 @@ async fn kernel_share(
     share
 }
 
-/// What the kernel says of a process that may be gone.
+/// The kernel's file about a process, which may be gone.
 fn read_of(process: u32, name: &str) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{process}/{name}")).ok()
 }
@@ -282,7 +282,7 @@ impl CpuTime {
         })
     }
 
-    /// How much of what was spent since then was spent in the kernel; 0 if nothing was.
+    /// Which share of the time since then was spent in the kernel; 0 if no time was spent.
     fn kernel_share_since(self, earlier: Self) -> f64 {
         let kernel = self.kernel.saturating_sub(earlier.kernel) as f64;
         let user = self.user.saturating_sub(earlier.user) as f64;

@@ -71,7 +71,7 @@ fn number(value: f64) -> String {
 
 /// Says what went wrong.
 pub(crate) fn complain(error: &anyhow::Error) -> ExitCode {
-    // Where nobody listens, the exit code has to do.
+    // If standard error is gone, the exit code has to be enough.
     drop(writeln!(io::stderr(), "redyno-bench: {error:#}"));
     ExitCode::FAILURE
 }

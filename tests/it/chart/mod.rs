@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 /// The oldest Kubernetes that the chart takes.
 const KUBERNETES: &str = "1.33.0";
-/// What a cluster with the Prometheus Operator has.
+/// The kinds that a cluster with the Prometheus Operator has.
 const PROMETHEUS_OPERATOR: [&str; 3] = ["ServiceMonitor", "PodMonitor", "PrometheusRule"];
 
-/// Whether Helm is there; says so if not. For generating files it has to be.
+/// Whether Helm is there. It says so if not, and fails where files are to be generated.
 fn helm_is_there() -> bool {
     let there = Tool::Helm.is_there();
     assert!(
@@ -130,7 +130,7 @@ fn an_old_kubernetes_is_refused_with_a_sentence() {
     }
 }
 
-/// `--reuse-values` keeps the former chart's defaults: values that are new are missing then.
+/// `--reuse-values` keeps the former chart's defaults, so values that are new are missing.
 #[test]
 fn an_upgrade_that_lacks_values_is_told_what_to_do() {
     if helm_is_there() {

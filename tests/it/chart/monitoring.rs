@@ -27,7 +27,7 @@ fn dashboards(objects: &[Value]) -> Vec<&Value> {
         .collect()
 }
 
-/// Of what the chart's folders hold: no file, no object.
+/// An object is expected only for a file that the chart's folders hold.
 fn with_files(expected: &[&'static str]) -> BTreeSet<&'static str> {
     let mut expected: BTreeSet<&str> = expected.iter().copied().collect();
     if alerts().is_empty() {
@@ -55,7 +55,7 @@ fn each_is_switched_by_itself_and_found_by_the_clusters_api() {
     for (values, api, expected) in [
         (json!({}), &[][..], &[][..]),
         (json!({}), &PROMETHEUS_OPERATOR[..], &all[..]),
-        // An API without one of them.
+        // One of the kinds is missing in the API.
         (json!({}), &["ServiceMonitor"][..], &["ServiceMonitor"][..]),
         (
             json!({"podMonitor": on, "dashboards": on}),
@@ -78,7 +78,7 @@ fn each_is_switched_by_itself_and_found_by_the_clusters_api() {
             &PROMETHEUS_OPERATOR[..],
             &["PodMonitor", "PrometheusRule", "dashboards"][..],
         ),
-        // Nobody wants to be scraped twice, unless they say so.
+        // Nothing is scraped twice unless the values say so.
         (
             json!({"scrapeAnnotations": true}),
             &PROMETHEUS_OPERATOR[..],
@@ -207,7 +207,7 @@ fn alerts_arrive_as_they_are_written() {
     assert!(fewer.iter().all(|rule| rule["alert"] != first));
 }
 
-/// The files as they are, each in a ConfigMap that an API server takes.
+/// The files are unchanged, each in a ConfigMap that an API server accepts.
 #[test]
 fn dashboards_arrive_as_they_are_written() {
     if !helm_is_there() {
@@ -228,7 +228,7 @@ fn dashboards_arrive_as_they_are_written() {
             let file = PathBuf::from(chart()).join("dashboards").join(name);
             let written = read(&file);
             assert_eq!(text.as_str(), Some(written.as_str()), "{name}");
-            // All of a ConfigMap's data may have 1 MiB.
+            // The data of a ConfigMap may have 1 MiB in all.
             assert!(written.len() < 1 << 20, "{name} is too large");
             seen += 1;
         }
@@ -238,7 +238,8 @@ fn dashboards_arrive_as_they_are_written() {
     assert_eq!(seen, written.len());
 }
 
-/// Only `helm install` shows the notes, and it needs a cluster: here they are an object.
+/// Only `helm install` shows the notes, and it needs a cluster. Here they are rendered into an
+/// object.
 fn notes(values: &Value, api: &[&str]) -> String {
     static COPY: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let copy = COPY.get_or_init(|| {

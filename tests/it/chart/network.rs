@@ -179,6 +179,6 @@ fn each_policy_can_be_switched_off() {
         let found = policies(&json!({"watchNamespaces": ["tests"], "networkPolicy": values}));
         assert_eq!(found.len(), expected, "{values}");
     }
-    // Where nobody says where the tests are, only the operator has one.
+    // If the values do not name the namespaces of the tests, only the operator has a policy.
     assert_eq!(policies(&json!({})).len(), 1);
 }

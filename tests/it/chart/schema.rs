@@ -281,7 +281,7 @@ fn wrong_values_are_refused_by_name() {
     }
 }
 
-/// What no schema can say is said by a sentence.
+/// The chart's templates refuse what no schema can, with a sentence.
 #[test]
 fn values_that_contradict_each_other_are_refused_by_name() {
     if !helm_is_there() {
@@ -306,7 +306,7 @@ fn schema() -> Value {
     serde_json::from_str(&read("charts/redyno/values.schema.json")).expect("JSON")
 }
 
-/// Paths of all values that the schema knows by name, and that no map is open by accident.
+/// The paths of all values that the schema names. No map is open by accident.
 fn known(path: &str, part: &Value, all: &mut BTreeSet<String>) {
     let Some(properties) = part["properties"].as_object() else {
         return;
@@ -334,7 +334,8 @@ fn schema_and_values_know_the_same_names() {
     let documented: BTreeSet<String> = entries().into_iter().map(|entry| entry.path).collect();
     let only_in_schema: Vec<&String> = in_schema
         .difference(&documented)
-        // Of a parent chart; and what stands within a default that is written in one line.
+        // These are values of a parent chart, and those within a default that is written in one
+        // line.
         .filter(|path| {
             !["global", "enabled"].contains(&path.as_str())
                 && !path.starts_with("operator.resources.")

@@ -1,4 +1,4 @@
-//! Cancelled, before the start and in mid-run.
+//! Runs that are cancelled, before the start and in the middle.
 
 use redyno_tests::command::eventually;
 use redyno_tests::installation::shared;
@@ -12,7 +12,7 @@ const CANCEL: &str = r#"{"spec":{"desiredState":"Cancelled"}}"#;
 fn before_the_start() {
     let Some(_cluster) = shared() else { return };
     let namespace = Namespace::new("cancel");
-    // No Secret: it waits.
+    // The run waits, since there is no Secret.
     namespace
         .create(&small("waiting"))
         .expect_success("creating a LoadTest");
@@ -52,7 +52,7 @@ fn in_mid_run() {
         "{:?}",
         namespace.redis_cli(&["--scan"]).output
     );
-    // It cannot be undone.
+    // The cancellation cannot be undone.
     let refusal = namespace
         .kubectl(&[
             "patch",

@@ -1,4 +1,4 @@
-//! Dynos that die: killed for their memory, deleted, started twice.
+//! Dynos that are killed for their memory, deleted, or started twice.
 
 use redyno_tests::command::eventually;
 use redyno_tests::installation::{quiet, shared};

@@ -1,4 +1,5 @@
-//! Errored: each cause in bounded time, with its own reason and a sentence that says what to do.
+//! Errored runs. Each cause is found in bounded time, with its own reason and a sentence that says
+//! what to do.
 
 use redyno_tests::installation::{change, quiet, restore, shared};
 use redyno_tests::load_test::{Finished, small, with};
@@ -62,7 +63,7 @@ fn secret_missing_and_key_missing() {
     expect_errored(&finished, "SecretKeyMissing", &["url"]);
 }
 
-/// What the preflight refuses, with its own reason in PreflightPassed.
+/// Targets that the preflight refuses, each with its own reason in PreflightPassed.
 fn refused(namespace: &Namespace, name: &str, refusal: &str) -> Finished {
     let finished = namespace.run(&impatient(name), 90);
     finished.expect("Errored", "PreflightFailed");
@@ -146,7 +147,7 @@ fn quota() {
     expect_errored(&finished, "QuotaExceeded", &["tight"]);
 }
 
-/// What admission refuses whatever the quota: a runtime class that does not exist.
+/// Admission refuses a runtime class that does not exist, whatever the quota.
 #[test]
 fn admission() {
     let Some(_cluster) = shared() else { return };

@@ -1,4 +1,5 @@
-//! The examples: accepted by the API server as they are, and run end to end made small.
+//! The examples. The API server accepts them as they are, and they run from start to end when they
+//! are made small.
 
 use redyno_crds::LoadTest;
 use redyno_tests::command::run;
@@ -22,8 +23,9 @@ fn every_example_is_accepted() {
     }
 }
 
-/// The eight tests of the automap benchmark's result document, from the very files, made small
-/// on the command line. One after the other: each has a Redis of a whole core.
+/// The eight tests of the automap benchmark's result document, from the example files themselves,
+/// made small on the command line. They run one after the other, because each has a Redis with a
+/// whole core.
 #[test]
 fn the_automap_tests_run_end_to_end() {
     let Some(_cluster) = measuring() else { return };
@@ -32,7 +34,7 @@ fn the_automap_tests_run_end_to_end() {
     }
 }
 
-/// Asserts it, and says how it went.
+/// Asserts on the outcome, and prints it.
 fn automap_test_runs_end_to_end(number: &str) -> String {
     let namespace = Namespace::new(&format!("automap-{number}"));
     let file = repository::root().join(format!("examples/vertical-up/{number}.yaml"));
@@ -74,7 +76,7 @@ fn automap_test_runs_end_to_end(number: &str) -> String {
     let status = finished.status();
     let exit_code = match (status.verdict.as_deref(), finished.reason().as_str()) {
         (Some("Passed"), "Passed") => Some(0),
-        // A noisy machine, said so: never a wrong verdict.
+        // A noisy machine may make a run Inconclusive, but never gives a wrong verdict.
         (Some("Inconclusive"), "ScheduleLag") => Some(3),
         _ => None,
     };
@@ -95,7 +97,7 @@ fn automap_test_runs_end_to_end(number: &str) -> String {
     )
 }
 
-/// The command line as built by the test run.
+/// The command line that the test run has built.
 pub(crate) fn redyno() -> String {
     std::env::var("REDYNO_COMMAND").unwrap_or_else(|_| "redyno".to_owned())
 }

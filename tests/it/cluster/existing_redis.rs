@@ -20,7 +20,7 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
         };
         authenticated(&["SET", "somebody:else", "keep me"]);
         namespace.start(&with(small("existing"), "/formation/0", web(2, 50)), 60);
-        // While it runs: the dynos' own metrics.
+        // The dynos' own metrics are read while they run.
         let pods = namespace.list("pods", "redyno.dev/dyno-type=web");
         assert_eq!(pods.len(), 2);
         let metrics: String = pods
@@ -52,7 +52,7 @@ fn a_password_works_and_is_nowhere_and_nothing_is_left() {
             .expect_on_time("Passed", "Passed")?
             .expect_books(2 * 50 * 4);
 
-        // RunKeys leaves nothing of the run behind, and everything else alone.
+        // RunKeys leaves nothing of the run behind and does not touch anything else.
         let keys = authenticated(&["--scan"]);
         assert_eq!(keys.trim(), "somebody:else");
         assert!(

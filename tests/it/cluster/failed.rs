@@ -1,4 +1,4 @@
-//! Failed: a stated limit was breached.
+//! Failed runs: a stated limit was breached.
 
 use redyno_tests::installation::measuring;
 use redyno_tests::load_test::{small, web, with};
@@ -49,7 +49,8 @@ fn backlog() {
     assert!(status.dynos.iter().all(|dyno| dyno.report == "Complete"));
 }
 
-/// A ladder of limits: over-counts fall as limits rise, and agree with the printed percentiles.
+/// With a ladder of limits, the counts over a limit fall as limits rise, and they agree with the
+/// printed percentiles.
 #[test]
 fn latency_ladder() {
     let Some(_cluster) = measuring() else { return };
@@ -58,7 +59,8 @@ fn latency_ladder() {
     let limits = [
         50, 100, 200, 400, 800, 1600, 3200, 6400, 100_000, 10_000_000,
     ];
-    // Percentiles so low that no breach is final before the end: only the counts matter here.
+    // The percentiles are so low that no breach is final before the end, since only the counts
+    // matter here.
     let mut thresholds: Vec<_> = limits
         .iter()
         .map(|limit| json!({"name": format!("l{limit}"), "latency": {"of": "Response", "percentile": "0.001", "maxMicroseconds": limit}}))
@@ -121,12 +123,12 @@ fn errors() {
     );
 }
 
-/// More than one worker can do: the run ends with work undone, however short it was.
+/// The rate is more than one worker can do, so the run ends with work undone, however short it was.
 #[test]
 fn not_keeping_up() {
     let Some(_cluster) = measuring() else { return };
     let namespace = Namespace::new("behind");
-    // Redis itself is slow: it gets a twentieth of a core.
+    // Redis itself is slow because it gets a twentieth of a core.
     namespace.slow_redis("50m");
     let mut dynos = web(1, 300);
     dynos["maxWorkerBacklog"] = json!(10_000);

@@ -1,5 +1,6 @@
-//! Whoever may make pods, in another namespace or in the run's own, changes nothing of a run by a
-//! pod that only looks like one of its; and by one that names the run's Job, makes none pass.
+//! Forged pods. Somebody who may make pods, in another namespace or in the run's own, changes
+//! nothing about a run with a pod that only looks like one of the run's. A pod that names the run's
+//! Job as its owner makes no run pass.
 
 use redyno_tests::command::eventually;
 use redyno_tests::installation::{measuring, redis_image};

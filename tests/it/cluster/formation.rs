@@ -1,4 +1,5 @@
-//! Several dynos and types: one start, a row each, merged percentiles, exact schedules.
+//! Several dynos and types start together and have a row each, merged percentiles and exact
+//! schedules.
 
 use redyno_tests::installation::{measuring, quiet};
 use redyno_tests::load_test::{dynos, small, web, with};
@@ -11,7 +12,7 @@ fn ten_dynos_start_together() {
     let namespace = Namespace::new("ten");
     namespace.redis(None, &[]);
     let finished = namespace.run(&with(small("ten"), "/formation/0", web(10, 20)), 180);
-    // Ten dynos share the cores of a small node: the load's verdict is not what this is about.
+    // Ten dynos share the cores of a small node, so this test does not ask for a certain verdict.
     println!("ten dynos: {}", finished.message());
     assert_ne!(finished.status().verdict.as_deref(), Some("Errored"));
     finished.expect_books(10 * 20 * 4).expect_common_start();
@@ -40,7 +41,7 @@ fn ten_dynos_start_together() {
     );
 }
 
-/// One LoadTest with a type per rate: scheduled is rate x seconds x dynos, exactly.
+/// One LoadTest has a type for each rate. Exactly rate x seconds x dynos tasks are scheduled.
 #[test]
 fn schedules_are_exact_at_odd_rates() {
     let Some(_cluster) = quiet() else { return };
@@ -90,7 +91,8 @@ fn schedules_are_exact_at_odd_rates() {
         .expect_common_start();
 }
 
-/// Two types with different work: rows and thresholds of their own, no latencies mixed.
+/// Two types with different work have rows and thresholds of their own, and their latencies are not
+/// mixed.
 #[test]
 fn two_types_keep_their_own_rows() {
     let Some(_cluster) = measuring() else { return };

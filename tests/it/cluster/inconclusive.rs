@@ -1,4 +1,4 @@
-//! Inconclusive: it ran to its end, but the evidence does not carry a verdict.
+//! Inconclusive runs: they ran to their end, but the evidence does not carry a verdict.
 
 use redyno_tests::command::eventually;
 use redyno_tests::installation::measuring;
@@ -9,7 +9,7 @@ use redyno_tests::on_time::measured;
 use super::dynos_lost::dyno_pod;
 use super::node::Node;
 
-/// A dyno whose report cannot be read: the file it writes to is taken from under it.
+/// The report of a dyno cannot be read, because the file that it writes to is deleted.
 #[test]
 fn a_report_is_missing() {
     let Some(_cluster) = measuring() else { return };

@@ -124,13 +124,14 @@ fn made(namespace: &Namespace, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the former operator started under the former chart the new one finds and judges.
+/// A run that the former operator started under the former chart is found and judged by the new
+/// one.
 #[test]
 fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
     measured_alone(|_| {
         let values = values();
         let upgrade = |chart: &str, step: &str| {
-            // Its own annotation, so that the operator is replaced even where nothing else differs.
+            // The annotation makes sure that the operator is replaced even if nothing else differs.
             let annotation = format!("operator.podAnnotations.step={step}");
             let mut arguments = vec!["upgrade", RELEASE, chart, "--namespace", NAMESPACE];
             arguments.extend(["--wait", "--timeout", "120s", "--set-string", &annotation]);
@@ -160,7 +161,7 @@ fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
             "no dyno was started again"
         );
 
-        // Back to the former chart, and to this one again: the verdict stays what it is.
+        // The verdict stays what it is when the former chart comes back, and this one after it.
         let rollback = ["rollback", RELEASE, "--namespace", NAMESPACE];
         helm(&rollback).expect_success("helm rollback to the former chart");
         let there = ["--wait", "--timeout", "120s"];
@@ -171,7 +172,7 @@ fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
     });
 }
 
-/// The chart's own values: one database may be flushed, all of them at once on no host.
+/// By the chart's own values, one database may be flushed, and all databases at once on no host.
 #[test]
 fn all_databases_are_flushed_nowhere_unless_the_administrator_says_so() {
     let Some(_cluster) = shared() else { return };
@@ -201,7 +202,7 @@ fn all_databases_are_flushed_nowhere_unless_the_administrator_says_so() {
 }
 
 /// Everything that can be switched on without a Prometheus Operator, in a release of its own beside
-/// the one that the other tests use: the API server takes all of it, and nothing stays.
+/// the one that the other tests use. The API server accepts all of it, and nothing stays.
 #[test]
 fn a_release_comes_is_changed_goes_back_and_goes() {
     let Some(_cluster) = shared() else { return };
@@ -210,7 +211,7 @@ fn a_release_comes_is_changed_goes_back_and_goes() {
     let all_values = json!({
         "watchNamespaces": [name],
         "commonLabels": {"team": "tests"},
-        // The other release's.
+        // These belong to the other release.
         "crds": {"install": false},
         "catalogue": {"sizes": [{"name": "small", "cpu": "500m", "memory": "512Mi", "workers": 2}]},
         "flush": {"databaseHosts": ["*.example.com"], "allDatabasesHosts": ["redis.test"]},

@@ -1,4 +1,4 @@
-//! On a real cluster, as a new user would from the README.
+//! Tests on a real cluster, which do what a new user would do after reading the README.
 
 mod cancelled;
 mod dynos_lost;

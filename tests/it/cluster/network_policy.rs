@@ -1,5 +1,6 @@
-//! A stand-in for the component that enforces NetworkPolicies, which the local cluster lacks: rules
-//! of nft in the node's network namespace, made from the live objects. And what a pod reaches.
+//! A stand-in for the component that enforces NetworkPolicies, which the local cluster lacks. It
+//! makes rules of nft in the node's network namespace from the live objects. Another part tries
+//! which addresses a pod reaches.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -91,7 +92,7 @@ fn reached(node: &Node, process: u32, addresses: &[String]) -> Vec<String> {
     {
         write!(attempts, "attempt {host} {port} & ").expect("a String takes any text");
     }
-    // All at once: what is dropped is waited for.
+    // All attempts run at once, since each dropped one is waited for.
     let script = format!(
         "attempt() {{ if timeout 3 bash -c \"exec 3<>/dev/tcp/$1/$2\" 2>/dev/null; then echo \"$1:$2\"; fi; }}; {attempts} wait"
     );
@@ -108,25 +109,25 @@ fn reached(node: &Node, process: u32, addresses: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// What is tried from within a dyno's network. Looked up before the run begins, since its time is
-/// short.
+/// The addresses that are tried from within a dyno's network. They are looked up before the run
+/// begins, since its time is short.
 pub(crate) struct Attempts {
     process: u32,
     allowed: Vec<String>,
     forbidden: Vec<String>,
-    /// The world outside, as long as this lives.
+    /// The world outside; its port is open as long as this lives.
     _outside: TcpListener,
 }
 
 impl Attempts {
-    /// From the first of these dynos, of a run on a managed target in a namespace where there is
-    /// also a Redis called `target`.
+    /// Attempts from the first of these dynos. Their run has a managed target, and its namespace
+    /// also holds a Redis called `target`.
     pub(crate) fn from_dyno(namespace: &Namespace, node: &Node, dynos: &[Value]) -> Self {
         let process = dynos[0]["metadata"]["name"]
             .as_str()
             .and_then(|pod| node.process(namespace, pod, "runner"))
             .expect("the dyno runs");
-        // The machine is the world outside: the node's way out leads to it.
+        // The machine stands for the world outside, since the node's default route leads to it.
         let machine = node
             .shell("ip route show default | cut -d' ' -f3")
             .expect_success("finding the machine");
@@ -146,7 +147,7 @@ impl Attempts {
             process,
             allowed: vec![
                 format!("{redis}:6379"),
-                // DNS: a program of the node.
+                // The cluster's DNS is a program of the node.
                 format!("{node_address}:53"),
             ],
             forbidden: vec![
@@ -161,8 +162,8 @@ impl Attempts {
         }
     }
 
-    /// What the policies allow is reached, and nothing else; all of which is reached when they are
-    /// not enforced.
+    /// Asserts that only the allowed addresses are reached, and that all are reached when the
+    /// policies are not enforced.
     pub(crate) fn make(&self, node: &Node, enforced: &StandIn<'_>) {
         let all = [&self.allowed[..], &self.forbidden[..]].concat();
         enforced.follow();

@@ -1,6 +1,6 @@
-//! One run as Prometheus sees it, behind the chart's NetworkPolicies: a real Prometheus, which the
+//! One run as Prometheus sees it, behind the chart's NetworkPolicies. A real Prometheus, which the
 //! real prometheus-operator configures from the chart's monitors, scrapes two dynos and the
-//! operator while the policies are enforced. What it holds is what the status says.
+//! operator while the policies are enforced. Its numbers are those of the status.
 
 use redyno_tests::command::{eventually, kubectl, run_with_input};
 use redyno_tests::installation::{self, NAMESPACE, Quiet};
@@ -20,7 +20,7 @@ mod seen;
 /// The LoadTest's name.
 const NAME: &str = "observed";
 
-/// The limit of its threshold: no bound of a histogram unless somebody makes it one.
+/// The limit of its threshold. It is a bound of a histogram only because it is a limit.
 const LIMIT_MICROSECONDS: u32 = 1_234_000;
 
 #[test]
@@ -32,7 +32,7 @@ fn a_run_behind_network_policies_is_seen_in_full() {
         let namespace = Namespace::new(NAME);
         let _installation = Monitored::new(cluster, &namespace);
         let prometheus = Prometheus::start();
-        // Somebody's Redis in the same namespace: no target of this run.
+        // Somebody's Redis in the same namespace, which is not the target of this run.
         namespace.redis(None, &[]);
 
         let load_test = with(

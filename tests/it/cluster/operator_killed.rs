@@ -1,4 +1,4 @@
-//! The operator killed: one run, and the verdict lands.
+//! The operator is killed during a run, and the run still comes to its verdict.
 
 use redyno_tests::command::{eventually, kubectl};
 use redyno_tests::installation::NAMESPACE;
@@ -7,7 +7,7 @@ use redyno_tests::namespace::Namespace;
 use redyno_tests::on_time::measured_alone;
 use serde_json::Value;
 
-/// Uids of all Jobs and dyno pods of the run: none may ever be made twice.
+/// Uids of all Jobs and dyno pods of the run. None of them may ever be made twice.
 fn made(namespace: &Namespace, name: &str) -> Vec<String> {
     let selector = format!("redyno.dev/loadtest={name}");
     let mut uids: Vec<String> = namespace
@@ -20,7 +20,7 @@ fn made(namespace: &Namespace, name: &str) -> Vec<String> {
     uids
 }
 
-/// SIGKILL for the operator, whatever it was doing.
+/// Kills the operator with SIGKILL, whatever it is doing.
 fn kill_operator() {
     kubectl(&[
         "--namespace",

@@ -126,7 +126,7 @@ fn pods_go_after_their_retention_and_the_verdict_stays() {
         namespace.get("configmap", "kept-report").is_some(),
         "the reports are kept"
     );
-    // Nor is any pod needed to show them.
+    // The reports can be shown without any pod.
     for (format, words) in [
         ("html", ["PASSED", ">web.1<", ">Latency<", ">Timeline<"]),
         (

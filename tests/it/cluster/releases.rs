@@ -7,7 +7,7 @@ use redyno_tests::namespace::Namespace;
 use redyno_tests::on_time::measured_alone;
 use serde_json::{Value, json};
 
-/// Images that nobody can pull: whatever is made of them never runs.
+/// Images that nobody can pull, so that no pod of theirs ever runs.
 const OTHER_IMAGES: &str = "images.runner.repository=nowhere.example/runner,images.runner.tag=next,images.redis.repository=nowhere.example/redis,images.redis.tag=next";
 
 fn images(job: &Value) -> Vec<&str> {
@@ -19,8 +19,8 @@ fn images(job: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The operator is replaced by one with other images while the run waits for its Secret; dynos and
-/// finish are made after that, of the images that the run began with.
+/// The operator is replaced by one with other images while the run waits for its Secret. Dynos and
+/// finish are made after that, from the images that the run began with.
 #[test]
 fn an_operator_with_other_images_goes_on_with_those_that_the_run_began_with() {
     measured_alone(|cluster| {
@@ -58,7 +58,7 @@ fn an_operator_with_other_images_goes_on_with_those_that_the_run_began_with() {
     });
 }
 
-/// One value more than this release knows, in the definition of LoadTests, until it is dropped.
+/// The definition of LoadTests with one value more than this release knows, until this is dropped.
 struct LaterDefinition;
 
 const VALUES: &str =

@@ -1,4 +1,4 @@
-//! Least privilege: what the operator may do, and what dynos hold.
+//! Least privilege: the operator's rights, and what dynos have mounted.
 
 use redyno_tests::command::kubectl;
 use redyno_tests::installation::{NAMESPACE, shared};

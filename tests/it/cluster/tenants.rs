@@ -1,4 +1,4 @@
-//! What goes wrong in one namespace is no other's business.
+//! Faults in one namespace do not affect another one.
 
 use redyno_tests::command::{eventually, kubectl, run_with_input};
 use redyno_tests::load_test::{small, with};
@@ -6,8 +6,8 @@ use redyno_tests::namespace::Namespace;
 use redyno_tests::on_time::measured_alone;
 use serde_json::json;
 
-/// A policy under which nobody changes a ConfigMap of reports in this namespace, as long as it is
-/// held.
+/// A policy that refuses every change of a ConfigMap of reports in this namespace, as long as this
+/// lives.
 struct Refusing(String);
 
 impl Refusing {
@@ -38,7 +38,7 @@ impl Refusing {
             run_with_input("kubectl", &["create", "-f", "-"], &object.to_string())
                 .expect_success("creating a policy");
         }
-        // It takes effect a moment later.
+        // The policy takes effect a moment later.
         namespace
             .kubectl(&["create", "configmap", "a-report"])
             .expect_success("creating a ConfigMap");
@@ -87,8 +87,8 @@ fn seconds_to_the_verdict(namespace: &Namespace, name: &str) -> i64 {
     verdict.expect("a verdict").0.duration_since(last).as_secs()
 }
 
-/// In one namespace no report can be stored and pods go; in the other a run takes as long as ever.
-/// Both come to their verdicts.
+/// In one namespace no report can be stored and pods are deleted. In the other one a run takes as
+/// long as ever. Both come to their verdicts.
 #[test]
 fn a_namespace_that_refuses_reports_holds_up_no_other_and_loses_no_run() {
     measured_alone(|_| {
@@ -120,7 +120,7 @@ fn a_namespace_that_refuses_reports_holds_up_no_other_and_loses_no_run() {
         let finished = namespace.run(&small("well"), 90);
         finished.expect_on_time("Passed", "Passed")?;
         let seconds = seconds_to_the_verdict(&namespace, "well");
-        // Before, each pod that went cost all others six seconds.
+        // If pods of one namespace delayed the others, each would cost six seconds.
         assert!(seconds < 5, "the verdict came after {seconds} s");
         // There, too, a run goes on by what its pods said, whatever became of them.
         // One of them has the target, the preflights of the others say that it is taken.

@@ -5,8 +5,8 @@ use redyno_tests::load_test::{small, web, with};
 use redyno_tests::namespace::Namespace;
 use serde_json::json;
 
-/// A tenth of a core, of which the application's own work wants half a core. The size is what is
-/// tested, and Redis has nothing to do with it.
+/// The dyno has a tenth of a core, and the application's own work needs half a core. The dyno's
+/// size is the cause, and Redis has nothing to do with it.
 #[test]
 fn a_dyno_without_enough_cpu_says_so_and_never_blames_redis() {
     let Some(_cluster) = measuring() else { return };

@@ -22,7 +22,8 @@ fn the_api_server_agrees_with_the_table() {
             None => send(&namespace, "create", &["--dry-run=server"], &object),
             Some(old) => {
                 send(&namespace, "create", &[], &old).expect_success(&name);
-                // The operator may write the status at any moment: then the update is tried again.
+                // The operator may write the status at any moment, and then the update is tried
+                // again.
                 let outcome = eventually("an update without a conflict", 30, || {
                     let outcome = send(&namespace, "replace", &["--dry-run=server"], &object);
                     (!outcome.errors.contains("(Conflict)")).then_some(outcome)

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::alerts::promtool;
 
-/// The values of a label. Where there is one a second would be another LoadTest, or one that cannot
-/// be: two verdicts, two states.
+/// The values of a label. A label has only one value where a second one would mean another
+/// LoadTest, or an impossible one with two verdicts or two states.
 fn values(metric: &str, label: &str) -> &'static [&'static str] {
     match (metric, label) {
         ("redyno_loadtests", "state") => &["Pending", "Running", "Finished"],

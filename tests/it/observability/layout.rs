@@ -1,5 +1,5 @@
-//! The pages as a person finds them: laid out without gaps or overlaps, numbered by row, nothing
-//! twice, every reference to something that is there.
+//! The pages as a person finds them. They have no gaps or overlaps, are numbered by row and show
+//! nothing twice, and every reference leads to something that exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,7 +198,7 @@ fn links_lead_somewhere() {
     assert!(followed >= 2, "tables of runs lead to the runs");
 }
 
-/// A ConfigMap is applied by some with its whole text in an annotation, which has 256 KiB.
+/// Some tools apply a ConfigMap with its whole text in an annotation, which may have 256 KiB.
 #[test]
 fn pages_fit_into_a_config_map_and_its_annotation() {
     for (file, page) in dashboards() {

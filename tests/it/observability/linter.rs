@@ -57,8 +57,8 @@ const EXCEPTIONS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// Of Grafana's units, those that are used here; <https://github.com/grafana/grafana>,
-/// packages/grafana-data/src/valueFormats/categories.ts.
+/// The units of Grafana that are used here (<https://github.com/grafana/grafana>,
+/// packages/grafana-data/src/valueFormats/categories.ts).
 const UNITS: [&str; 9] = [
     "none",
     "string",
@@ -261,7 +261,7 @@ fn of_the_query(
             .map(String::as_str)
             .unwrap_or_default();
         let is_rate = ["rate", "irate", "increase", "deriv"].contains(&function);
-        // A total over all that is shown has the range of the page, and is looked at once.
+        // A total over everything that is shown has the range of the page and is computed once.
         let is_total = function == "increase" && target["instant"] == true;
         if is_rate && !is_total && selector.range != Some(RATE_INTERVAL) {
             fault(

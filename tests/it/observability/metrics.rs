@@ -154,11 +154,11 @@ fn documented_metrics_are_named_as_prometheus_names_them() {
     }
 }
 
-/// What is measured is shown: a metric that no page and no alert uses is either missing there or
-/// not worth its series.
+/// Everything that is measured is shown. A metric that no page and no alert uses is either missing
+/// there or not worth its series.
 #[test]
 fn every_metric_of_a_dyno_is_looked_at() {
-    // Kept for people's own queries.
+    // These metrics are kept for people's own queries.
     let unused = [
         "redyno_loadtest_scheduled_tasks",
         "redyno_loadtest_delivered_tasks",

@@ -1,4 +1,4 @@
-//! A folder that is gone after the test.
+//! A folder that is removed after the test.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ impl Folder {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("redyno-test-{}-{number}", std::process::id()));
-        // What a killed test of the same process id left.
+        // A killed test of the same process id may have left the folder.
         if path.exists() {
             std::fs::remove_dir_all(&path)?;
         }

@@ -11,12 +11,13 @@ use crate::certificates::Certificates;
 use crate::folder::Folder;
 use crate::software::Software;
 
-/// Another process may take the port between our looking and the server's binding.
+/// How often a port is tried. Another process may take it between our look and the server's
+/// binding.
 const ATTEMPTS: u32 = 5;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the server writes into its log once it listens and has loaded its data.
+/// The words that the server writes into its log once it listens and has loaded its data.
 const READY: &str = "Ready to accept connections";
 
 /// A redis-server on a free port of the loopback interface, with no data and no persistence.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What a server is.
+/// Make and version of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Software {
     /// The system's `redis-server`; `REDYNO_REDIS_SERVER` names another executable.
@@ -28,7 +28,7 @@ impl Software {
         Self::Valkey91,
     ];
 
-    /// For people.
+    /// Its name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Installed => "the system's Redis",

@@ -10,17 +10,17 @@ use crate::run::Cores;
 
 const CASE: &str = "cost";
 
-/// A building, and what is to be reached.
+/// The size of a building, and the goals for it.
 struct Size {
     flats: u32,
     /// Client CPU per task in microseconds.
     goal: f64,
-    /// Of what plain sockets use.
+    /// The ratio to what plain sockets use.
     goal_of_plain: f64,
 }
 
 /// The goals of CPU time were set on a machine on which plain sockets used 30, 29, 46 to 55, and 81
-/// microseconds. What they are of that is the goal that holds on any machine.
+/// microseconds. Their ratio to those times is the goal that holds on any machine.
 const SIZES: [Size; 4] = [
     Size {
         flats: 1,
@@ -44,9 +44,10 @@ const SIZES: [Size; 4] = [
     },
 ];
 
-/// Percent asked for, of what plain sockets reach: more than can be done, so that every worker is busy all
-/// the time, as every plain socket is. With less, every round trip wakes both sides up, which costs
-/// plain sockets as much as anybody; with much more, what is asked for in vain costs, too.
+/// The rate that is asked for, in percent of what plain sockets reach. It is more than can be done,
+/// so that every worker is busy all the time, as every plain socket is. With less, every round trip
+/// would wake both sides up, which costs time; with much more, tasks that are asked for in vain
+/// would cost time, too.
 const OVERLOAD_PERCENT: u32 = 130;
 
 pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {

@@ -33,8 +33,9 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
     let (mut plain, mut kernel) = (Vec::new(), Vec::new());
     let mut floor = plain::beside(cores, &load(1000, 1)).await?.1;
     for _ in 0..effort.repeats {
-        // More than can be done, so that every connection always has a command under way, as with
-        // the other tools: what plain sockets reach, on the core that is the limit here.
+        // The rate is what plain sockets reach on the core that is the limit here. That is more
+        // than can be done, so that every connection always has a command under way, as with the
+        // other tools.
         let outcome;
         (outcome, floor) = plain::beside(cores, &load(floor.tasks_per_second, SECONDS)).await?;
         plain.push(floor.cpu_per_task);

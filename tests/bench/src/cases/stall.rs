@@ -1,4 +1,4 @@
-//! What a second of silence looks like: CLIENT PAUSE in mid-run.
+//! What a second of silence looks like: CLIENT PAUSE in the middle of a run.
 //!
 //! Tasks due in that second wait for what is left of it, so their responses are spread evenly from
 //! 0 to 1 s. With a share f of all tasks due in it, the slowest hundredth of all begins at
@@ -39,7 +39,7 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
         };
         let (mut max, mut p99, mut service, mut lost) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        // Twenty seconds each: three of them are enough for a median.
+        // Each run takes twenty seconds, and three of them are enough for a median.
         for _ in 0..effort.repeats.min(3) {
             let outcome = cores.run(&load, Some(stall)).await?;
             let response = outcome.histogram(Which::Response)?;

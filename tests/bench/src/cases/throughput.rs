@@ -12,8 +12,8 @@ const CASE: &str = "throughput";
 pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
 
-    // More than Redis can do: then its main thread has to be busy all the time. What it could do
-    // at most is one second of its CPU per second.
+    // The rate is more than Redis can do, so its main thread has to be busy all the time. It can
+    // use at most one second of CPU per second.
     let load = Load {
         dynos: 1,
         workers: 64,
@@ -52,11 +52,12 @@ pub(super) async fn measure(cores: &Cores, effort: Effort) -> Result<Vec<Row>> {
         workload: object_graph(100),
     };
     let (mut rates, mut ratios, mut cores_used) = (Vec::new(), Vec::new(), Vec::new());
-    // A minute each: three of them are enough for a median.
+    // Each run takes a minute, and three of them are enough for a median.
     for _ in 0..effort.repeats.min(3) {
         let outcome = cores.run(&load, None).await?;
         let rate = outcome.books().in_time as f64 / f64::from(load.seconds);
-        // What Redis could do of this load: it spent this share of its core on that rate.
+        // The rate that Redis could reach with this load, since it spent this share of its core on
+        // that rate.
         let limit = rate / outcome.redis_share().max(0.001);
         rates.push(rate);
         ratios.push(rate / f64::from(load.tasks_per_second).min(0.95 * limit));

@@ -2,8 +2,8 @@
 //!
 //! It writes prepared bytes and counts the bytes that come back, one task at a time on every
 //! connection, on one thread with one `epoll`. It keeps no schedule, measures no times and looks at
-//! no reply. What it uses is what the kernel takes for the traffic itself, and so the floor for
-//! whoever does more.
+//! no reply. So it uses what the kernel takes for the traffic itself, which is the floor for every
+//! program that does more.
 
 mod requests;
 mod talk;
@@ -24,22 +24,22 @@ use talk::Talk;
 use crate::plans::Load;
 use crate::run::{Cores, Outcome};
 
-/// Before anything is measured.
+/// How long it runs before anything is measured.
 const WARMUP: Duration = Duration::from_secs(1);
 
-/// What is measured.
+/// How long it is measured.
 const MEASURED: Duration = Duration::from_secs(4);
 
 /// Where a reply ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// After so many bytes.
+    /// The reply ends after this many bytes.
     Bytes(usize),
-    /// After so many lines: its numbers may grow.
+    /// The reply ends after this many lines, since its numbers may grow.
     Lines(usize),
 }
 
-/// A request and the length of what is answered.
+/// A request and the length of its reply.
 #[derive(Clone, Debug)]
 struct Step {
     request: Vec<u8>,
@@ -50,7 +50,7 @@ struct Step {
 #[derive(Clone, Debug)]
 struct Script {
     steps: Vec<Step>,
-    /// After so many steps a task is done.
+    /// How many steps make a task.
     steps_per_task: usize,
 }
 

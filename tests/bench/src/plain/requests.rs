@@ -16,7 +16,7 @@ const FETCH_SCRIPT: &str = "9a1d4c963a3be864d6da9c366da0032ab8775025";
 /// Lines that answer MULTI, SET, RPUSH, HSET and EXEC: one each, a list of three, and its elements.
 const LINES_OF_A_SAVE: usize = 8;
 
-/// Keys that are asked for on one connection before they are asked for again.
+/// How many keys one connection asks for before it begins again.
 const KEYS_OF_A_CONNECTION: usize = 1000;
 
 /// Tasks of the automap benchmark, one connection for every building that is there.
@@ -92,7 +92,7 @@ async fn of_building(redis: &mut MultiplexedConnection, flats_key: &str) -> Resu
     })
 }
 
-/// GET of keys that are there, on so many connections.
+/// GET of existing keys, on this many connections.
 pub(super) async fn of_gets(
     server: &RedisServer,
     keyspace: &Keyspace,
@@ -138,12 +138,12 @@ fn position(flat: &[u8]) -> Option<u32> {
     position.parse().ok()
 }
 
-/// Length of a string of so many bytes on the wire.
+/// The length on the wire of a string of this many bytes.
 const fn bulk_length(bytes: usize) -> usize {
     line_length(bytes) + bytes + "\r\n".len()
 }
 
-/// Length of a line that tells a length.
+/// The length of the line that announces a length.
 const fn line_length(number: usize) -> usize {
     let mut digits = 1;
     let mut rest = number / 10;

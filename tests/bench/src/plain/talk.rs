@@ -1,4 +1,4 @@
-//! One connection and what it is at.
+//! One connection and its progress.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 
 use super::{End, Script, Step};
 
-/// One connection and what it is at. To be told of every edge of its readiness.
+/// One connection and its progress. It has to be told of every edge of its readiness.
 #[derive(Debug)]
 pub(super) struct Talk<'a> {
     stream: TcpStream,
@@ -46,7 +46,7 @@ impl<'a> Talk<'a> {
         (self.steps / self.script.steps_per_task) as u64
     }
 
-    /// Goes on until something has to be waited for.
+    /// Goes on until it has to wait.
     pub(super) fn proceed(&mut self, memory: &mut [u8]) -> Result<()> {
         loop {
             let script = self.script;
@@ -57,7 +57,7 @@ impl<'a> Talk<'a> {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                     Err(error) => return Err(error.into()),
                 }
-                // What is answered comes with an edge of its own.
+                // The reply comes with an edge of its own.
                 if self.written == request.len() {
                     return Ok(());
                 }

@@ -11,8 +11,8 @@ use redyno_tests::promql::contents;
 
 use super::LIMIT_MICROSECONDS;
 
-/// What Prometheus holds of the run, and what of it is not as the status has it: all of that is
-/// told at once, at the end.
+/// What Prometheus holds of the run, and the differences from the status. All differences are
+/// reported together, at the end.
 pub(crate) struct Seen<'a> {
     prometheus: &'a Prometheus,
     namespace: String,
@@ -160,11 +160,12 @@ impl<'a> Seen<'a> {
     pub(crate) fn dashboards(&mut self, finished: &Finished) {
         let start = finished.status().start_time.as_ref().expect("a start");
         let end = self.prometheus.value("time()");
-        // With the dynos' first scrapes, before the window; and so that a step is at the end.
+        // The range includes the dynos' first scrapes, before the window, and has a step at the
+        // end.
         let range = (end - as_number(start.0.as_second())).ceil() + 3.0;
         let begin = end - range;
         let variables = Variables {
-            // Four scrapes of a second, as Grafana has it.
+            // Grafana's rate interval for scrapes of a second: four of them.
             rate_interval: "4s".to_owned(),
             range: format!("{range}s"),
             interval: "1s".to_owned(),
@@ -178,7 +179,7 @@ impl<'a> Seen<'a> {
                 Evaluation::Instant if !expression.reference.is_empty() => {
                     self.prometheus.query(text, Some(end))
                 }
-                // Of a variable Grafana finds the values in all of the time range.
+                // Grafana looks for the values of a variable in all of the time range.
                 Evaluation::Instant | Evaluation::Range | Evaluation::Alert => {
                     self.prometheus.query_range(text, begin, end)
                 }
@@ -231,7 +232,7 @@ impl<'a> Seen<'a> {
                 .iter()
                 .flat_map(|selector| &selector.metrics)
             {
-                // Of errors there may have been none.
+                // There may have been no errors.
                 if metric != "redyno_operator_reconcile_errors_total" {
                     self.value(&format!("count(last_over_time({metric}[10m]))"));
                 }
