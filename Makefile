@@ -41,7 +41,7 @@ simulate: ## Look for runs that break a law, on simulated time (LAYER=1, 2 or 3,
 	@cargo run --quiet --profile simulate -p $(SIMULATION_$(LAYER)) -- --seeds $(SEEDS) --from $(FROM)
 
 .PHONY: mutants
-mutants: ## Measure the simulation: runs that it takes to find each fault of tests/simulation/mutants
+mutants: ## Measure the simulation: runs that each layer takes to find faults put into the product (half an hour)
 	@tests/simulation/mutants/measure
 
 .PHONY: causes
