@@ -250,7 +250,8 @@ pub struct TimeSpentStatus {
     /// elsewhereMicroseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executing_microseconds: Option<i64>,
-    /// The rest: it waited at Redis for its turn, or was on the way.
+    /// The rest: it waited at Redis for its turn, was on the way, or its reply waited in the dyno for
+    /// CPU, which under a CPU quota that is used up is most of it.
     pub elsewhere_microseconds: i64,
 }
 

@@ -104,7 +104,8 @@ pub struct TimeSpent {
     pub dyno_microseconds: u64,
     /// Redis executed its commands; None where Redis does not say, and then it is in what follows.
     pub executing_microseconds: Option<u64>,
-    /// The rest: it waited at Redis for its turn, or was on the way.
+    /// The rest: it waited at Redis for its turn, was on the way, or its reply waited in the dyno for
+    /// CPU: under a quota that is used up this is most of it.
     pub elsewhere_microseconds: u64,
 }
 

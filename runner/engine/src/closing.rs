@@ -46,9 +46,18 @@ impl Engine {
                 settle(on_time, worker, left);
             }
         }
-        // Rejected, or due before the end, but never handed over.
-        let due = std::iter::from_fn(|| arrivals.take()).take_while(|(task, _)| task.due <= at);
-        for (task, number) in rejected.drain(..).chain(due) {
+        // Rejected, or due before the end, but never handed over; and what the plan has for the time
+        // since.
+        let mut planned = Vec::new();
+        let due =
+            std::iter::from_fn(|| arrivals.take()).take_while(|(task, _)| task.due <= at.max(now));
+        let rejected = rejected.drain(..).map(|rejected| (rejected, true));
+        let due = due.map(|(task, number)| ((task, number), task.due <= at));
+        for ((task, number), of_this_run) in rejected.chain(due) {
+            planned.push((task.due, number));
+            if !of_this_run {
+                continue;
+            }
             let worker = &workers[share.position(number)];
             let busy = worker.never_begun(task, now, &on_time.delays);
             on_time.never_begun(number, busy, now);
@@ -59,7 +68,7 @@ impl Engine {
             );
         }
         self.stage = Stage::Draining {
-            ending: self.counted_in_the_drain(ending),
+            ending: self.counted_in_the_drain(ending, &planned),
             at,
             until: now,
         };
@@ -68,12 +77,20 @@ impl Engine {
 
     /// An end by a backlog says how many would have been waiting with the load threads on time: who
     /// has the worker knows.
-    fn counted_in_the_drain(&self, mut ending: Ending) -> Ending {
+    fn counted_in_the_drain(&self, mut ending: Ending, planned: &[(Moment, u32)]) -> Ending {
         if let Ending::BacklogLimit {
-            worker, on_time, ..
+            worker,
+            backlog,
+            on_time,
         } = &mut ending
         {
-            *on_time = on_time.or_else(|| self.on_time.backlog(*worker));
+            let later = planned
+                .iter()
+                .filter(|(_, number)| number == worker)
+                .map(|(due, _)| *due);
+            // Nobody is interested in how many more there would have been.
+            let counted = || Some(self.on_time.backlog(*worker, later)?.min(*backlog));
+            *on_time = on_time.or_else(counted);
         }
         ending
     }

@@ -62,10 +62,10 @@ impl OnTime {
         }
     }
 
-    /// Whether a task would still have been waiting at a moment, if it began, or could begin, `now`.
-    fn waits(&self, begun: Begun, now: Moment, moment: Moment) -> bool {
+    /// Before when a task would not have begun that began, or could begin, `now`.
+    fn not_before(&self, begun: Begun, now: Moment) -> Moment {
         let Begun { task, on_time } = begun;
-        on_time > moment && now.minus(self.disturbances.shift(task.due)) > moment
+        on_time.min(now.minus(self.disturbances.shift(task.due)))
     }
 
     /// A task has begun at this worker.
@@ -75,24 +75,19 @@ impl OnTime {
                 .shifted(now.nanoseconds_since(begun.on_time));
         }
         if begun.on_time > self.middle {
-            self.queue(begun.task, |queue, moment| queue.waits(begun, now, moment));
+            let not_before = self.not_before(begun, now);
+            self.queue(begun.task, |moment| not_before > moment);
         }
-        if let Some(due) = self
-            .backlog
-            .as_ref()
-            .and_then(|backlog| backlog.asks_for(worker))
-        {
-            let waits = self.waits(begun, now, due);
-            if let Some(backlog) = &mut self.backlog {
-                backlog.begun(waits);
-            }
+        if let Some(mut backlog) = self.backlog.take() {
+            backlog.begun(worker, || self.not_before(begun, now));
+            self.backlog = Some(backlog);
         }
     }
 
     /// A task was in the queue in the middle of the window, or at its end, if it waited then.
-    fn queue(&mut self, task: Task, waits: impl Fn(&Self, Moment) -> bool) {
-        let in_time = task.due <= self.middle && waits(self, self.middle);
-        let at_end = waits(self, self.end);
+    fn queue(&mut self, task: Task, waits: impl Fn(Moment) -> bool) {
+        let in_time = task.due <= self.middle && waits(self.middle);
+        let at_end = waits(self.end);
         self.queues.at_middle += u64::from(in_time);
         self.queues.at_end += u64::from(at_end);
     }
@@ -101,20 +96,10 @@ impl OnTime {
     /// would have come no sooner than the worker is known to have been busy: where that was before a
     /// moment, nobody knows whether the task would have been waiting then, and it does not count.
     pub(crate) fn never_begun(&mut self, worker: u32, busy: Begun, now: Moment) {
-        let waits = |on_time: &Self, moment: Moment| {
-            let shift = on_time.disturbances.shift(busy.task.due);
-            busy.on_time >= moment && now.minus(shift) >= moment
-        };
-        self.queue(busy.task, waits);
-        if let Some(due) = self
-            .backlog
-            .as_ref()
-            .and_then(|backlog| backlog.asks_for(worker))
-        {
-            let waits = waits(self, due);
-            if let Some(backlog) = &mut self.backlog {
-                backlog.begun(waits);
-            }
+        let begins_after = self.not_before(busy, now);
+        self.queue(busy.task, |moment| begins_after >= moment);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.begun(worker, || begins_after.plus(1));
         }
     }
 
@@ -163,9 +148,14 @@ impl OnTime {
         }
     }
 
-    /// How many would have been waiting before the first rejected task, at this worker.
-    pub(crate) fn backlog(&self, worker: u32) -> Option<u32> {
-        self.backlog.as_ref()?.on_time(worker)
+    /// How many would have been waiting before the first rejected task of this worker, or one of
+    /// those that were due there after it.
+    pub(crate) fn backlog(
+        &self,
+        worker: u32,
+        later: impl IntoIterator<Item = Moment>,
+    ) -> Option<u32> {
+        self.backlog.as_ref()?.on_time(worker, later)
     }
 }
 
@@ -234,14 +224,13 @@ impl Engine {
         }
         let rejects = &self.workers[self.share.position(worker)];
         let ahead = u32::try_from(rejects.waits().count()).unwrap_or(u32::MAX);
-        let current_waits = rejects
-            .begun_on_time()
-            .is_some_and(|begun| begun > task.due);
         let backlog = match self.queue_order {
-            QueueOrder::OldestFirst => Backlog::new(worker, task.due, ahead, current_waits),
+            QueueOrder::OldestFirst => {
+                Backlog::new(worker, task.due, ahead, rejects.begun_on_time())
+            }
             // The order does not matter for the length of a queue, unless something was late.
             QueueOrder::NewestFirst if self.on_time.was_late(rejects) => {
-                Backlog::new(worker, task.due, 0, false)
+                Backlog::counted(worker, 0)
             }
             QueueOrder::NewestFirst => Backlog::counted(worker, ahead),
         };

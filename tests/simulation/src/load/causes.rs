@@ -74,7 +74,7 @@ fn is_gone(world: &World, run: &Run, judgement: &Judgement, resource: Resource) 
     let without = world.with(Changed {
         generator_on_time: false,
         without: Some(resource),
-        ends: Some(ends(run)),
+        ends: Some(ends(world, run)),
     });
     let other = sim::run(&without);
     let broken = oracle::broken(&without, &other, Slack::Nearly, false);

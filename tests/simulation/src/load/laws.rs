@@ -30,6 +30,9 @@ use crate::report::Broken;
 /// A thread that stands still for so long may be given up.
 const GIVEN_UP: u64 = 14 * SECOND;
 
+/// After a breach unfinished tasks go on for at most so long.
+const SHORT_DRAIN_SECONDS: u32 = 5;
+
 pub(super) fn broken(law: u8, kind: &'static str, detail: String) -> Broken {
     Broken { law, kind, detail }
 }
@@ -140,21 +143,29 @@ impl OnTime {
         let world = world.with(Changed {
             generator_on_time: true,
             without: None,
-            ends: Some(ends(run)),
+            ends: Some(ends(world, run)),
         });
         let run = sim::run(&world);
         Self { world, run }
     }
 }
 
-/// When each dyno's run ended, where it was not at the end of its window.
-pub(super) fn ends(run: &Run) -> Vec<Option<(Ending, Moment)>> {
+/// When each dyno's run ended, where it was not at the end of its window. What waited in the drain
+/// after a rejected task counts, and what would have come to it: so until its end.
+pub(super) fn ends(world: &World, run: &Run) -> Vec<Option<(Ending, Moment)>> {
+    let drain = SECOND * u64::from(world.plan.drain_seconds.min(SHORT_DRAIN_SECONDS));
     run.dynos
         .iter()
         .map(|dyno| {
             let (_, report) = dyno.report.as_ref()?;
             let end = report.end.as_ref()?;
-            (end.ending != Ending::Completed).then_some((Ending::Stopped, dyno.records.end?))
+            let ended = dyno.records.end?;
+            let until = match end.ending {
+                Ending::BacklogLimit { .. } => ended.plus(drain),
+                _ => ended,
+            };
+            (end.ending != Ending::Completed && until < world.window_end())
+                .then_some((Ending::Stopped, until))
         })
         .collect()
 }
