@@ -24,4 +24,5 @@ pub use catalogue::Catalogue;
 pub use invalid::Invalid;
 pub use loadtest::{LoadTest, LoadTestSpec};
 pub use resolve::{Resolved, ResolvedDynos, ResolvedRedis, resolve};
+pub use spec::Engine;
 pub use status::LoadTestStatus;

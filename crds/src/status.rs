@@ -314,7 +314,7 @@ pub struct SummaryStatus {
     /// The response time's 99th percentile, printable: "4.8 ms".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99: Option<String>,
-    /// The target, printable: "managed premium-14".
+    /// The target, printable: "managed premium-14", "managed premium-14 (Valkey)".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
 }

@@ -45,6 +45,15 @@ pub(crate) struct RunArguments {
     #[arg(long, env = "REDYNO_REDIS_IMAGE", value_name = "IMAGE")]
     pub(crate) redis_image: String,
 
+    /// Image of managed Valkey servers. The chart of an earlier release names none.
+    #[arg(
+        long,
+        env = "REDYNO_VALKEY_IMAGE",
+        default_value = "docker.io/valkey/valkey:8.1",
+        value_name = "IMAGE"
+    )]
+    pub(crate) valkey_image: String,
+
     /// When images are pulled.
     #[arg(
         long,
@@ -189,6 +198,7 @@ impl RunArguments {
             watch_namespaces: _,
             runner_image,
             redis_image,
+            valkey_image,
             image_pull_policy,
             image_pull_secrets,
             catalogue,
@@ -220,6 +230,7 @@ impl RunArguments {
             catalogue,
             runner_image: runner_image.clone(),
             redis_image: redis_image.clone(),
+            valkey_image: valkey_image.clone(),
             image_pull_policy: image_pull_policy.clone(),
             image_pull_secrets: named(image_pull_secrets),
             flush_database_hosts: named(flush_database_hosts),
@@ -254,6 +265,7 @@ fn named(names: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use redyno_contract::plan::{Flush, TargetKind};
+    use redyno_crds::Engine;
 
     use super::*;
 
@@ -307,6 +319,16 @@ mod tests {
             ]),
             ["", "a *.b", "c"]
         );
+    }
+
+    #[test]
+    fn each_server_has_an_image_of_its_own() {
+        let images = |arguments: &[&str]| {
+            let settings = run(arguments).settings().unwrap();
+            [Engine::Redis, Engine::Valkey].map(|engine| settings.server_image(engine).to_owned())
+        };
+        assert_eq!(images(&["--valkey-image=v"]), ["s", "v"]);
+        assert_eq!(images(&[]), ["s", "docker.io/valkey/valkey:8.1"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the administrator set, by the chart's values.
 
 use redyno_contract::plan::{Flush, TargetKind};
-use redyno_crds::Catalogue;
+use redyno_crds::{Catalogue, Engine};
 
 use crate::seal::Seal;
 
@@ -14,6 +14,8 @@ pub struct Settings {
     pub runner_image: String,
     /// Image of managed Redis servers.
     pub redis_image: String,
+    /// Image of managed Valkey servers.
+    pub valkey_image: String,
     /// When images are pulled: Always, IfNotPresent or Never.
     pub image_pull_policy: String,
     /// Secrets for pulling them, by name, in the LoadTest's namespace.
@@ -33,6 +35,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The image of a managed target.
+    pub fn server_image(&self, engine: Engine) -> &str {
+        match engine {
+            Engine::Redis => &self.redis_image,
+            Engine::Valkey => &self.valkey_image,
+        }
+    }
+
     /// Hosts on which this may be done to a target.
     pub fn flush_hosts(&self, target: TargetKind) -> &[String] {
         match target {

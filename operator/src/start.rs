@@ -52,6 +52,7 @@ async fn run(arguments: RunArguments) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         runner_image = settings.runner_image,
         redis_image = settings.redis_image,
+        valkey_image = settings.valkey_image,
         namespaces = ?namespaces,
         http = %arguments.http,
         "Started."

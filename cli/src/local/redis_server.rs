@@ -1,4 +1,4 @@
-//! A managed Redis without a cluster: a redis-server of our own on a free port of loopback.
+//! A managed Redis without a cluster: a redis-server or valkey-server of our own on a free port of loopback.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,16 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use redyno_crds::ResolvedRedis;
+use redyno_crds::{Engine, ResolvedRedis};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::folder::{RunFolder, last_words, private_file};
 use super::process::{RunProcess, this_executable};
-
-/// The program, as found in PATH.
-const PROGRAM: &str = "redis-server";
 
 /// How often another port is tried, since somebody else may take the free one first.
 const ATTEMPTS: u32 = 3;
@@ -35,24 +32,31 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub(super) enum NoRedis {
     /// The program is not installed.
     #[error(
-        "redis-server is not installed: install it (Debian and Ubuntu: apt-get install redis-server; \
-         macOS: brew install redis), or name a Redis with --redis-url"
+        "{} is not installed: install it ({}), or name a server with --redis-url",
+        .0.program(),
+        how_to_install(*.0)
     )]
-    NotInstalled,
+    NotInstalled(Engine),
     /// The server ended before it answered.
-    #[error("redis-server ended at once: {0}")]
-    Ended(String),
+    #[error("{} ended at once: {words}", .engine.program())]
+    Ended {
+        /// Which server it was.
+        engine: Engine,
+        /// Its last words.
+        words: String,
+    },
     /// The server did not answer in time.
-    #[error("redis-server did not answer within {} s", READY_WITHIN.as_secs())]
-    Silent,
+    #[error("{} did not answer within {} s", .0.program(), READY_WITHIN.as_secs())]
+    Silent(Engine),
     /// Any other error of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// A running redis-server. It ends when this value is dropped, or when this command ends.
+/// A running server. It ends when this value is dropped, or when this command ends.
 #[derive(Debug)]
 pub(super) struct RedisServer {
+    engine: Engine,
     process: RunProcess,
     address: SocketAddr,
 }
@@ -64,13 +68,14 @@ impl RedisServer {
         redis: &ResolvedRedis,
         maxmemory_bytes: u64,
     ) -> Result<Self, NoRedis> {
-        if !is_installed() {
-            return Err(NoRedis::NotInstalled);
+        let engine = redis.engine;
+        if !is_installed(engine) {
+            return Err(NoRedis::NotInstalled(engine));
         }
-        let mut outcome = Err(NoRedis::Silent);
+        let mut outcome = Err(NoRedis::Silent(engine));
         for attempt in 1..=ATTEMPTS {
             outcome = Self::attempt(folder, redis, maxmemory_bytes, attempt).await;
-            if !matches!(outcome, Err(NoRedis::Ended(_))) {
+            if !matches!(outcome, Err(NoRedis::Ended { .. })) {
                 break;
             }
         }
@@ -83,6 +88,7 @@ impl RedisServer {
         maxmemory_bytes: u64,
         attempt: u32,
     ) -> Result<Self, NoRedis> {
+        let engine = redis.engine;
         let address = free_address()?;
         let configuration = folder.path().join(format!("redis-{attempt}.conf"));
         private_file(&configuration)?.write_all(
@@ -95,19 +101,24 @@ impl RedisServer {
             .arg("--folder")
             .arg(folder.path())
             .arg("--")
-            .arg(PROGRAM)
+            .arg(engine.program())
             .arg(&configuration)
             .stdout(private_file(&log)?);
         let process = RunProcess::start(command, &folder.log(&format!("guard-{attempt}")))?;
-        let mut server = Self { process, address };
+        let mut server = Self {
+            engine,
+            process,
+            address,
+        };
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             tokio::select! {
                 ended = server.process.ended() => {
                     ended?;
-                    return Err(NoRedis::Ended(
-                        last_words(&log).unwrap_or_else(|| "it said nothing".to_owned()),
-                    ));
+                    return Err(NoRedis::Ended {
+                        engine,
+                        words: last_words(&log).unwrap_or_else(|| "it said nothing".to_owned()),
+                    });
                 }
                 () = sleep(Duration::from_millis(20)) => {}
             }
@@ -117,7 +128,7 @@ impl RedisServer {
             if Instant::now() > deadline {
                 // Dropping the process would kill the guard and leave its Redis behind.
                 server.end().await;
-                return Err(NoRedis::Silent);
+                return Err(NoRedis::Silent(engine));
             }
         }
     }
@@ -141,9 +152,10 @@ impl RedisServer {
 
     /// Waits until it ends by itself, and says what was seen.
     pub(super) async fn ended(&mut self) -> String {
+        let program = self.engine.program();
         match self.process.ended().await {
-            Ok(status) => format!("redis-server ended by itself ({status})"),
-            Err(error) => format!("redis-server was lost: {error}"),
+            Ok(status) => format!("{program} ended by itself ({status})"),
+            Err(error) => format!("{program} was lost: {error}"),
         }
     }
 
@@ -199,15 +211,30 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-fn is_installed() -> bool {
+/// The packages that have it.
+const fn how_to_install(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Redis => {
+            "Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis"
+        }
+        Engine::Valkey => {
+            "Debian 13, Ubuntu 24.04 and later: apt-get install valkey-server; macOS: brew install \
+             valkey"
+        }
+    }
+}
+
+/// Whether its program is in PATH.
+fn is_installed(engine: Engine) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| {
-            fs::metadata(folder.join(PROGRAM)).is_ok_and(|metadata| metadata.is_file())
+            fs::metadata(folder.join(engine.program())).is_ok_and(|metadata| metadata.is_file())
         })
     })
 }
 
-/// The server's configuration: no persistence, no eviction, and only this machine may connect.
+/// The server's configuration: no persistence, no eviction, and only this machine may connect. Every
+/// engine understands it alike.
 fn configured(address: SocketAddr, maxclients: u32, maxmemory_bytes: u64, folder: &Path) -> String {
     // The path is quoted as redis.conf requires, since a temporary folder may have any name.
     let folder: String = folder

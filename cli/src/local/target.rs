@@ -73,13 +73,13 @@ pub(super) fn choose(
     if let Some(verification) = verification {
         plan.target.tls = verification;
     }
-    if let Some(managed) = managed {
+    if managed.is_some() {
         // This is somebody's Redis in place of our own, so only what the run wrote is removed from
         // it.
         plan.target.kind = TargetKind::Existing {
             flush: Flush::RunKeys,
         };
-        plan.target.title = format!("--redis-url in place of managed {}", managed.plan_name);
+        plan.target.title = format!("--redis-url in place of {}", plan.target.title);
     }
     if let TargetKind::Existing {
         flush: flush @ (Flush::Database | Flush::AllDatabases),
@@ -147,6 +147,8 @@ pub(super) fn certificates(
 
 #[cfg(test)]
 mod tests {
+    use redyno_crds::Engine;
+
     use super::*;
     use crate::report::fixtures;
 
@@ -168,6 +170,7 @@ mod tests {
     fn managed() -> ResolvedRedis {
         ResolvedRedis {
             plan_name: "premium-14".to_owned(),
+            engine: Engine::Redis,
             cpu_millis: 4000,
             memory_limit_bytes: 1 << 31,
             maxmemory_bytes: 1 << 30,

@@ -301,5 +301,8 @@ spec:
 /// A managed target.
 pub(crate) const MANAGED: &str = "{managed: {plan: premium-0}}";
 
+/// The same, a Valkey.
+pub(crate) const MANAGED_VALKEY: &str = "{managed: {plan: premium-0, engine: Valkey}}";
+
 /// Two dynos that a busy machine carries easily.
 pub(crate) const EASY: &str = "    quantity: 2\n    workers: 4\n    tasksPerSecond: 20\n";

@@ -1,6 +1,10 @@
 //! Runs on a redis-server that the command starts itself.
 
-use crate::command::{EASY, Ended, MANAGED, Redyno, load_test, on_a_quiet_machine};
+use std::path::PathBuf;
+
+use redyno_test_redis::Software;
+
+use crate::command::{EASY, Ended, MANAGED, MANAGED_VALKEY, Redyno, load_test, on_a_quiet_machine};
 
 #[test]
 fn an_easy_load_passes_and_prints_the_tables() {
@@ -93,25 +97,72 @@ fn a_backlog_that_grows_fails_and_is_printed_as_the_api_server_would_hold_it() {
 }
 
 #[test]
-fn without_a_redis_server_it_says_what_to_install() {
+fn without_the_server_it_says_what_to_install() {
     let redyno = Redyno::new();
-    let file = redyno.file(&load_test(MANAGED, 3, EASY));
-    let ended = Ended::of(
-        redyno
-            .command()
-            .args(["run", "-o", "json"])
-            .arg(file)
-            .env("PATH", "/nowhere")
-            .output()
-            .unwrap(),
-    )
-    .expect(2);
-    assert_eq!(ended.reason(), "ManagedRedisNotReady");
-    let message = ended.load_test().status.unwrap().message.unwrap();
-    assert!(
-        message.contains("apt-get install redis-server"),
-        "{message}"
+    for (target, words) in [
+        (
+            MANAGED,
+            ["redis-server is not", "apt-get install redis-server"],
+        ),
+        (
+            MANAGED_VALKEY,
+            ["valkey-server is not", "apt-get install valkey-server"],
+        ),
+    ] {
+        let file = redyno.file(&load_test(target, 3, EASY));
+        let ended = Ended::of(
+            redyno
+                .command()
+                .args(["run", "-o", "json"])
+                .arg(file)
+                .env("PATH", "/nowhere")
+                .output()
+                .unwrap(),
+        )
+        .expect(2);
+        assert_eq!(ended.reason(), "ManagedRedisNotReady");
+        let message = ended.load_test().status.unwrap().message.unwrap();
+        for words in words {
+            assert!(message.contains(words), "{words:?} is not in {message}");
+        }
+        redyno.expect_nothing_left();
+    }
+}
+
+/// In PATH is a valkey-server, and no redis-server that could stand in for it.
+#[test]
+fn a_valkey_is_started_where_it_is_asked_for_and_called_by_its_name() {
+    let redyno = Redyno::new();
+    let program = PathBuf::from(Software::Valkey81.program());
+    let path = program.parent().unwrap();
+    assert!(program.ends_with("valkey-server"));
+    assert!(!path.join("redis-server").exists());
+    let file = redyno.file(&load_test(MANAGED_VALKEY, 3, EASY));
+    let run = |format: &str| {
+        on_a_quiet_machine(0, || {
+            redyno
+                .command()
+                .args(["run", "-o", format])
+                .arg(&file)
+                .env("PATH", path)
+                .output()
+                .unwrap()
+        })
+    };
+    let ended = run("json");
+    let status = ended.load_test().status.unwrap();
+    let target = status.target.unwrap();
+    assert_eq!(target.server.as_deref(), Some("Valkey"));
+    let version = target.version.unwrap();
+    assert!(version.starts_with("8.1."), "{version}");
+    let summary = status.summary.unwrap();
+    assert_eq!(
+        summary.target.as_deref(),
+        Some("managed premium-0 (Valkey)")
     );
+    let tables = run("table").out;
+    let line = "TARGET  managed premium-0 (Valkey): Valkey 8.1.";
+    assert!(tables.contains(line), "{line:?} is not in\n{tables}");
     redyno.expect_nothing_left();
 }
 

@@ -267,5 +267,5 @@ fn defaults_are_the_same_in_code_and_schema() {
     compare(value, commands);
     compare(&value["keyspace"], &commands["properties"]["keyspace"]);
     compare(&value["mix"][0], &commands["properties"]["mix"]["items"]);
-    assert_eq!(seen, 29);
+    assert_eq!(seen, 30);
 }

@@ -2,7 +2,7 @@
 
 use redyno_contract::Plan;
 
-use crate::spec::PodPlacement;
+use crate::spec::{Engine, PodPlacement};
 
 /// A LoadTest with every name looked up and every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct ResolvedDynos {
 pub struct ResolvedRedis {
     /// The plan's name.
     pub plan_name: String,
+    /// Which server it is.
+    pub engine: Engine,
     /// CPU, request and limit alike, in thousandths of a core, scaled, at least 1000.
     pub cpu_millis: u32,
     /// Memory of its container, request and limit alike, in bytes: above maxmemory.
@@ -69,7 +71,7 @@ impl Resolved {
             .map(|dynos| (dynos.dyno_type.as_str(), dynos.scale_percent))
             .collect();
         if let Some(redis) = &self.managed {
-            parts.push(("Redis", redis.scale_percent));
+            parts.push((redis.engine.name(), redis.scale_percent));
         }
         let (_, first) = *parts.first()?;
         if parts.iter().all(|(_, percent)| *percent == first) {

@@ -4,7 +4,7 @@ use redyno_contract::plan::{self, TargetKind, TargetPlan, TlsVerification};
 
 use super::{Problems, ResolvedRedis, scale};
 use crate::catalogue::Catalogue;
-use crate::spec::{ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
+use crate::spec::{Engine, ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
 
 pub(super) fn resolve(
     target: &Target,
@@ -17,7 +17,7 @@ pub(super) fn resolve(
         (Some(managed), None) => {
             let redis = self::managed(managed, connections, catalogue, problems)?;
             let plan = TargetPlan {
-                title: format!("managed {}", redis.plan_name),
+                title: managed_title(&redis),
                 kind: TargetKind::Managed,
                 // A managed Redis is spoken to in plain text, inside the pod network.
                 tls: TlsVerification::VerifyFull,
@@ -35,6 +35,15 @@ pub(super) fn resolve(
     }
 }
 
+/// A plan is one of Redis unless somebody says otherwise.
+fn managed_title(redis: &ResolvedRedis) -> String {
+    let plan_name = &redis.plan_name;
+    match redis.engine {
+        Engine::Redis => format!("managed {plan_name}"),
+        engine @ Engine::Valkey => format!("managed {plan_name} ({})", engine.name()),
+    }
+}
+
 fn managed(
     managed: &ManagedTarget,
     connections: u32,
@@ -45,6 +54,7 @@ fn managed(
     let ManagedTarget {
         plan: name,
         scale_percent,
+        engine,
     } = managed;
     let scale_percent = problems.natural("spec.target.managed.scalePercent", *scale_percent);
     let Some(plan) = catalogue.plan(name) else {
@@ -69,6 +79,7 @@ fn managed(
     let maxmemory_bytes = scale::redis_bytes(plan.memory_bytes, scale_percent);
     Some(ResolvedRedis {
         plan_name: plan.name.clone(),
+        engine: *engine,
         cpu_millis: scale::redis_millis(plan.cpu_millis, scale_percent),
         memory_limit_bytes: scale::redis_limit(maxmemory_bytes, connections),
         maxmemory_bytes,

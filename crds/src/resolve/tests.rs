@@ -3,6 +3,7 @@ use redyno_contract::schedule::Rate;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::spec::Engine;
 
 fn run() -> RunIdentity {
     RunIdentity {
@@ -302,6 +303,31 @@ fn scaling_shrinks_sizes_but_neither_workers_nor_connections() {
         resolved.scale_note().unwrap(),
         "Sizes were scaled: web to 10 %."
     );
+}
+
+#[test]
+fn a_valkey_is_called_so_and_is_otherwise_what_the_plan_says() {
+    let redis = check(|_| ()).unwrap();
+    for (engine, expected, title) in [
+        ("Redis", Engine::Redis, "managed premium-5"),
+        ("Valkey", Engine::Valkey, "managed premium-5 (Valkey)"),
+    ] {
+        let resolved = check(|spec| spec["target"]["managed"]["engine"] = engine.into()).unwrap();
+        let mut as_redis = resolved.clone();
+        as_redis.plan.target.title = redis.plan.target.title.clone();
+        as_redis.managed.as_mut().unwrap().engine = Engine::Redis;
+        assert_eq!(as_redis, redis, "{engine}");
+        assert_eq!(resolved.plan.target.title, title);
+        assert_eq!(resolved.managed.unwrap().engine, expected);
+        let scaled = check(|spec| {
+            spec["target"]["managed"]["engine"] = engine.into();
+            spec["target"]["managed"]["scalePercent"] = 10.into();
+        });
+        assert_eq!(
+            scaled.unwrap().scale_note().unwrap(),
+            format!("Sizes were scaled: {engine} to 10 %.")
+        );
+    }
 }
 
 #[test]

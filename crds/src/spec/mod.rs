@@ -14,7 +14,7 @@ pub use commands::{Commands, Distribution, Expectation, Keyspace, MixedCommand};
 pub use formation::{Arrivals, Assignment, DynoResources, DynoType, QueueOrder};
 pub use placement::PodPlacement;
 pub use run::{DesiredState, OnDynoFailure, Retention};
-pub use target::{ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
+pub use target::{Engine, ExistingTarget, Flush, ManagedTarget, SecretReference, Target, Tls};
 pub use threshold::{ErrorsThreshold, LatencyOf, LatencyThreshold, RateThreshold, Threshold};
 pub use workload::{Fetch, ObjectGraph, Prefill, Workload};
 

@@ -33,6 +33,42 @@ pub struct ManagedTarget {
     #[serde(default = "number::<100>")]
     #[schemars(range(min = 1, max = 100))]
     pub scale_percent: i32,
+    /// Which server it is. Redis: the image that the administrator set for Redis. Valkey: the one
+    /// set for Valkey, with the same memory, connection limit and CPU. More values may join. Default
+    /// Redis.
+    #[serde(default = "Engine::default_value")]
+    pub engine: Engine,
+}
+
+/// Which server a managed Redis is. More values may join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Engine {
+    /// redis-server.
+    Redis,
+    /// valkey-server.
+    Valkey,
+}
+
+impl Engine {
+    const fn default_value() -> Self {
+        Self::Redis
+    }
+
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis",
+            Self::Valkey => "Valkey",
+        }
+    }
+
+    /// Its program, as it is called in its image and where it is installed.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Valkey => "valkey-server",
+        }
+    }
 }
 
 /// A Redis that is already there.

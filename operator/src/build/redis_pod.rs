@@ -1,4 +1,4 @@
-//! A managed Redis: made for one run, empty at its start, gone after it.
+//! A managed Redis or Valkey: made for one run, empty at its start, gone after it.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +45,7 @@ pub(crate) fn build(run: &Run<'_>, redis: &ResolvedRedis) -> Pod {
 fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
     let ResolvedRedis {
         plan_name: _,
+        engine,
         cpu_millis,
         memory_limit_bytes,
         maxmemory_bytes,
@@ -58,6 +59,7 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
             Quantity(memory_limit_bytes.to_string()),
         ),
     ]);
+    // Every engine knows these by the same names.
     let options: [(&str, String); 7] = [
         ("--port", PORT.to_string()),
         ("--maxmemory", maxmemory_bytes.to_string()),
@@ -71,9 +73,9 @@ fn container(run: &Run<'_>, redis: &ResolvedRedis) -> Container {
     ];
     Container {
         name: REDIS_CONTAINER.to_owned(),
-        image: Some(run.settings.redis_image.clone()),
+        image: Some(run.settings.server_image(*engine).to_owned()),
         image_pull_policy: Some(run.settings.image_pull_policy.clone()),
-        command: Some(vec!["redis-server".to_owned()]),
+        command: Some(vec![engine.program().to_owned()]),
         args: Some(
             options
                 .into_iter()

@@ -17,8 +17,8 @@ fn dyno_job(yaml: &str, position: usize) -> k8s_openapi::api::batch::v1::Job {
     })
 }
 
-fn redis_pod() -> k8s_openapi::api::core::v1::Pod {
-    with_run(MANAGED, |run| {
+fn redis_pod(yaml: &str) -> k8s_openapi::api::core::v1::Pod {
+    with_run(yaml, |run| {
         super::redis_pod::build(run, run.resolved.managed.as_ref().unwrap())
     })
 }
@@ -61,7 +61,9 @@ fn report() {
 
 #[test]
 fn redis() {
-    insta::assert_snapshot!("redis_pod", yaml(&redis_pod()));
+    insta::assert_snapshot!("redis_pod", yaml(&redis_pod(MANAGED)));
+    let valkey = MANAGED.replacen("plan: premium-1", "plan: premium-1, engine: Valkey", 1);
+    insta::assert_snapshot!("valkey_pod", yaml(&redis_pod(&valkey)));
     insta::assert_snapshot!(
         "redis_service",
         yaml(&with_run(MANAGED, redis_service::build))
@@ -142,7 +144,7 @@ fn every_pod_passes_the_restricted_profile() {
         assert_eq!(pod.restart_policy.as_deref(), Some("Never"));
         is_restricted(&pod);
     }
-    is_restricted(&redis_pod().spec.unwrap());
+    is_restricted(&redis_pod(MANAGED).spec.unwrap());
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub struct RunIdentity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetPlan {
-    /// How people call it: `managed premium-14` or `existing my-redis`. Never an address.
+    /// How people call it: `managed premium-14`, `managed premium-14 (Valkey)` or `existing my-redis`. Never an address.
     pub title: String,
     /// Whether the Redis was made for this run alone or belongs to somebody.
     pub kind: TargetKind,

@@ -16,6 +16,7 @@ fn everything() -> Value {
         "images": {
             "operator": {"repository": "registry.example.com:5000/operator", "digest": format!("sha256:{}", "a".repeat(64))},
             "runner": {"tag": "2"},
+            "valkey": {"repository": "registry.example.com:5000/valkey", "tag": "9.1"},
             "pullPolicy": "Always",
             "pullSecrets": ["registry"],
         },

@@ -151,6 +151,16 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
             "images.redis.tag: Does not match pattern",
         ),
         (
+            "images.valkey.tag",
+            json!(""),
+            "images.valkey.tag: Does not match pattern",
+        ),
+        (
+            "images.valkey.digest",
+            json!("8.1"),
+            "images.valkey.digest: Does not match pattern",
+        ),
+        (
             "images.pullPolicy",
             json!("Sometimes"),
             "images.pullPolicy must be one of the following: \"Always\", \"IfNotPresent\", \"Never\"",

@@ -39,8 +39,8 @@ impl Software {
         }
     }
 
-    /// The program. All but the system's are where `tests/redis/servers` installs them.
-    pub(crate) fn program(self) -> OsString {
+    /// The program's path, or its name in PATH. All but the system's are where `tests/redis/servers` installs them.
+    pub fn program(self) -> OsString {
         let below_the_cache = match self {
             Self::Installed => {
                 return std::env::var_os("REDYNO_REDIS_SERVER")

@@ -137,6 +137,7 @@ fn settings() -> Settings {
         catalogue: Catalogue::built_in(),
         runner_image: "registry.example/runner:1".to_owned(),
         redis_image: "registry.example/redis:7".to_owned(),
+        valkey_image: "registry.example/valkey:8".to_owned(),
         image_pull_policy: "IfNotPresent".to_owned(),
         image_pull_secrets: Vec::new(),
         flush_database_hosts: Vec::new(),
