@@ -66,6 +66,7 @@ images: ## Build the images into files, and into Docker where there is one (PROF
 cluster: ## Start a real Kubernetes on this machine (Linux, as root)
 	@tests/cluster/up
 	@tests/cluster/image redis
+	@tests/cluster/image valkey
 	@tests/cluster/load-images --present
 
 .PHONY: cluster-down

@@ -50,6 +50,13 @@ pub fn redis_image() -> String {
         .unwrap_or_else(|_| "docker.io/library/redis:7.2".to_owned())
 }
 
+/// The image of a managed Valkey. The installation of the tests does not name it until a test does:
+/// the chart before its last change, which some of them install, may know of none.
+pub fn valkey_image() -> String {
+    std::env::var("REDYNO_TEST_VALKEY_IMAGE")
+        .unwrap_or_else(|_| "docker.io/valkey/valkey:8.1".to_owned())
+}
+
 /// Values that every installation of the tests has.
 pub fn values() -> Vec<String> {
     let image = redis_image();

@@ -10,6 +10,7 @@ mod forged;
 mod formation;
 mod inconclusive;
 mod install;
+mod managed_valkey;
 mod network_policy;
 mod node;
 mod observed;
