@@ -20,6 +20,7 @@ pub(super) fn broken(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
         .next()
         .or_else(|| starts(seen))
         .or_else(|| afterwards(scenario, seen))
+        .or_else(|| forgotten(scenario, seen))
         .or_else(|| lock_of_another(scenario, seen))
         .or_else(|| nothing_else(scenario, seen))
 }
@@ -171,6 +172,43 @@ fn afterwards(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
         return Some(breaks(6, "data is left after the finish", key));
     }
     None
+}
+
+/// What the run's data is known by lasts as long as the data: it never expires, and the run itself
+/// removes it last.
+fn forgotten(scenario: &Scenario, seen: &Seen) -> Option<Broken> {
+    let number = scenario.database as usize;
+    let inventory = RunKeys::new(UID).data();
+    let server = seen.main.server();
+    let after = &server.databases[number];
+    let expires = [seen.before_finish.get(number)?, after]
+        .into_iter()
+        .flat_map(|database| [inventory.as_str(), RUNS].map(|key| (key, database)))
+        .find(|(key, database)| {
+            let entry = database.get(key.as_bytes());
+            entry.is_some_and(|entry| entry.expires.is_some())
+        });
+    if let Some((key, _)) = expires {
+        return Some(breaks(6, "what names the run's data expires", key));
+    }
+    if scenario.flush() != Flush::RunKeys || after.get(inventory.as_bytes()).is_some() {
+        return None;
+    }
+    let last = server
+        .changes
+        .iter()
+        .rfind(|change| change.key == inventory.as_bytes())?;
+    let rehearsal = format!("{}preflight.", data_prefix());
+    let left = after.keys().find(|(key, _)| {
+        key.starts_with(data_prefix().as_bytes()) && !key.starts_with(rehearsal.as_bytes())
+    });
+    left.filter(|_| is_ours(last)).map(|(key, _)| {
+        breaks(
+            6,
+            "data is left that nobody knows of any more",
+            String::from_utf8_lossy(key),
+        )
+    })
 }
 
 fn lock(database: &Database) -> Option<String> {
