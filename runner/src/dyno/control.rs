@@ -32,7 +32,10 @@ enum Command {
         run_id: Option<String>,
         answer: oneshot::Sender<Identity>,
     },
-    LookAround(oneshot::Sender<RedisResult<Option<Ending>>>),
+    LastLook {
+        run_id: Option<String>,
+        answer: oneshot::Sender<RedisResult<Option<Ending>>>,
+    },
     Leave(oneshot::Sender<RedisResult<Leave>>),
 }
 
@@ -130,10 +133,14 @@ impl Control {
 
     /// Looks once more at what is around the run: what ended it, if anything did. The error says
     /// that nobody knows.
-    pub(super) async fn last_look(&self, at_most: Duration) -> Result<Option<Ending>, String> {
-        let (sender, answer) = oneshot::channel();
-        self.tell(Command::LookAround(sender));
-        match tokio::time::timeout(at_most, answer).await {
+    pub(super) async fn last_look(
+        &self,
+        run_id: Option<String>,
+        at_most: Duration,
+    ) -> Result<Option<Ending>, String> {
+        let (answer, seen) = oneshot::channel();
+        self.tell(Command::LastLook { run_id, answer });
+        match tokio::time::timeout(at_most, seen).await {
             Ok(Ok(Ok(ending))) => Ok(ending),
             Ok(Ok(Err(error))) => Err(error.to_string()),
             Ok(Err(_)) | Err(_) => Err("no answer in time".to_owned()),
@@ -195,8 +202,12 @@ impl Line {
                             tracing::debug!("the run ended before its target was identified");
                         }
                     }
-                    Some(Command::LookAround(answer)) => {
-                        let seen = self.look_around().await;
+                    Some(Command::LastLook { run_id, answer }) => {
+                        let seen = match self.last_look(run_id.as_deref()).await {
+                            // The first look may be what finds the connection broken.
+                            Err(_) => self.last_look(run_id.as_deref()).await,
+                            seen => seen,
+                        };
                         if answer.send(seen).is_err() {
                             tracing::debug!("nobody waits for the last look any more");
                         }
@@ -263,6 +274,22 @@ impl Line {
             self.connection = None;
         }
         seen
+    }
+
+    /// What is wrong around a run whose load is over: nobody else would see what happened since the
+    /// last looks. The phase is there until the last dyno has left.
+    async fn last_look(&mut self, run_id: Option<&str>) -> RedisResult<Option<Ending>> {
+        if let Some(ending) = self.look_around().await? {
+            return Ok(Some(ending));
+        }
+        match self.watch().await.ok_or_else(no_connection)? {
+            Watch::Quiet | Watch::Stopped(_) => Ok(None),
+            Watch::PhaseGone => Ok(match self.identify(run_id).await {
+                Identity::Stopped(_) => None,
+                Identity::Lost(detail) => Some(Ending::TargetLost { detail }),
+                Identity::Changed(detail) => Some(Ending::TargetChanged { detail }),
+            }),
+        }
     }
 
     /// Which server answers, and whether the phase is there for this connection.

@@ -360,13 +360,19 @@ impl Dyno {
         }
     }
 
-    /// What is around the run is looked at once a second: what came after the last of these looks is
-    /// seen by one more, when the dyno has done its last task.
+    /// What is around the run, and whether the target is still the one that was prepared, is looked at
+    /// a few times a second: what came after the last of these looks is seen by one more, when the
+    /// dyno has done its last task. A limit that was broken by another target, or an emptied one, is
+    /// no evidence, either.
     async fn last_look(&self, run: &Underway, ending: Ending) -> Ending {
-        if ending != Ending::Completed {
-            return ending;
-        }
-        match run.control.last_look(LAST_ANSWER).await {
+        let completed = match ending {
+            Ending::Completed => true,
+            Ending::BacklogLimit { .. }
+            | Ending::LatencyLimit { .. }
+            | Ending::ErrorLimit { .. } => false,
+            _ => return ending,
+        };
+        match run.control.last_look(run.run_id.clone(), LAST_ANSWER).await {
             Ok(None) => ending,
             Ok(Some(danger)) => {
                 tracing::error!(?danger, "seen at the end of the run");
@@ -375,8 +381,10 @@ impl Dyno {
             }
             Err(detail) => {
                 tracing::warn!(%detail, "nobody knows what was around the run at its end");
-                self.shown
-                    .totals(|totals| totals.coordination_failures += 1);
+                if completed {
+                    self.shown
+                        .totals(|totals| totals.coordination_failures += 1);
+                }
                 ending
             }
         }

@@ -25,7 +25,8 @@ use crate::turns::turn;
 pub(crate) fn plan(rate: u32, max_worker_backlog: u32) -> Plan {
     let mut plan = plans::small();
     plan.duration_seconds = 60;
-    plan.drain_seconds = 0;
+    // In the drain it shows whether those that waited would have waited with everything on time.
+    plan.drain_seconds = 5;
     plan.formation[0].rate = Rate::per_second(rate);
     plan.formation[0].max_worker_backlog = max_worker_backlog;
     plan

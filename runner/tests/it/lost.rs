@@ -1,5 +1,7 @@
 //! A target that goes away, or is not the one it was.
 
+use std::time::Duration;
+
 use redyno_contract::Plan;
 use redyno_contract::failure::FailureClass;
 use redyno_contract::plan::{DynoName, OnDynoFailure};
@@ -352,4 +354,28 @@ async fn a_run_whose_target_another_one_took_does_not_pass() {
         panic!("{:?}", ended.ending())
     };
     assert!(detail.contains("team/other"), "{detail}");
+}
+
+/// The phase is looked for a few times a second: nobody would see what happens after the last time.
+#[tokio::test]
+async fn a_target_that_is_emptied_shortly_before_the_end_has_changed() {
+    let server = RedisServer::start(&[]).await.unwrap();
+    let mut plan = tolerant();
+    (plan.warmup_seconds, plan.duration_seconds) = (0, 2);
+    let run = Run::new(&plan, &server);
+    run.pass_preflight().await;
+    let mut connection = connect(&server).await;
+    let mut dyno = run.dyno("web", 0);
+    dyno.started().await;
+    tokio::time::sleep(Duration::from_millis(1_930)).await;
+    let _: () = redis::cmd("FLUSHALL")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    let ended = dyno.end().await;
+    assert!(
+        matches!(ended.ending(), Ending::TargetChanged { .. }),
+        "{:?}",
+        ended.ending()
+    );
 }

@@ -367,8 +367,14 @@ pub(super) fn doubt(doubt: &Doubt<'_>) -> String {
             figures::milliseconds(*limit)
         ),
         Doubt::Unknown { threshold } => format!(
-            "Threshold {} ({}) depends on tasks that never ended",
-            threshold.name, threshold.limit
+            "Threshold {} ({}) depends on tasks that never {}",
+            threshold.name,
+            threshold.limit,
+            if threshold.observed == "unknown" {
+                "came: not one was measured"
+            } else {
+                "ended"
+            }
         ),
     }
 }

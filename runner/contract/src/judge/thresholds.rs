@@ -179,7 +179,8 @@ fn latency(run: &Run<'_>, position: usize, limit: &LatencyLimit, broken: bool) -
     let allowed = allowed_over(limit.percentile, count.total);
     let holding = if broken {
         Holding::Breached
-    } else if run.of_type(of).all(Dyno::complete) {
+    } else if count.total > 0 && run.of_type(of).all(Dyno::complete) {
+        // Of no task at all nobody knows anything.
         holding(count, allowed)
     } else {
         Holding::Unknown

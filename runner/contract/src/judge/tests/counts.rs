@@ -171,3 +171,23 @@ fn errors_of_the_warm_up_count_against_its_own_plan() {
     };
     assert_eq!(case.judge().verdict, Verdict::Passed);
 }
+
+/// A step that never came holds no limit.
+#[test]
+fn a_limit_on_nothing_is_unknown() {
+    let mut case = Case::held();
+    if let Limit::Latency(limit) = &mut case.plan.thresholds[0].limit {
+        limit.step = crate::plan::Step::Fetch;
+    }
+    for dyno in [0, 1] {
+        case.report(dyno).over[0] = crate::limit::LimitCount::default();
+    }
+    let judgement = case.judge();
+    assert_eq!(judgement.thresholds[0].holding, Holding::Unknown);
+    assert_eq!(
+        (judgement.verdict, judgement.reason),
+        (Verdict::Inconclusive, Reason::LimitUnknown),
+        "{}",
+        judgement.message
+    );
+}
