@@ -157,7 +157,7 @@ reasons! {
     SizeNotEnforced => "Find out what changes the limits of pods: an admission webhook, a LimitRange, a platform that rounds sizes up.",
     /// The dynos did not start together.
     StartSkew => "Run the test again on nodes that are less busy at the start.",
-    /// A limit depends on tasks that never ended.
+    /// A limit depends on tasks that never ended, or never came.
     LimitUnknown => "Raise drainSeconds, so that unfinished tasks can end and be counted.",
     /// Our own books do not balance.
     InternalInconsistency => "This is a defect of redyno: please report it with the LoadTest's report ConfigMap.",

@@ -273,6 +273,6 @@ async fn generator_that_stands_still() {
         Verdict::Inconclusive,
         Reason::ScheduleLag,
         Bottleneck::Generator,
-        "; but with its own load threads on time it would have been ",
+        "; but with its own load threads on time only ",
     );
 }

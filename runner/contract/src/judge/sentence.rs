@@ -135,7 +135,7 @@ fn ours(fault: &Fault) -> String {
     match fault {
         Fault::Target => String::new(),
         Fault::Generator { on_time, longest } => format!(
-            "; but with its own load threads on time it would have been {}{}",
+            "; but with its own load threads on time only {} are certain{}",
             figures::count(*on_time),
             longest.as_ref().map_or_else(String::new, |longest| format!(
                 ": the longest delay of their own was {}",

@@ -51,7 +51,7 @@ pub(super) enum Doubt<'a> {
     },
     /// The dynos did not start together.
     Skewed { microseconds: u64, limit: u64 },
-    /// A limit depends on tasks that never ended.
+    /// A limit depends on tasks that never ended, or never came.
     Unknown { threshold: &'a ThresholdResult },
 }
 

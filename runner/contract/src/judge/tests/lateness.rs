@@ -29,7 +29,7 @@ fn row_4_the_quota_throttled_it() {
         Verdict::Inconclusive,
         Reason::ScheduleLag,
         Bottleneck::Generator,
-        "with its own load threads on time it would have been 99",
+        "with its own load threads on time only 99 are certain",
         |case| {
             case.backlog_of_ours(1, Some(99));
             throttled(case);
@@ -47,7 +47,7 @@ fn row_5_a_backlog_that_would_not_have_been() {
             Reason::ScheduleLag,
             Bottleneck::Generator,
             "web.2 FAILED after 8.4 s: worker 17 had 100 waiting; but with its own load threads \
-             on time it would have been 99: the longest delay of their own was 44 ms after 8.3 s. \
+             on time only 99 are certain: the longest delay of their own was 44 ms after 8.3 s. \
              Run it on quieter nodes, or give the dyno more CPU.",
         ),
         (
@@ -102,7 +102,7 @@ fn row_5_a_count_that_would_not_have_been() {
         Reason::ScheduleLag,
         Bottleneck::Generator,
         "Threshold p99 FAILED: 100 tasks over response p99 250 ms, 80 allowed; but with its own \
-         load threads on time it would have been 80. Run it on quieter nodes",
+         load threads on time only 80 are certain. Run it on quieter nodes",
         over([(60, 10), (40, 10)]),
     );
     expect(
@@ -133,7 +133,7 @@ fn row_5_a_count_that_would_not_have_been() {
         Reason::ScheduleLag,
         Bottleneck::Generator,
         "Threshold errors FAILED: 2 tasks failed, 0 allowed; but with its own load threads on \
-         time it would have been 0",
+         time only 0 are certain",
         |case| {
             fail(case, 0, 2);
             case.report(0).lateness.as_mut().unwrap().timed_out = 2;
@@ -175,7 +175,7 @@ fn row_5_at_the_end_of_a_window() {
         Verdict::Inconclusive,
         Reason::ScheduleLag,
         Bottleneck::Generator,
-        "(limit fetch service p99 5 ms); but with its own load threads on time it would have been 9",
+        "(limit fetch service p99 5 ms); but with its own load threads on time only 9 are certain",
         step(9),
     );
 }
