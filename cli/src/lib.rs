@@ -84,12 +84,6 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn failed(failure: &Failure) -> ExitCode {
-    if let Failure::Other(error) = failure
-        && error.chain().any(is_of_a_reader_who_left)
-    {
-        // A reader that closed the pipe, as `head` does, has read what it wanted.
-        return failure.code();
-    }
     let chain = match failure {
         Failure::Usage(sentence) => sentence.clone(),
         Failure::Other(error) => format!("{error:#}"),
@@ -97,12 +91,6 @@ fn failed(failure: &Failure) -> ExitCode {
     // If standard error is gone, nobody is left to be told.
     drop(writeln!(std::io::stderr(), "error: {chain}"));
     failure.code()
-}
-
-fn is_of_a_reader_who_left(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 async fn watch(arguments: WatchArguments) -> Result<ExitCode, Failure> {
@@ -211,13 +199,8 @@ fn validate(arguments: ValidateArguments) -> Result<ExitCode, Failure> {
             .iter()
             .filter_map(|load_test| load_test.metadata.name.as_deref())
             .collect();
-        writeln!(
-            std::io::stdout(),
-            "{}: valid ({})",
-            path.display(),
-            names.join(", ")
-        )
-        .map_err(anyhow::Error::from)?;
+        output::line(&format!("{}: valid ({})", path.display(), names.join(", ")))
+            .map_err(anyhow::Error::from)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,10 +17,27 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The namespace of a run without a cluster.
 const LOCAL: &str = "local";
 
+/// Prints a line.
+///
+/// # Errors
+/// When standard output cannot be written, though its reader is still there.
+pub(crate) fn line(line: &str) -> io::Result<()> {
+    unless_the_reader_left(writeln!(io::stdout(), "{line}"))
+}
+
+/// A reader that closed the pipe, as `head` does, has read what it wanted. The command then ends as
+/// if everything had been read.
+fn unless_the_reader_left(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Prints the result of a run without a cluster, and returns its verdict.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When standard output cannot be written, though its reader is still there.
 pub(crate) fn local(finished: &Finished, output: Output) -> io::Result<Verdict> {
     let Finished {
         load_test,
@@ -56,14 +73,13 @@ pub(crate) fn cleanup(load_test: &LoadTest) -> Option<&str> {
 /// Prints a LoadTest that has ended, and returns its verdict.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// When standard output cannot be written, though its reader is still there.
 pub(crate) fn result(
     load_test: &LoadTest,
     run: Option<PlannedRun<'_>>,
     output: Output,
 ) -> io::Result<Verdict> {
     let verdict = verdict(load_test);
-    let mut out = io::stdout().lock();
     let report = TerminalReport {
         namespace: load_test.metadata.namespace.as_deref().unwrap_or(LOCAL),
         name: load_test.metadata.name.as_deref().unwrap_or_default(),
@@ -77,14 +93,25 @@ pub(crate) fn result(
             .unwrap_or_default(),
         run,
     };
+    let written = write(load_test, &report, output, &mut io::stdout().lock());
+    unless_the_reader_left(written)?;
+    Ok(verdict)
+}
+
+fn write(
+    load_test: &LoadTest,
+    report: &TerminalReport<'_>,
+    output: Output,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match output {
         Output::Table => {
-            report::print(&report, colours(io::stdout().is_terminal()), &mut out)?;
+            report::print(report, colours(io::stdout().is_terminal()), out)?;
         }
-        Output::Html => out.write_all(report::html::page(&report).as_bytes())?,
-        Output::Junit => out.write_all(report::junit::document(&report)?.as_bytes())?,
+        Output::Html => out.write_all(report::html::page(report).as_bytes())?,
+        Output::Junit => out.write_all(report::junit::document(report)?.as_bytes())?,
         Output::Json => {
-            serde_json::to_writer_pretty(&mut out, load_test)?;
+            serde_json::to_writer_pretty(&mut *out, load_test)?;
             writeln!(out)?;
         }
         Output::Yaml => {
@@ -95,8 +122,7 @@ pub(crate) fn result(
             writeln!(out, "{}", yaml.trim_end())?;
         }
     }
-    out.flush()?;
-    Ok(verdict)
+    out.flush()
 }
 
 /// The verdict of a LoadTest that has ended.

@@ -1,7 +1,6 @@
 //! Removes what runs left in a Redis that ended without their finish: killed, or deleted with
 //! everything that could have cleaned up after them.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use super::folder::RunFolder;
 use super::{identity, target};
 use crate::arguments::TlsArguments;
 use crate::exit::{self, Failure};
+use crate::output;
 
 /// The time that cleaning may take in all. Ten million keys take less.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -69,9 +69,8 @@ pub(crate) async fn clean(
         Some(_) => leftovers::holder(&target, PATIENCE).await.map_err(failed)?,
         None => None,
     };
-    let mut out = std::io::stdout();
     for line in lines(&address.to_string(), &cleaned, holder.as_ref()) {
-        writeln!(out, "{line}").map_err(anyhow::Error::from)?;
+        output::line(&line).map_err(anyhow::Error::from)?;
     }
     Ok(if is_complete(&cleaned) {
         ExitCode::SUCCESS

@@ -11,4 +11,6 @@ mod invalid;
 #[cfg(test)]
 mod managed;
 #[cfg(test)]
+mod reader;
+#[cfg(test)]
 mod signals;
