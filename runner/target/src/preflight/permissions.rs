@@ -161,8 +161,11 @@ fn attempts(plan: &Plan) -> Vec<Attempt> {
         attempt("GET", &data, &[root]);
         attempt("MULTI", "", &[]);
         attempt("SET", &data, &[root, "1", "EX", &lifetime]);
+        // Whoever may not UNLINK leaves them: they go by themselves.
         attempt("RPUSH", &data, &[&mail, "1"]);
+        attempt("EXPIRE", &data, &[&mail, &lifetime]);
         attempt("HSET", &data, &[&flats, "field", "1"]);
+        attempt("EXPIRE", &data, &[&flats, &lifetime]);
         attempt("EXEC", "", &[]);
         attempt("UNLINK", &data, &[root, &mail, &flats]);
     }
