@@ -10,7 +10,7 @@ use redyno_simulation::choices::Drawn;
 use serde_json::{Value, json};
 
 use crate::api_server::{ApiServer, seconds};
-use crate::scenario::{NAME, NAMESPACE, Scenario, Truth};
+use crate::scenario::{LIMIT_MICROSECONDS, NAME, NAMESPACE, Scenario, Truth};
 use crate::words::{self, Word};
 
 /// How long a pod may go on after SIGTERM, here.
@@ -46,6 +46,13 @@ pub(crate) enum Event {
     Fault(usize),
     /// The operator comes back.
     OperatorBack(usize),
+    /// Somebody replaces what is kept of a dyno, and does so again until then.
+    ReplacesReport {
+        /// Of which dyno.
+        dyno: u64,
+        /// For how long.
+        until: Timestamp,
+    },
     /// What is late is heard of.
     Nothing,
 }
@@ -82,6 +89,8 @@ pub(crate) struct Cluster {
     pub(crate) evidence_lost: bool,
     /// Dynos whose messages are spoilt.
     pub(crate) spoilt: BTreeMap<u64, Spoilt>,
+    /// The run whose preflight prepared the target last.
+    pub(crate) prepared_by: Option<String>,
 }
 
 impl Cluster {
@@ -99,6 +108,7 @@ impl Cluster {
             late: BTreeMap::new(),
             evidence_lost: false,
             spoilt: BTreeMap::new(),
+            prepared_by: None,
         }
     }
 
@@ -235,7 +245,10 @@ impl Cluster {
                 message,
             } => self.end(&pod, code, reason, message),
             Event::Gone(pod) => self.server().remove(&pod),
-            Event::Fault(_) | Event::OperatorBack(_) | Event::Nothing => {}
+            Event::Fault(_)
+            | Event::OperatorBack(_)
+            | Event::ReplacesReport { .. }
+            | Event::Nothing => {}
         }
     }
 
@@ -244,7 +257,8 @@ impl Cluster {
             return;
         };
         for index in 0..job["spec"]["completions"].as_u64().unwrap_or(1) {
-            let pod = self.make_pod(&job, index, "");
+            let suffix = if is_forged(&job) { "-forged" } else { "" };
+            let pod = self.make_pod(&job, index, suffix);
             let late = self.late.get(&index).copied();
             let late = late.filter(|_| is_dyno(&job)).unwrap_or(0);
             let delay = self.step(&pod, 1) + late;
@@ -263,7 +277,7 @@ impl Cluster {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{name}");
         let mut labels = template["metadata"]["labels"].clone();
         labels["batch.kubernetes.io/job-completion-index"] = json!(index.to_string());
-        let pod = json!({
+        let mut pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
@@ -278,6 +292,9 @@ impl Cluster {
             "spec": template["spec"],
             "status": {"phase": "Pending"},
         });
+        if is_forged(job) {
+            pod["metadata"]["annotations"] = json!({"forged": "true"});
+        }
         self.server().put_new(&path, pod);
         path
     }
@@ -356,7 +373,12 @@ impl Cluster {
         }
         self.set_running(path, true, true);
         let window = 1_000 + 1_000 * u64::from(self.scenario.duration_seconds);
-        let (word, delay) = match (self.scenario.truth, index_of(&pod)) {
+        // A dyno goes by the plan that it finds.
+        let truth = match plan(&self.server()) {
+            Some(plan) if is_wide(&plan) => Truth::Holds,
+            Some(_) | None => self.scenario.truth,
+        };
+        let (word, delay) = match (truth, index_of(&pod)) {
             (Truth::Holds, _) => (Word::Completed, window + self.step(path, 3) / 10),
             (Truth::Breaks, 0) => (Word::LatencyLimit, window / 2 + 1_000),
             (Truth::Breaks, _) => (Word::Stopped, window / 2 + 1_500),
@@ -400,6 +422,9 @@ impl Cluster {
         };
         if phase(&pod) != "Running" {
             return;
+        }
+        if component(&pod) == "preflight" && code == 0 {
+            self.prepared_by = Some(run_of(&pod).to_owned());
         }
         let spoilt = (component(&pod) == "dyno")
             .then(|| self.spoilt.get(&u64::from(index_of(&pod))).copied())
@@ -536,6 +561,12 @@ pub(crate) fn plan(server: &ApiServer) -> Option<Plan> {
     Plan::from_json(text).ok()
 }
 
+/// Whether somebody made the plan's limits so wide that every load holds them.
+fn is_wide(plan: &Plan) -> bool {
+    let mut limits = plan.latency_limits("web");
+    limits.all(|(_, limit)| limit.max_microseconds > LIMIT_MICROSECONDS)
+}
+
 fn phase(pod: &Value) -> &str {
     pod["status"]["phase"].as_str().unwrap_or("Pending")
 }
@@ -544,6 +575,11 @@ fn component(object: &Value) -> &str {
     object["metadata"]["labels"]["app.kubernetes.io/component"]
         .as_str()
         .unwrap_or_default()
+}
+
+/// Whether somebody else than the operator made it.
+fn is_forged(object: &Value) -> bool {
+    !object["metadata"]["annotations"]["forged"].is_null()
 }
 
 fn is_dyno(job: &Value) -> bool {

@@ -49,7 +49,7 @@ pub(crate) enum Kind {
     ForgedElsewhere,
     /// Somebody makes a pod that names the run's Job as its controller, with a forged report.
     ForgedController,
-    /// Somebody replaces what is kept of a dyno by a forged report.
+    /// Somebody replaces what is kept of a dyno by a forged report, again and again.
     ReportReplaced,
     /// Somebody removes what is kept of a dyno.
     ReportRemoved,
@@ -65,10 +65,12 @@ pub(crate) enum Kind {
     LoadTestDeleted,
     /// The user deletes the LoadTest and makes it anew at once.
     LoadTestMadeAnew,
+    /// Somebody deletes the dynos' Job and makes one of their own in its place.
+    JobReplaced,
 }
 
 /// Every kind; the first is none.
-pub(crate) const KINDS: [Kind; 29] = [
+pub(crate) const KINDS: [Kind; 30] = [
     Kind::None,
     Kind::KilledBefore,
     Kind::KilledAfter,
@@ -98,6 +100,7 @@ pub(crate) const KINDS: [Kind; 29] = [
     Kind::Cancelled,
     Kind::LoadTestDeleted,
     Kind::LoadTestMadeAnew,
+    Kind::JobReplaced,
 ];
 
 /// Something that goes wrong.

@@ -24,6 +24,7 @@ pub(crate) fn broken(scenario: &Scenario, history: &History) -> Option<Broken> {
         .or_else(|| went_back(history))
         .or_else(|| bent_by_the_powerless(scenario, history))
         .or_else(|| left_behind(history))
+        .or_else(|| not_cleaned_up(scenario, history))
 }
 
 const fn law(law: u8, kind: &'static str, detail: String) -> Broken {
@@ -175,4 +176,18 @@ fn bent_by_the_powerless(scenario: &Scenario, history: &History) -> Option<Broke
 fn left_behind(history: &History) -> Option<Broken> {
     let left = history.left.first()?;
     Some(law(6, "left behind", left.clone()))
+}
+
+/// Law 6: a target that is not the run's own, and that a preflight has prepared, is cleaned up before
+/// the verdict, or the status says that it was not.
+fn not_cleaned_up(scenario: &Scenario, history: &History) -> Option<Broken> {
+    let (_, status) = history.finished.as_ref()?;
+    let told = status["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["reason"] == "CleanupFailed");
+    let is_due = !scenario.managed && history.prepared;
+    (is_due && !history.cleaned_up && !told)
+        .then(|| law(6, "the target is not cleaned up", history.verdict()))
 }

@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
 pub(crate) const NAME: &str = "friday";
 /// Its namespace.
 pub(crate) const NAMESPACE: &str = "shop";
+/// The latency limit that the load holds or breaks.
+pub(crate) const LIMIT_MICROSECONDS: u64 = 250_000;
 
 impl Scenario {
     /// Draws one. Half of all have one fault, an eighth none: a law that holds only in chaos says
@@ -114,7 +116,7 @@ impl Scenario {
                 }],
                 "thresholds": [{
                     "name": "p99",
-                    "latency": {"of": "Response", "percentile": "99", "maxMicroseconds": 250_000},
+                    "latency": {"of": "Response", "percentile": "99", "maxMicroseconds": LIMIT_MICROSECONDS},
                 }],
             },
         })

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use redyno_contract::kept::Kept;
 use redyno_simulation::choices::Choices;
 use redyno_simulation::report::{Model, Outcome};
 use serde_json::{Value, json};
@@ -73,6 +74,10 @@ pub(crate) struct History {
     pub(crate) ended: u64,
     /// The LoadTest was deleted, or made anew.
     pub(crate) deleted: bool,
+    /// A preflight had prepared the target before the verdict.
+    pub(crate) prepared: bool,
+    /// A finish was made before the verdict.
+    pub(crate) cleaned_up: bool,
 }
 
 impl History {
@@ -357,6 +362,12 @@ impl World {
             let at = self.milliseconds();
             self.history.finished = Some((at, status.clone()));
             self.history.evidence_lost = self.cluster.evidence_lost;
+            self.history.prepared = self.cluster.prepared_by.as_ref() == Some(&self.uid);
+            let finish = format!("/jobs/{NAME}-finish");
+            let server = self.cluster.server();
+            let cleaned_up = server.created.iter().any(|path| path.ends_with(&finish));
+            drop(server);
+            self.history.cleaned_up = cleaned_up;
             let message = status["message"].as_str().unwrap_or_default().to_owned();
             let verdict = self.history.verdict();
             self.line(&format!("{verdict}: {message}"));
@@ -369,6 +380,13 @@ impl World {
             Event::Fault(number) => {
                 let fault = self.scenario.faults[number];
                 self.strike(fault);
+            }
+            Event::ReplacesReport { dyno, until } => {
+                self.change_report(dyno, true);
+                if self.cluster.now() < until {
+                    let again = Event::ReplacesReport { dyno, until };
+                    self.cluster.after(500, again);
+                }
             }
             Event::OperatorBack(number) => {
                 self.line("the operator is back");
@@ -407,13 +425,7 @@ impl World {
         let now = self.cluster.now();
         let pods = self.cluster.dyno_pods();
         let dyno = of % u64::from(self.scenario.dynos);
-        let pod = pods
-            .iter()
-            .find(|path| {
-                let server = self.cluster.server();
-                u64::from(index_of(&server.objects[*path])) == dyno
-            })
-            .cloned();
+        let pod = self.pod_of_dyno(dyno);
         match kind {
             Kind::None
             | Kind::KilledBefore
@@ -463,10 +475,14 @@ impl World {
             Kind::ForgedByLabels => self.forge(dyno, NAMESPACE, false),
             Kind::ForgedElsewhere => self.forge(dyno, "evil", false),
             Kind::ForgedController => self.forge(dyno, NAMESPACE, true),
-            Kind::ReportReplaced => self.change_report(dyno, true),
+            Kind::ReportReplaced => {
+                let until = later(now, lasts);
+                self.cluster.after(0, Event::ReplacesReport { dyno, until });
+            }
             Kind::ReportRemoved => self.change_report(dyno, false),
             Kind::PlanChanged => self.change_plan(),
             Kind::ChildDeleted => self.delete_child(of),
+            Kind::JobReplaced => self.replace_job(),
             Kind::RedisEnds => {
                 let redis = format!("{}/{NAME}-redis", pods_of(NAMESPACE));
                 self.cluster.happen(Event::Ends {
@@ -500,6 +516,13 @@ impl World {
         }
     }
 
+    fn pod_of_dyno(&self, dyno: u64) -> Option<String> {
+        let pods = self.cluster.dyno_pods();
+        let server = self.cluster.server();
+        pods.into_iter()
+            .find(|path| u64::from(index_of(&server.objects[path])) == dyno)
+    }
+
     fn spoil(&mut self, dyno: u64, how: Spoilt) {
         self.cluster.spoilt.insert(dyno, how);
     }
@@ -507,6 +530,20 @@ impl World {
     fn job_of_dynos(&self) -> Option<Value> {
         let path = format!("/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{NAME}-web");
         self.cluster.server().objects.get(&path).cloned()
+    }
+
+    /// Somebody who may create Jobs puts their own in the place of the dynos', with everything that
+    /// it says of itself.
+    fn replace_job(&mut self) {
+        let Some(mut job) = self.job_of_dynos() else {
+            return;
+        };
+        let path = format!("/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{NAME}-web");
+        self.cluster.server().doom(&path);
+        self.cluster.react();
+        job["metadata"]["annotations"]["forged"] = json!("true");
+        job["status"] = json!({});
+        self.cluster.server().put_new(&path, job);
     }
 
     fn twin(&mut self, dyno: u64) {
@@ -571,12 +608,17 @@ impl World {
     }
 
     /// Somebody who may write ConfigMaps puts a report of a run that held in the place of what is
-    /// kept of a dyno, or removes it.
+    /// kept of a dyno, in the operator's own form and with a seal that is none, or removes it.
     fn change_report(&mut self, dyno: u64, replace: bool) {
         let index = u32::try_from(dyno).unwrap_or(0);
         let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}-report");
         let plan = plan(&self.cluster.server());
         let key = format!("web.{}", index + 1);
+        let uid = self.pod_of_dyno(dyno).and_then(|path| {
+            let server = self.cluster.server();
+            server.uid(&path)
+        });
+        let uid = uid.unwrap_or_else(|| "uid".to_owned());
         self.cluster.server().change(&path, |config_map| {
             let Some(data) = config_map["data"].as_object_mut() else {
                 return;
@@ -586,11 +628,13 @@ impl World {
                     dyno_type: "web".to_owned(),
                     index,
                 };
-                words::of_dyno(&plan, &name, "uid", Word::Completed)
+                words::of_dyno(&plan, &name, &uid, Word::Completed)
             });
             match forged {
-                Some(forged) => {
-                    data.insert(key, json!(forged));
+                Some(text) => {
+                    let (pod, seal, text) = (uid.as_str(), "0".repeat(64), text.as_str());
+                    let seal = seal.as_str();
+                    data.insert(key, json!(Kept { pod, seal, text }.to_string()));
                 }
                 None => {
                     data.remove(&key);
@@ -658,5 +702,6 @@ const fn name(kind: Kind) -> &'static str {
         Kind::Cancelled => "cancelled",
         Kind::LoadTestDeleted => "LoadTest deleted",
         Kind::LoadTestMadeAnew => "LoadTest made anew",
+        Kind::JobReplaced => "Job replaced",
     }
 }
