@@ -100,8 +100,9 @@ pub(super) fn judgement(
             dyno.reason.clone_from(&row.reason);
         }
     }
-    if let Some(reason) = reason(status) {
+    if let Some((reason, during_warmup)) = reason(status) {
         judgement.reason = reason;
+        judgement.during_warmup = during_warmup;
     }
     judgement.bottleneck = bottleneck(status);
     for threshold in &mut judgement.thresholds {
@@ -113,14 +114,11 @@ pub(super) fn judgement(
     judgement
 }
 
-/// The reason of the end; None if a later version wrote it and this one does not know it.
-fn reason(status: &LoadTestStatus) -> Option<Reason> {
-    let word = &conditions::condition(&status.conditions, conditions::SUCCEEDED)?.reason;
-    let word = word.strip_suffix("DuringWarmup").unwrap_or(word);
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == word)
+/// The reason of the end, and whether the deciding event came before t0; None if a later version
+/// wrote it and this one does not know it.
+fn reason(status: &LoadTestStatus) -> Option<(Reason, bool)> {
+    let succeeded = conditions::condition(&status.conditions, conditions::SUCCEEDED)?;
+    Reason::of_word(&succeeded.reason)
 }
 
 fn bottleneck(status: &LoadTestStatus) -> Option<Bottleneck> {
@@ -252,7 +250,7 @@ mod tests {
         let messages = BTreeMap::from([("web.1".to_owned(), "of another release".to_owned())]);
         let outcomes = outcomes(&plan, &messages, &status);
         let judgement = judgement(&plan, &outcomes, &status);
-        assert_eq!(judgement.reason, Reason::ScheduleLag);
+        assert_eq!(judgement.reason_word(), "ScheduleLagDuringWarmup");
         assert_eq!(judgement.bottleneck, Some(Bottleneck::Generator));
         assert_eq!(judgement.thresholds[0].holding, Holding::Held);
         assert_eq!(judgement.thresholds[0].over_count, Some(3));

@@ -10,8 +10,8 @@ use std::io;
 use jiff::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
-use redyno_contract::Verdict;
 use redyno_contract::limit::Holding;
+use redyno_contract::{Judgement, Verdict};
 
 use super::limits::{LimitRow, TrustItem, rows, trust};
 use super::{Colours, TerminalReport};
@@ -111,7 +111,7 @@ fn properties(report: &TerminalReport<'_>, writer: &mut Writer<Vec<u8>>) -> io::
             if let Some(encryption) = judgement.encryption {
                 properties.push(("encryption", encryption.as_str().to_owned()));
             }
-            properties.push(("reason", judgement.reason.as_str().to_owned()));
+            properties.push(("reason", judgement.reason_word()));
             if let Some(bottleneck) = judgement.bottleneck {
                 properties.push(("bottleneck", bottleneck.as_str().to_owned()));
             }
@@ -271,8 +271,8 @@ fn of_verdict(report: &TerminalReport<'_>) -> Outcome {
         .run
         .as_ref()
         .and_then(|run| run.judgement)
-        .map(|judgement| judgement.reason.as_str());
-    let kind = reason.unwrap_or(report.verdict.as_str()).to_owned();
+        .map(Judgement::reason_word);
+    let kind = reason.unwrap_or_else(|| report.verdict.as_str().to_owned());
     let message = report.message.to_owned();
     match report.verdict {
         Verdict::Passed => Outcome::Passed,

@@ -133,7 +133,7 @@ pub fn print(report: &TerminalReport<'_>, colours: Colours, out: &mut dyn Write)
             .bottleneck
             .map(|bottleneck| format!(", bottleneck {}", bottleneck.as_str()))
             .unwrap_or_default();
-        writeln!(out, "Reason {}{bottleneck}.", judgement.reason.as_str())?;
+        writeln!(out, "Reason {}{bottleneck}.", judgement.reason_word())?;
     }
     writeln!(out)?;
     asked::print(run, colours, out)?;

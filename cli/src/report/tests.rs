@@ -1,11 +1,16 @@
 //! Snapshots of whole reports.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redyno_contract::Reason;
 use redyno_contract::failure::{ClassFailures, FailureClass};
 use redyno_contract::judgement::{DynoVerdict, Encryption, TimeSpent, TypeResult};
 use redyno_contract::limit::Holding;
 use redyno_contract::plan::{DynoName, Workload};
 use redyno_contract::timeline::Timeline;
+use redyno_crds::LoadTestStatus;
+use redyno_crds::conclude::{Notes, conclude_judged};
+use redyno_crds::conditions::{SUCCEEDED, condition};
 
 use super::fixtures::{
     UID, failed_by_backlog, passed, passed_with_commands, plan, plan_of_commands, report_of, sizes,
@@ -286,4 +291,43 @@ fn every_form_shows_the_targets_words_and_that_nobody_was_verified() {
         suite.contains(r#"<property name="encryption" value="TlsSkipVerification"/>"#),
         "{suite}"
     );
+}
+
+#[test]
+fn every_form_says_the_reason_as_the_status_does() {
+    let mut judgement = failed_by_backlog();
+    judgement.during_warmup = true;
+    let (plan, sizes) = (plan(2), sizes());
+    let report = report_of(&judgement, &plan, &sizes);
+    let mut status = LoadTestStatus::default();
+    conclude_judged(
+        &mut status,
+        &judgement,
+        &plan,
+        &Notes::default(),
+        None,
+        &Time(Timestamp::UNIX_EPOCH),
+        false,
+    );
+    let word = &condition(&status.conditions, SUCCEEDED).unwrap().reason;
+    assert_eq!(word, "BacklogLimitReachedDuringWarmup");
+    for (form, text, expected) in [
+        ("table", printed(&report), format!("Reason {word}")),
+        ("page", html::page(&report), format!("<b>{word}</b>")),
+        (
+            "property",
+            junit::document(&report).unwrap(),
+            format!("<property name=\"reason\" value=\"{word}\"/>"),
+        ),
+        (
+            "failure",
+            junit::document(&report).unwrap(),
+            format!("type=\"{word}\""),
+        ),
+    ] {
+        assert!(
+            text.contains(&expected),
+            "{form}: {expected} is not in\n{text}"
+        );
+    }
 }

@@ -111,10 +111,9 @@ pub fn conclude_judged(
         evidence::target(status.target.get_or_insert_default(), vitals);
     }
     write_notes(status, notes, generation, now);
-    let suffix = if *during_warmup { "DuringWarmup" } else { "" };
     let ending = Ending {
         verdict: *verdict,
-        reason: format!("{}{suffix}", reason.as_str()),
+        reason: reason.word(*during_warmup),
         message,
         started: start_microseconds.is_some(),
         invalid: *reason == Reason::InvalidSpec,

@@ -46,6 +46,13 @@ pub struct Judgement {
     pub timeline: Option<Timeline>,
 }
 
+impl Judgement {
+    /// The one word for the reason that the status and every report say.
+    pub fn reason_word(&self) -> String {
+        self.reason.word(self.during_warmup)
+    }
+}
+
 /// How a connection to the target is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encryption {

@@ -89,6 +89,30 @@ macro_rules! reasons {
     };
 }
 
+/// What the word of a reason ends in if the deciding event came before t0.
+const DURING_WARMUP: &str = "DuringWarmup";
+
+impl Reason {
+    /// The one word that people and programs read, in the status and in every report:
+    /// `BacklogLimitReached`, or `BacklogLimitReachedDuringWarmup` if the deciding event came before
+    /// t0.
+    pub fn word(self, during_warmup: bool) -> String {
+        let suffix = if during_warmup { DURING_WARMUP } else { "" };
+        format!("{}{suffix}", self.as_str())
+    }
+
+    /// The reason of such a word, and whether the deciding event came before t0. None for the word of
+    /// a later version.
+    pub fn of_word(word: &str) -> Option<(Self, bool)> {
+        let (name, during_warmup) = match word.strip_suffix(DURING_WARMUP) {
+            Some(name) => (name, true),
+            None => (word, false),
+        };
+        let reason = Self::ALL.iter().find(|reason| reason.as_str() == name)?;
+        Some((*reason, during_warmup))
+    }
+}
+
 reasons! {
     /// Every limit held and the numbers can be trusted.
     Passed => "",
@@ -165,4 +189,24 @@ reasons! {
     ManagedRedisNotReady => "Look at the pod of the managed Redis; its image or the node may be at fault.",
     /// A child's container could not be started by its node.
     ContainerNotStarted => "Look at the named pod's events.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_every_reason_is_read_as_it_was_written() {
+        for reason in Reason::ALL.iter().copied() {
+            for during_warmup in [false, true] {
+                let word = reason.word(during_warmup);
+                assert_eq!(Reason::of_word(&word), Some((reason, during_warmup)));
+            }
+        }
+        assert_eq!(
+            Reason::ErrorLimitReached.word(true),
+            "ErrorLimitReachedDuringWarmup"
+        );
+        assert_eq!(Reason::of_word("OfALaterVersion"), None);
+    }
 }

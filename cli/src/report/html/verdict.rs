@@ -59,7 +59,7 @@ pub(super) fn banner(report: &TerminalReport<'_>) -> Markup {
             }
             @if let Some(judgement) = judgement.filter(|_| *verdict != Verdict::Passed) {
                 p.why {
-                    span { "Reason " b { (judgement.reason.as_str()) } }
+                    span { "Reason " b { (judgement.reason_word()) } }
                     @if let Some(bottleneck) = judgement.bottleneck {
                         span { "Bottleneck " b { (bottleneck.as_str()) } }
                     }
