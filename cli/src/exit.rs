@@ -17,6 +17,11 @@ pub(crate) const fn of(verdict: Verdict) -> u8 {
     }
 }
 
+/// The exit code of a command that a signal ended, as shells say it.
+pub(crate) const fn of_signal(number: i32) -> i32 {
+    128 + number
+}
+
 /// How a command ended without a result to print.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {

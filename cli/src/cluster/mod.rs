@@ -63,6 +63,8 @@ pub(crate) async fn run(
             }
         }
     };
+    // There is nothing left to cancel.
+    drop(interrupts);
     report::print(&connection, followed, false, output).await
 }
 

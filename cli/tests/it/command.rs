@@ -259,6 +259,23 @@ impl Running {
         signal(name, &self.child.id().to_string());
     }
 
+    /// Sends a signal until it has ended, and returns its exit code.
+    pub(crate) fn signal_to_the_end(mut self, name: &str) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            if Instant::now() > deadline {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+                panic!("{name} did not end it");
+            }
+            self.signal(name);
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     pub(crate) fn ended(mut self) -> Ended {
         let mut out = String::new();
         if let Some(mut stdout) = self.child.stdout.take() {

@@ -1,6 +1,8 @@
 //! Standard output whose reader does not read all of it.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 use crate::command::{EASY, Ended, MANAGED, Redyno, Running, load_test};
 
@@ -42,5 +44,36 @@ fn every_file_is_validated_though_the_reader_leaves() {
             .unwrap();
         let ended = Ended::of(output).expect(code);
         assert_eq!(ended.err.contains("error:"), code != 0, "{}", ended.err);
+    }
+}
+
+/// Both ends of a connection that takes not one byte more.
+fn full() -> (UnixStream, OwnedFd) {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    let error = loop {
+        if let Err(error) = writer.write(b"0") {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    writer.set_nonblocking(false).unwrap();
+    (reader, writer.into())
+}
+
+#[test]
+fn a_signal_ends_the_command_whose_report_nobody_reads() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let redyno = Redyno::new();
+        let file = redyno.file(&load_test(MANAGED, 2, EASY));
+        let mut command = redyno.command();
+        command.arg("run").arg(file);
+        let (_reader, writer) = full();
+        let mut running = Running::start_into(command, writer);
+        running.await_words("offered /s");
+        // The run is over, and only its report is left to be printed.
+        redyno.await_nothing_left();
+        assert_eq!(running.signal_to_the_end(signal), Some(code));
+        redyno.expect_nothing_left();
     }
 }
