@@ -407,7 +407,8 @@ fn the_timeline_agrees(outputs: &Outputs) -> Result<(), TestCaseError> {
         let p99 = response.p99.microseconds() as f64;
         let highest = highest.copied().unwrap_or(0) as f64;
         // With one dyno, some slot was as slow as the whole run. With several, the slowest dyno's
-        // value is shown.
+        // value is shown. The run's has two digits at least: its last may be half of it too high.
+        let p99 = p99 * 0.95;
         prop_assert!(highest * 1.1 + 1.0 >= p99, "{highest} {response:?}");
     }
     let peak = timeline
