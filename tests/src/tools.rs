@@ -4,7 +4,8 @@
 
 use std::ffi::OsStr;
 
-use crate::command::{OPERATOR_NAMESPACE, kubectl, run};
+use crate::command::{kubectl, run};
+use crate::prometheus;
 use crate::repository;
 
 /// The environment variable that names the tools that have to be there, separated by spaces.
@@ -76,14 +77,8 @@ impl Tool {
             Self::Cluster => std::env::var_os("KUBECONFIG").is_some(),
             Self::LocalCluster => std::env::var_os("REDYNO_LOCAL_CLUSTER").is_some(),
             Self::Prometheus => {
-                kubectl(&[
-                    "--namespace",
-                    OPERATOR_NAMESPACE,
-                    "get",
-                    "prometheus/redyno",
-                ])
-                .code
-                    == Some(0)
+                let namespace = prometheus::NAMESPACE;
+                kubectl(&["--namespace", namespace, "get", "prometheus/redyno"]).code == Some(0)
             }
             Self::Helm => is_in_the_path("helm"),
             Self::Node => is_in_the_path("node") && is_in_the_path("npm"),

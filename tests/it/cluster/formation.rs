@@ -1,9 +1,10 @@
 //! Several dynos and types start together and have a row each, merged percentiles and exact
 //! schedules.
 
-use redyno_tests::installation::{measuring, quiet};
+use redyno_tests::installation::quiet;
 use redyno_tests::load_test::{dynos, small, web, with};
 use redyno_tests::namespace::Namespace;
+use redyno_tests::on_time::measured;
 use serde_json::json;
 
 #[test]
@@ -95,51 +96,53 @@ fn schedules_are_exact_at_odd_rates() {
 /// mixed.
 #[test]
 fn two_types_keep_their_own_rows() {
-    let Some(_cluster) = measuring() else { return };
-    let namespace = Namespace::new("types");
-    namespace.redis(None, &[]);
-    let mut worker = dynos("worker", 1, 30);
-    worker["workload"]["objectGraph"]["maxFlats"] = json!(20);
-    let load_test = with(small("types"), "/formation", vec![web(2, 50), worker]);
-    let load_test = with(
-        load_test,
-        "/thresholds",
-        json!([
-            {"name": "web-p99", "type": "web", "latency": {"of": "Response", "percentile": "99", "maxMicroseconds": 2_000_000}},
-            {"name": "save", "type": "worker", "step": "Save", "latency": {"of": "Service", "percentile": "90", "maxMicroseconds": 2_000_000}},
-            {"name": "rate", "rate": {"minTasksPerSecond": 120}},
-        ]),
-    );
-    let finished = namespace.run(&load_test, 180);
-    finished
-        .expect("Passed", "Passed")
-        .expect_books((2 * 50 + 30) * 4)
-        .expect_common_start();
-    let status = finished.status();
-    let names: Vec<&str> = status.dynos.iter().map(|dyno| dyno.name.as_str()).collect();
-    assert_eq!(names, ["web.1", "web.2", "worker.1"]);
-    assert!(status.formation.iter().all(|row| row.response.is_some()));
-    assert!(
-        status
-            .summary
-            .as_ref()
-            .expect("a summary")
-            .response
-            .is_none(),
-        "unlike workloads have no common latency"
-    );
-    let results: Vec<(&str, &str)> = status
-        .thresholds
-        .iter()
-        .map(|threshold| (threshold.name.as_str(), threshold.result.as_str()))
-        .collect();
-    assert_eq!(
-        results,
-        [
-            ("web-p99", "Held"),
-            ("save", "Held"),
-            ("rate", "Held"),
-            ("errors", "Held")
-        ]
-    );
+    measured(|| {
+        let namespace = Namespace::new("types");
+        namespace.redis(None, &[]);
+        let mut worker = dynos("worker", 1, 30);
+        worker["workload"]["objectGraph"]["maxFlats"] = json!(20);
+        let load_test = with(small("types"), "/formation", vec![web(2, 50), worker]);
+        let load_test = with(
+            load_test,
+            "/thresholds",
+            json!([
+                {"name": "web-p99", "type": "web", "latency": {"of": "Response", "percentile": "99", "maxMicroseconds": 2_000_000}},
+                {"name": "save", "type": "worker", "step": "Save", "latency": {"of": "Service", "percentile": "90", "maxMicroseconds": 2_000_000}},
+                {"name": "rate", "rate": {"minTasksPerSecond": 120}},
+            ]),
+        );
+        let finished = namespace.run(&load_test, 180);
+        finished
+            .expect_on_time("Passed", "Passed")?
+            .expect_books((2 * 50 + 30) * 4)
+            .expect_common_start();
+        let status = finished.status();
+        let names: Vec<&str> = status.dynos.iter().map(|dyno| dyno.name.as_str()).collect();
+        assert_eq!(names, ["web.1", "web.2", "worker.1"]);
+        assert!(status.formation.iter().all(|row| row.response.is_some()));
+        assert!(
+            status
+                .summary
+                .as_ref()
+                .expect("a summary")
+                .response
+                .is_none(),
+            "unlike workloads have no common latency"
+        );
+        let results: Vec<(&str, &str)> = status
+            .thresholds
+            .iter()
+            .map(|threshold| (threshold.name.as_str(), threshold.result.as_str()))
+            .collect();
+        assert_eq!(
+            results,
+            [
+                ("web-p99", "Held"),
+                ("save", "Held"),
+                ("rate", "Held"),
+                ("errors", "Held")
+            ]
+        );
+        Ok(())
+    });
 }
