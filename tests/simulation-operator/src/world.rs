@@ -51,6 +51,10 @@ impl Model for Operators {
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each of them is a thing that was seen or not, independent of the others"
+)]
 pub(crate) struct History {
     /// The status of the LoadTest when it was first finished, and when that was, in milliseconds.
     pub(crate) finished: Option<(u64, Value)>,
