@@ -1,5 +1,6 @@
 //! Runs that are cancelled, before the start and in the middle.
 
+use redyno_crds::status::ChildReference;
 use redyno_tests::command::eventually;
 use redyno_tests::installation::shared;
 use redyno_tests::load_test::{small, with};
@@ -16,8 +17,14 @@ fn before_the_start() {
     namespace
         .create(&small("waiting"))
         .expect_success("creating a LoadTest");
-    eventually("the preflight waits", 60, || {
-        namespace.get("job", "waiting-preflight")
+    // Of a Job that the operator has not noted yet nobody knows whether it has touched the target: a
+    // finish looks, for as long as it may wait for the Secret.
+    eventually("the preflight waits and is noted", 60, || {
+        let job = namespace.get("job", "waiting-preflight")?;
+        let status = namespace.load_test("waiting").status?;
+        let uid = job["metadata"]["uid"].as_str();
+        let is_noted = |child: &ChildReference| child.uid.as_deref() == uid;
+        status.children.iter().any(is_noted).then_some(())
     });
     namespace
         .kubectl(&["patch", "loadtest", "waiting", "--type=merge", "-p", CANCEL])
