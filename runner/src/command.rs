@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use redyno_contract::exit::Exit;
 use redyno_contract::message::{PreflightResult, Refusal};
 use redyno_contract::{FinishReport, Message, Plan, PreflightReport, files};
 use redyno_target::{InvalidTarget, SystemNetwork, Target};
@@ -10,7 +11,6 @@ use crate::arguments::{CommonArguments, DynoArguments, Part};
 use crate::command_error::CommandError;
 use crate::configuration;
 use crate::dyno;
-use crate::exit::Exit;
 use crate::output::RecordFile;
 use crate::termination::Termination;
 

@@ -1,9 +1,9 @@
 //! Why a part of a run could not do its work.
 
+use redyno_contract::exit::Exit;
 use redyno_target::InvalidTarget;
 
 use crate::configuration::ConfigurationError;
-use crate::exit::Exit;
 use crate::output::RecordError;
 
 /// Why a part could not do its work.

@@ -8,7 +8,6 @@ mod command;
 mod command_error;
 mod configuration;
 mod dyno;
-mod exit;
 mod http;
 pub mod machine;
 mod observe;
@@ -48,14 +47,14 @@ pub fn run_blocking(arguments: RunnerArguments) -> ExitCode {
         Err(error) => Err(error.into()),
     };
     let exit = match result {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error}");
-            error.exit().into()
+            error.exit()
         }
     };
     output::log::written();
-    exit
+    ExitCode::from(exit.code())
 }
 
 /// Installs the one crypto provider that TLS uses. A second call changes nothing.

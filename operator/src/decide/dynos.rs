@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 use redyno_contract::Reason;
+use redyno_contract::exit::Exit;
 use redyno_contract::outcome::Fate;
 use redyno_crds::children::Child;
 use redyno_crds::conditions::{ConditionStatus, DYNOS_READY, FINISHED, STARTED, reasons};
@@ -34,10 +35,6 @@ const AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often running dynos are looked at if nothing is heard of them.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-
-/// Exit codes of a dyno, as the runner documents them.
-const TARGET_LOST: i32 = 69;
-const DUPLICATE: i32 = 76;
 
 /// Releases the dynos and waits until all of them have ended.
 pub(super) fn step(
@@ -160,14 +157,24 @@ fn trouble(draft: &Draft<'_>, dyno: &Dyno) -> Option<String> {
         Fate::NeverSeen => dyno
             .has_ended()
             .then(|| "its pod was never seen and is gone".to_owned()),
-        Fate::Exited { code: 0 } => None,
-        Fate::Exited { code: TARGET_LOST } => {
-            let finished_at = dyno.facts.as_ref()?.exit.as_ref()?.finished_at?;
-            (draft.now >= later(finished_at, TARGET_LOST_GRACE))
-                .then(|| "it lost the target a minute ago".to_owned())
-        }
-        Fate::Exited { code: DUPLICATE } => Some("another pod had claimed it".to_owned()),
-        Fate::Exited { code } => Some(format!("it exited with code {code}")),
+        Fate::Exited { code } => match Exit::of_code(*code) {
+            Some(Exit::Done) => None,
+            Some(Exit::TargetLost) => {
+                let finished_at = dyno.facts.as_ref()?.exit.as_ref()?.finished_at?;
+                (draft.now >= later(finished_at, TARGET_LOST_GRACE))
+                    .then(|| "it lost the target a minute ago".to_owned())
+            }
+            Some(Exit::Duplicate) => Some("another pod had claimed it".to_owned()),
+            Some(
+                Exit::BadPlan
+                | Exit::PreflightRefused
+                | Exit::Internal
+                | Exit::StartTimeout
+                | Exit::TargetRefused
+                | Exit::Terminated,
+            )
+            | None => Some(format!("it exited with code {code}")),
+        },
         Fate::OutOfMemory => Some("it was killed for want of memory".to_owned()),
         Fate::Evicted { detail } => Some(format!("it was evicted: {detail}")),
         Fate::Lost { detail } => Some(detail.clone()),

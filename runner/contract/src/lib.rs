@@ -11,6 +11,7 @@
 mod dyno_name;
 pub mod event;
 pub mod evidence;
+pub mod exit;
 pub mod failure;
 pub mod figures;
 pub mod files;

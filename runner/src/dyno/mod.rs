@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use redyno_contract::exit::Exit;
 use redyno_contract::plan::{DynoName, DynoTypePlan, Plan};
 use redyno_contract::record::RecordKind;
 use redyno_contract::report::{End, Ending};
@@ -25,7 +26,6 @@ use redyno_target::{ByteCounters, Target};
 use crate::arguments::DynoArguments;
 use crate::command_error::CommandError;
 use crate::configuration::ConfigurationError;
-use crate::exit::Exit;
 use crate::http::{self, Metrics, Shown};
 use crate::machine::{Machine, SystemMachine};
 use crate::observe::control_group::ControlGroup;

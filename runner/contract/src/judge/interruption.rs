@@ -2,6 +2,7 @@
 
 use super::run::{Dyno, Known, Run};
 use super::sentence::told;
+use crate::exit::Exit;
 use crate::figures;
 use crate::outcome::{Fate, RunFacts};
 use crate::plan::Step;
@@ -27,13 +28,8 @@ const ORDER: [Reason; 15] = [
     Reason::ReportMissing,
 ];
 
-/// The runner's exit codes that stand for a reason, and those of a container runtime.
-const EXIT_TARGET_LOST: i32 = 69;
-const EXIT_START_TIMEOUT: i32 = 75;
-const EXIT_DUPLICATE: i32 = 76;
-const EXIT_TARGET_REFUSED: i32 = 77;
+/// Exit codes of a container runtime.
 const EXIT_KILLED: i32 = 137;
-const EXIT_TERMINATED: i32 = 143;
 const EXIT_NOT_STARTED: std::ops::RangeInclusive<i32> = 126..=128;
 
 /// What kept a run from its end.
@@ -339,15 +335,17 @@ fn by_its_fate(dyno: &Dyno<'_>) -> Option<Interruption> {
         Fate::Exited { code: 0 } => return None,
         Fate::Exited { code } => {
             let code = *code;
-            let reason = match code {
-                EXIT_TARGET_LOST => Reason::TargetLost,
-                EXIT_START_TIMEOUT => Reason::StartTimeout,
-                EXIT_DUPLICATE => Reason::DuplicateDyno,
-                EXIT_TARGET_REFUSED => Reason::TargetRefused,
-                EXIT_KILLED | EXIT_TERMINATED => Reason::DynoLost,
-                code if EXIT_NOT_STARTED.contains(&code) => Reason::ContainerNotStarted,
-                // 70 says so itself; anything else is a crash.
-                _ => Reason::InternalInconsistency,
+            let reason = match Exit::of_code(code) {
+                Some(Exit::TargetLost) => Reason::TargetLost,
+                Some(Exit::StartTimeout) => Reason::StartTimeout,
+                Some(Exit::Duplicate) => Reason::DuplicateDyno,
+                Some(Exit::TargetRefused) => Reason::TargetRefused,
+                Some(Exit::Terminated) => Reason::DynoLost,
+                None if code == EXIT_KILLED => Reason::DynoLost,
+                None if EXIT_NOT_STARTED.contains(&code) => Reason::ContainerNotStarted,
+                // It says so itself, or it is a crash.
+                Some(Exit::Internal | Exit::Done | Exit::BadPlan | Exit::PreflightRefused)
+                | None => Reason::InternalInconsistency,
             };
             (
                 reason,

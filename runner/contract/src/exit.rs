@@ -1,12 +1,10 @@
-//! How the process ends: the codes that the operator and the command line know.
+//! How a runner's process ends: the exit codes, by which the judge and the operator know it.
 
-use std::process::ExitCode;
-
-use redyno_contract::report::Ending;
+use crate::report::Ending;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// As planned, or by a limit of its own, whatever the verdict: a failed test is no broken Job.
     Done,
     /// The plan, or what stands beside it, cannot be used.
@@ -28,8 +26,28 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::BadPlan,
+        Self::PreflightRefused,
+        Self::TargetLost,
+        Self::Internal,
+        Self::StartTimeout,
+        Self::Duplicate,
+        Self::TargetRefused,
+        Self::Terminated,
+    ];
+
+    /// The one of this code; None if no runner ends with that by itself.
+    pub fn of_code(code: i32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|exit| i32::from(exit.code()) == code)
+    }
+
     /// The code, after sysexits.h where it has one.
-    pub(crate) const fn code(self) -> u8 {
+    pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::BadPlan => 64,
@@ -44,7 +62,7 @@ impl Exit {
     }
 
     /// The exit that goes with a dyno's ending.
-    pub(crate) const fn of(ending: &Ending) -> Self {
+    pub const fn of(ending: &Ending) -> Self {
         match ending {
             Ending::Completed
             | Ending::BacklogLimit { .. }
@@ -60,11 +78,5 @@ impl Exit {
             Ending::TargetRefused { .. } => Self::TargetRefused,
             Ending::Internal { .. } => Self::Internal,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
     }
 }
