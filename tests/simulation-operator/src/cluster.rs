@@ -85,8 +85,9 @@ pub(crate) struct Cluster {
     started: bool,
     /// Dynos that are late by this many milliseconds.
     pub(crate) late: BTreeMap<u64, u64>,
-    /// Whether a dyno ended without its own whole report: nobody can say how it fared.
-    pub(crate) evidence_lost: bool,
+    /// The uids of the runs of which a dyno ended without its own whole report: nobody can say how it
+    /// fared.
+    pub(crate) evidence_lost: BTreeSet<String>,
     /// Dynos whose messages are spoilt.
     pub(crate) spoilt: BTreeMap<u64, Spoilt>,
     /// The run whose preflight prepared the target last.
@@ -106,7 +107,7 @@ impl Cluster {
             claims: BTreeMap::new(),
             started: false,
             late: BTreeMap::new(),
-            evidence_lost: false,
+            evidence_lost: BTreeSet::new(),
             spoilt: BTreeMap::new(),
             prepared_by: None,
         }
@@ -430,7 +431,7 @@ impl Cluster {
             .then(|| self.spoilt.get(&u64::from(index_of(&pod))).copied())
             .flatten();
         if component(&pod) == "dyno" && (spoilt.is_some() || !reason.is_empty() || code == 143) {
-            self.evidence_lost = true;
+            self.evidence_lost.insert(run_of(&pod).to_owned());
         }
         let message = match (spoilt, message) {
             (None, message) => message,

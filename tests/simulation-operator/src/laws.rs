@@ -95,13 +95,8 @@ fn failed_wrongly(scenario: &Scenario, history: &History) -> Option<Broken> {
 
 /// Law 5: every run is finished within its bound after the last fault.
 fn never_ends(scenario: &Scenario, history: &History) -> Option<Broken> {
-    let gone = history.deleted
-        && !scenario
-            .faults
-            .iter()
-            .any(|fault| fault.kind == Kind::LoadTestMadeAnew);
     match &history.finished {
-        None if gone => None,
+        None if history.deleted => None,
         None => Some(law(
             5,
             "never finished",

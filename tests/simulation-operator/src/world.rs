@@ -76,7 +76,7 @@ pub(crate) struct History {
     pub(crate) left: Vec<String>,
     /// When nothing more happened, in milliseconds.
     pub(crate) ended: u64,
-    /// The LoadTest was deleted, or made anew.
+    /// The LoadTest is gone: it was deleted, and not made anew since.
     pub(crate) deleted: bool,
     /// A preflight had prepared the target before the verdict.
     pub(crate) prepared: bool,
@@ -195,7 +195,6 @@ impl World {
         self.uid = self.cluster.server().uid(&path).unwrap_or_default();
         self.latches.clear();
         self.cluster.server().created.clear();
-        self.cluster.evidence_lost = false;
     }
 
     fn milliseconds(&self) -> u64 {
@@ -365,7 +364,7 @@ impl World {
         if is_finished && self.history.finished.is_none() {
             let at = self.milliseconds();
             self.history.finished = Some((at, status.clone()));
-            self.history.evidence_lost = self.cluster.evidence_lost;
+            self.history.evidence_lost = self.cluster.evidence_lost.contains(&self.uid);
             self.history.prepared = self.cluster.prepared_by.as_ref() == Some(&self.uid);
             let finish = format!("/jobs/{NAME}-finish");
             let server = self.cluster.server();
@@ -510,7 +509,7 @@ impl World {
                 let path = format!("{LOAD_TESTS}/{NAME}");
                 self.cluster.server().doom(&path);
                 self.cluster.react();
-                self.history.deleted = true;
+                self.history.deleted = kind == Kind::LoadTestDeleted;
                 if kind == Kind::LoadTestMadeAnew {
                     self.history.finished = None;
                     self.history.last = None;
