@@ -55,7 +55,7 @@ impl Backlog {
     }
 
     /// The next task of this worker has begun, or never will: it would not have before that moment.
-    pub(crate) fn begun(&mut self, of: u32, not_before: impl FnOnce() -> Moment) {
+    pub(crate) fn begun(&mut self, of: u32, not_before: Moment) {
         if self.worker != of {
             return;
         }
@@ -63,7 +63,7 @@ impl Backlog {
             && *ahead > 0
         {
             *ahead -= 1;
-            begins.push(not_before());
+            begins.push(not_before);
         }
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn backlog(begins: &[u64]) -> Backlog {
         let mut backlog = Backlog::new(3, at(1000), 4, Some(at(900)));
         for begin in begins {
-            backlog.begun(3, || at(*begin));
+            backlog.begun(3, at(*begin));
         }
         backlog
     }
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(backlog.on_time(3, []), Some(expected), "{begins:?}");
         }
         let mut other = backlog(&[]);
-        other.begun(2, || at(2000));
+        other.begun(2, at(2000));
         assert_eq!(other.on_time(3, []), Some(0));
         assert_eq!(Backlog::counted(3, 7).on_time(3, []), Some(7));
     }

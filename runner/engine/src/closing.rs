@@ -46,18 +46,15 @@ impl Engine {
                 settle(on_time, worker, left);
             }
         }
-        // Rejected, or due before the end, but never handed over; and what the plan has for the time
-        // since.
+        let mut due_by = |moment: Moment| {
+            let is_due = arrivals.next_due().is_some_and(|due| due <= moment);
+            is_due.then(|| arrivals.take()).flatten()
+        };
+        // What the plan has for each worker since the first rejected task.
         let mut planned = Vec::new();
-        let due =
-            std::iter::from_fn(|| arrivals.take()).take_while(|(task, _)| task.due <= at.max(now));
-        let rejected = rejected.drain(..).map(|rejected| (rejected, true));
-        let due = due.map(|(task, number)| ((task, number), task.due <= at));
-        for ((task, number), of_this_run) in rejected.chain(due) {
+        // Rejected, or due before the end, but never handed over.
+        for (task, number) in rejected.drain(..).chain(std::iter::from_fn(|| due_by(at))) {
             planned.push((task.due, number));
-            if !of_this_run {
-                continue;
-            }
             let worker = &workers[share.position(number)];
             let busy = worker.never_begun(task, now, &on_time.delays);
             on_time.never_begun(number, busy, now);
@@ -67,6 +64,9 @@ impl Engine {
                 worker.never_given(task, now, &on_time.delays),
             );
         }
+        // Due after the end, while tasks were drained.
+        let after = std::iter::from_fn(|| due_by(now));
+        planned.extend(after.map(|(task, number)| (task.due, number)));
         self.stage = Stage::Draining {
             ending: self.counted_in_the_drain(ending, &planned),
             at,

@@ -74,13 +74,16 @@ impl OnTime {
             self.disturbances
                 .shifted(now.nanoseconds_since(begun.on_time));
         }
-        if begun.on_time > self.middle {
-            let not_before = self.not_before(begun, now);
+        let is_late_enough = begun.on_time > self.middle;
+        if !is_late_enough && self.backlog.is_none() {
+            return;
+        }
+        let not_before = self.not_before(begun, now);
+        if is_late_enough {
             self.queue(begun.task, |moment| not_before > moment);
         }
-        if let Some(mut backlog) = self.backlog.take() {
-            backlog.begun(worker, || self.not_before(begun, now));
-            self.backlog = Some(backlog);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.begun(worker, not_before);
         }
     }
 
@@ -99,7 +102,7 @@ impl OnTime {
         let begins_after = self.not_before(busy, now);
         self.queue(busy.task, |moment| begins_after >= moment);
         if let Some(backlog) = &mut self.backlog {
-            backlog.begun(worker, || begins_after.plus(1));
+            backlog.begun(worker, begins_after.plus(1));
         }
     }
 

@@ -141,13 +141,7 @@ impl Dyno {
                     });
                 }
                 Ok(Err(ending)) => return Err(ending),
-                Err(error) => {
-                    unless_it_may_heal(&self.target, &error)?;
-                    tracing::warn!(%error, "coordination failed, trying again");
-                    waiting_for.replace(format!("the target: {error}"));
-                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-                    control = connect(&self.target, &self.seat_name(), waiting_for).await?;
-                }
+                Err(error) => try_again(self, &mut control, waiting_for, &error).await?,
             }
         }
     }
@@ -319,25 +313,48 @@ fn unless_it_may_heal(target: &Target, error: &RedisError) -> Result<(), Ending>
     })
 }
 
+/// What the target answers on the control connection, which is made anew until it does. What it
+/// refused and would refuse again ends the waiting.
+async fn answered<T>(
+    dyno: &Dyno,
+    control: &mut Connection,
+    waiting_for: &RefCell<String>,
+    ask: impl AsyncFn(&mut Connection) -> Result<T, RedisError>,
+) -> Result<T, Ending> {
+    loop {
+        match ask(control).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => try_again(dyno, control, waiting_for, &error).await?,
+        }
+    }
+}
+
+/// After an error that may heal, waits a little and connects anew.
+async fn try_again(
+    dyno: &Dyno,
+    control: &mut Connection,
+    waiting_for: &RefCell<String>,
+    error: &RedisError,
+) -> Result<(), Ending> {
+    unless_it_may_heal(&dyno.target, error)?;
+    tracing::warn!(%error, "the target did not answer as it should, trying again");
+    waiting_for.replace(format!("the target: {error}"));
+    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+    *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
+    Ok(())
+}
+
 /// Nothing may be written to a Redis that is not the one that the preflight saw.
 async fn check_phase(
     dyno: &Dyno,
     control: &mut Connection,
     waiting_for: &RefCell<String>,
 ) -> Result<(), Ending> {
-    loop {
-        match coordination::watch_stop(control, &dyno.seat).await {
-            Ok(Watch::Quiet) => return Ok(()),
-            Ok(Watch::Stopped(_)) => return Err(Ending::Stopped),
-            Ok(Watch::PhaseGone) => return Err(phase_gone()),
-            Err(error) => {
-                unless_it_may_heal(&dyno.target, &error)?;
-                tracing::warn!(%error, "the target does not answer yet");
-                waiting_for.replace(format!("the target: {error}"));
-            }
-        }
-        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
+    let ask = async |control: &mut Connection| coordination::watch_stop(control, &dyno.seat).await;
+    match answered(dyno, control, waiting_for, ask).await? {
+        Watch::Quiet => Ok(()),
+        Watch::Stopped(_) => Err(Ending::Stopped),
+        Watch::PhaseGone => Err(phase_gone()),
     }
 }
 
@@ -347,18 +364,8 @@ async fn spared(
     control: &mut Connection,
     waiting_for: &RefCell<String>,
 ) -> Result<Option<Evictions>, Ending> {
-    loop {
-        match coordination::evictions(control, &dyno.seat).await {
-            Ok(evictions) => return Ok(evictions),
-            Err(error) => {
-                unless_it_may_heal(&dyno.target, &error)?;
-                tracing::warn!(%error, "the target does not answer yet");
-                waiting_for.replace(format!("the target: {error}"));
-            }
-        }
-        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
-    }
+    let ask = async |control: &mut Connection| coordination::evictions(control, &dyno.seat).await;
+    answered(dyno, control, waiting_for, ask).await
 }
 
 /// What the replies of a mix must hold depends on whether the target evicts.
@@ -375,18 +382,8 @@ async fn settle_expectations(
     if !commands.mix.iter().any(is_open) {
         return Ok(());
     }
-    let info = loop {
-        match Info::read(control).await {
-            Ok(info) => break info,
-            Err(error) => {
-                unless_it_may_heal(&dyno.target, &error)?;
-                tracing::warn!(%error, "the target does not answer yet");
-                waiting_for.replace(format!("the target: {error}"));
-            }
-        }
-        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-        *control = connect(&dyno.target, &dyno.seat_name(), waiting_for).await?;
-    };
+    let ask = async |control: &mut Connection| Info::read(control).await;
+    let info = answered(dyno, control, waiting_for, ask).await?;
     for entry in &mut commands.mix {
         entry.expect = entry.expect.settled(info.evicts_any_key());
     }
