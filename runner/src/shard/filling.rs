@@ -83,44 +83,16 @@ fn to_write(dynos: &DynoTypePlan, index: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::{
-        Arrivals, Assignment, Commands, Distribution, Expectation, Keyspace, MixedCommand,
-        QueueOrder,
-    };
-    use redyno_contract::schedule::Rate;
+    use redyno_contract::samples;
 
     use super::*;
 
     fn dynos(prefill: Prefill, quantity: u32, workers: u32) -> DynoTypePlan {
-        let entry = |command: &[&str]| MixedCommand {
-            name: command[0].to_lowercase(),
-            weight: 1,
-            command: command.iter().map(|word| (*word).to_owned()).collect(),
-            expect: Expectation::Any,
-        };
-        let workload = Workload::Commands(Commands {
-            keyspace: Keyspace {
-                prefix: Keyspace::default_prefix(),
-                keys: 1000,
-                distribution: Distribution::Uniform,
-            },
-            value_bytes: 10,
-            prefill,
-            mix: vec![entry(&["GET", "{key}"]), entry(&["GET", "other:{key}"])],
-        });
+        let mix = ["{key}", "other:{key}"].map(|key| samples::entry("get", 1, &["GET", key]));
         DynoTypePlan {
-            dyno_type: "web".to_owned(),
-            quantity,
             workers,
-            rate: Rate::per_second(1),
-            arrivals: Arrivals::Constant,
-            assignment: Assignment::Random,
-            queue_order: QueueOrder::OldestFirst,
-            max_worker_backlog: 1,
-            workload,
-            application_cpu_microseconds: 0,
-            cpu_millis: None,
-            memory_bytes: None,
+            workload: Workload::Commands(samples::commands(1000, 10, prefill, mix.to_vec())),
+            ..samples::dyno_type("web", quantity)
         }
     }
 

@@ -48,10 +48,8 @@ fn task_nanoseconds(dynos: &DynoTypePlan) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::{
-        Arrivals, Assignment, Commands, Distribution, Expectation, Fetch, Keyspace, MixedCommand,
-        ObjectGraph, Prefill, QueueOrder,
-    };
+    use redyno_contract::plan::{Arrivals, Assignment, Fetch, ObjectGraph, Prefill, QueueOrder};
+    use redyno_contract::samples;
     use redyno_contract::schedule::Rate;
 
     use super::*;
@@ -88,21 +86,12 @@ mod tests {
 
     fn get(rate: u32, value_bytes: u32) -> DynoTypePlan {
         DynoTypePlan {
-            workload: Workload::Commands(Commands {
-                keyspace: Keyspace {
-                    prefix: Keyspace::default_prefix(),
-                    keys: 1000,
-                    distribution: Distribution::Uniform,
-                },
+            workload: Workload::Commands(samples::commands(
+                1000,
                 value_bytes,
-                prefill: Prefill::Full,
-                mix: vec![MixedCommand {
-                    name: "get".to_owned(),
-                    weight: 1,
-                    command: vec!["GET".to_owned(), "{key}".to_owned()],
-                    expect: Expectation::Any,
-                }],
-            }),
+                Prefill::Full,
+                vec![samples::entry("get", 1, &["GET", "{key}"])],
+            )),
             ..graph(rate, 500, 1)
         }
     }

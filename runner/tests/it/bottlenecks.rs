@@ -9,6 +9,7 @@ use std::time::Duration;
 use redyno_contract::judge::judge;
 use redyno_contract::outcome::{DynoOutcome, Evidence, Fate, RunFacts};
 use redyno_contract::plan::*;
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 use redyno_contract::{Bottleneck, Reason, Verdict};
 use redyno_contract::{Event, Judgement, Message, Plan};
@@ -80,23 +81,13 @@ async fn redis_cpu() {
     let mut plan = plan(1000, 60);
     plan.formation[0].workers = 64;
     plan.target.connections = 70;
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 1,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 1,
-        prefill: Prefill::Empty,
-        mix: vec![MixedCommand {
-            name: "count".to_owned(),
-            weight: 1,
-            command: ["EVAL", "for i = 1, 500000 do end return 1", "0"]
-                .map(str::to_owned)
-                .to_vec(),
-            expect: Expectation::Any,
-        }],
-    });
+    let count = samples::entry(
+        "count",
+        1,
+        &["EVAL", "for i = 1, 500000 do end return 1", "0"],
+    );
+    plan.formation[0].workload =
+        Workload::Commands(samples::commands(1, 1, Prefill::Empty, vec![count]));
     let run = Run::new(&plan, &server);
     run.pass_preflight().await;
     check(

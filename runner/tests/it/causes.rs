@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use redyno_contract::plan::*;
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 use redyno_contract::{Bottleneck, Judgement, Plan, Verdict};
 use redyno_test_redis::{RedisServer, Software};
@@ -93,25 +94,13 @@ fn scripts(turns: u32) -> Plan {
     plan.formation[0].workers = 64;
     plan.formation[0].rate = Rate::per_second(1000);
     plan.target.connections = 70;
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 1,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 1,
-        prefill: Prefill::Empty,
-        mix: vec![MixedCommand {
-            name: "count".to_owned(),
-            weight: 1,
-            command: vec![
-                "EVAL".to_owned(),
-                format!("for i = 1, {turns} do end return 1"),
-                "0".to_owned(),
-            ],
-            expect: Expectation::Any,
-        }],
-    });
+    let count = samples::entry(
+        "count",
+        1,
+        &["EVAL", &format!("for i = 1, {turns} do end return 1"), "0"],
+    );
+    plan.formation[0].workload =
+        Workload::Commands(samples::commands(1, 1, Prefill::Empty, vec![count]));
     plan
 }
 

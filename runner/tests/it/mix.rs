@@ -1,10 +1,11 @@
 //! Runs of a mix of commands.
 
 use redyno_contract::plan::{
-    Commands, Distribution, Expectation, Keyspace, Latency, LatencyLimit, Limit, MixedCommand,
-    Percentile, Plan, Prefill, Step, ThresholdPlan, Workload,
+    Distribution, Expectation, Latency, LatencyLimit, Limit, MixedCommand, Percentile, Plan,
+    Prefill, Step, ThresholdPlan, Workload,
 };
 use redyno_contract::report::Ending;
+use redyno_contract::samples::{commands, entry};
 use redyno_contract::schedule::Rate;
 use redyno_contract::{Event, Message, Report};
 use redyno_test_redis::RedisServer;
@@ -12,28 +13,12 @@ use redyno_test_redis::RedisServer;
 use crate::plans;
 use crate::process::{Run, connect};
 
-fn entry(name: &str, weight: u32, command: &[&str]) -> MixedCommand {
-    MixedCommand {
-        name: name.to_owned(),
-        weight,
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        expect: Expectation::Any,
-    }
-}
-
 fn plan(mix: Vec<MixedCommand>, distribution: Distribution, prefill: Prefill) -> Plan {
     let mut plan = plans::small();
     plan.formation[0].rate = Rate::per_second(500);
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 100,
-            distribution,
-        },
-        value_bytes: 32,
-        prefill,
-        mix,
-    });
+    let mut commands = commands(100, 32, prefill, mix);
+    commands.keyspace.distribution = distribution;
+    plan.formation[0].workload = Workload::Commands(commands);
     plan
 }
 
@@ -302,21 +287,12 @@ async fn a_miss_on_a_cache_is_no_failure_unless_a_hit_was_asked_for() {
         let server = RedisServer::start(&arguments).await.unwrap();
         let mut plan = plans::small();
         // Nothing is there, so that every GET misses.
-        plan.formation[0].workload = Workload::Commands(Commands {
-            keyspace: Keyspace {
-                prefix: Keyspace::default_prefix(),
-                keys: 10,
-                distribution: Distribution::Uniform,
-            },
-            value_bytes: 10,
-            prefill: Prefill::Empty,
-            mix: vec![MixedCommand {
-                name: "get".to_owned(),
-                weight: 1,
-                command: ["GET", "{key}"].map(str::to_owned).to_vec(),
-                expect,
-            }],
-        });
+        let get = MixedCommand {
+            expect,
+            ..entry("get", 1, &["GET", "{key}"])
+        };
+        plan.formation[0].workload =
+            Workload::Commands(commands(10, 10, Prefill::Empty, vec![get]));
         let run = Run::new(&plan, &server);
         run.pass_preflight().await;
         let ended = run.dyno("web", 0).end().await;

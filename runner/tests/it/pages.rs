@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use redyno_contract::plan::*;
 use redyno_contract::report::{Ending, Report};
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 use redyno_contract::{Event, Plan};
 use redyno_test_redis::RedisServer;
@@ -423,23 +424,10 @@ async fn counters_never_fall_and_the_last_look_agrees_with_the_report() {
 async fn a_dyno_has_less_than_four_hundred_series() {
     let server = RedisServer::start(&[]).await.unwrap();
     let mut plan = plans::small();
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 10,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 10,
-        prefill: Prefill::Empty,
-        mix: (0..MOST_COMMANDS)
-            .map(|number| MixedCommand {
-                name: format!("get-{number}"),
-                weight: 1,
-                command: vec!["GET".to_owned(), "{key}".to_owned()],
-                expect: Expectation::Any,
-            })
-            .collect(),
-    });
+    let mix = (0..MOST_COMMANDS)
+        .map(|number| samples::entry(&format!("get-{number}"), 1, &["GET", "{key}"]))
+        .collect();
+    plan.formation[0].workload = Workload::Commands(samples::commands(10, 10, Prefill::Empty, mix));
     for number in 0..32 {
         let mut threshold = plans::response(&format!("t{number}"), 5_000_001 + number);
         if let Limit::Latency(limit) = &mut threshold.limit {

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use redyno_contract::plan::{
-    Commands, Distribution, DynoTypePlan, Expectation, Keyspace, MixedCommand, Plan, Prefill,
-    Workload,
-};
+use redyno_contract::plan::{DynoTypePlan, Plan, Prefill, Workload};
 use redyno_contract::report::Ending;
+use redyno_contract::samples::{commands, entry};
 use redyno_test_redis::RedisServer;
 
 use crate::plans;
@@ -25,21 +23,8 @@ async fn say(server: &RedisServer, words: &[&str]) {
 }
 
 fn mix(prefill: Prefill) -> Workload {
-    Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 100,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 100,
-        prefill,
-        mix: vec![MixedCommand {
-            name: "get".to_owned(),
-            weight: 1,
-            command: ["GET", "{key}"].map(str::to_owned).to_vec(),
-            expect: Expectation::Any,
-        }],
-    })
+    let get = entry("get", 1, &["GET", "{key}"]);
+    Workload::Commands(commands(100, 100, prefill, vec![get]))
 }
 
 /// A type whose dyno has nothing to write, and one whose dyno has.

@@ -3,10 +3,9 @@
 
 use redyno_contract::Event;
 use redyno_contract::failure::{ClassFailures, FailureClass};
-use redyno_contract::plan::{
-    Commands, Distribution, Expectation, Fetch, Keyspace, MixedCommand, Plan, Prefill, Workload,
-};
+use redyno_contract::plan::{Expectation, Fetch, MixedCommand, Plan, Prefill, Workload};
 use redyno_contract::report::{Ending, Replies};
+use redyno_contract::samples;
 use redyno_contract::schedule::Rate;
 use redyno_test_redis::{Certificates, RedisServer};
 
@@ -15,10 +14,8 @@ use crate::process::{Ended, Run, connect};
 
 fn entry(name: &str, weight: u32, command: &[&str], expect: Expectation) -> MixedCommand {
     MixedCommand {
-        name: name.to_owned(),
-        weight,
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
         expect,
+        ..samples::entry(name, weight, command)
     }
 }
 
@@ -26,16 +23,7 @@ fn entry(name: &str, weight: u32, command: &[&str], expect: Expectation) -> Mixe
 fn mix(prefill: Prefill, mix: Vec<MixedCommand>) -> Plan {
     let mut plan = plans::small();
     plan.formation[0].rate = Rate::per_second(500);
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: Keyspace::default_prefix(),
-            keys: 100,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 32,
-        prefill,
-        mix,
-    });
+    plan.formation[0].workload = Workload::Commands(samples::commands(100, 32, prefill, mix));
     plan.thresholds = vec![plans::errors(1_000_000)];
     plan
 }

@@ -4,10 +4,10 @@
 use redyno_contract::Message;
 use redyno_contract::message::{PreflightResult, Refusal};
 use redyno_contract::plan::{
-    Commands, Distribution, Expectation, Fetch, Flush, Keyspace, MixedCommand, Plan, Prefill,
-    TargetKind, Workload,
+    Fetch, Flush, Keyspace, MixedCommand, Plan, Prefill, TargetKind, Workload,
 };
 use redyno_contract::report::Ending;
+use redyno_contract::samples;
 use redyno_target::preflight::least_rights;
 use redyno_test_redis::RedisServer;
 
@@ -15,26 +15,14 @@ use crate::plans;
 use crate::process::{Run, connect};
 
 fn entry(name: &str, command: &[&str]) -> MixedCommand {
-    MixedCommand {
-        name: name.to_owned(),
-        weight: 1,
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        expect: Expectation::Any,
-    }
+    samples::entry(name, 1, command)
 }
 
 fn mix(prefix: &str, prefill: Prefill, mix: Vec<MixedCommand>) -> Plan {
     let mut plan = plans::small();
-    plan.formation[0].workload = Workload::Commands(Commands {
-        keyspace: Keyspace {
-            prefix: prefix.to_owned(),
-            keys: 20,
-            distribution: Distribution::Uniform,
-        },
-        value_bytes: 32,
-        prefill,
-        mix,
-    });
+    let mut commands = samples::commands(20, 32, prefill, mix);
+    prefix.clone_into(&mut commands.keyspace.prefix);
+    plan.formation[0].workload = Workload::Commands(commands);
     plan
 }
 

@@ -1,9 +1,10 @@
 //! Plans to test with. Whoever needs another one changes a field of these.
 
 use crate::plan::{
-    Arrivals, Assignment, DynoTypePlan, Fetch, Latency, LatencyLimit, Limit, ObjectGraph,
-    OnDynoFailure, PLAN_VERSION, Percentile, Plan, Prefill, QueueOrder, RunIdentity, Step,
-    TargetKind, TargetPlan, ThresholdPlan, TlsVerification, Workload,
+    Arrivals, Assignment, Commands, Distribution, DynoTypePlan, Expectation, Fetch, Keyspace,
+    Latency, LatencyLimit, Limit, MixedCommand, ObjectGraph, OnDynoFailure, PLAN_VERSION,
+    Percentile, Plan, Prefill, QueueOrder, RunIdentity, Step, TargetKind, TargetPlan,
+    ThresholdPlan, TlsVerification, Workload,
 };
 use crate::schedule::Rate;
 
@@ -89,5 +90,29 @@ pub fn threshold(name: &str, limit: Limit) -> ThresholdPlan {
         name: name.to_owned(),
         dyno_type: None,
         limit,
+    }
+}
+
+/// A mix on so many keys of the default prefix, each of them as likely as the others.
+pub fn commands(keys: u32, value_bytes: u32, prefill: Prefill, mix: Vec<MixedCommand>) -> Commands {
+    Commands {
+        keyspace: Keyspace {
+            prefix: Keyspace::default_prefix(),
+            keys,
+            distribution: Distribution::Uniform,
+        },
+        value_bytes,
+        prefill,
+        mix,
+    }
+}
+
+/// A command of a mix that may find nothing.
+pub fn entry(name: &str, weight: u32, command: &[&str]) -> MixedCommand {
+    MixedCommand {
+        name: name.to_owned(),
+        weight,
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        expect: Expectation::Any,
     }
 }

@@ -219,29 +219,17 @@ impl CommandWorker {
 
 #[cfg(test)]
 mod tests {
-    use redyno_contract::plan::{Distribution, DynoName};
+    use redyno_contract::plan::DynoName;
     use redyno_contract::random::Purpose;
+    use redyno_contract::samples;
 
     use super::*;
 
     #[test]
     fn commands_are_drawn_by_their_weights() {
-        let entry = |name: &str, weight| MixedCommand {
-            name: name.to_owned(),
-            weight,
-            command: vec!["PING".to_owned()],
-            expect: Expectation::Any,
-        };
-        let commands = Commands {
-            keyspace: Keyspace {
-                prefix: Keyspace::default_prefix(),
-                keys: 1,
-                distribution: Distribution::Uniform,
-            },
-            value_bytes: 1,
-            prefill: Prefill::Empty,
-            mix: vec![entry("a", 9), entry("b", 1), entry("c", 90)],
-        };
+        let entry = |name, weight| samples::entry(name, weight, &["PING"]);
+        let mix = vec![entry("a", 9), entry("b", 1), entry("c", 90)];
+        let commands = samples::commands(1, 1, Prefill::Empty, mix);
         let dyno = DynoName {
             dyno_type: "web".to_owned(),
             index: 0,
