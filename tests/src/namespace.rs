@@ -71,6 +71,30 @@ impl Namespace {
         (!text.trim().is_empty()).then(|| serde_json::from_str(&text).expect("kubectl prints JSON"))
     }
 
+    /// The uids of the Jobs and pods that were made for a LoadTest of this name and are there, sorted.
+    /// None of them may ever be made twice.
+    pub fn made(&self, load_test: &str) -> Vec<String> {
+        let selector = format!("redyno.dev/loadtest={load_test}");
+        let mut uids: Vec<String> = ["jobs", "pods"]
+            .iter()
+            .flat_map(|kind| self.list(kind, &selector))
+            .filter_map(|object| object["metadata"]["uid"].as_str().map(str::to_owned))
+            .collect();
+        uids.sort();
+        uids
+    }
+
+    /// # Panics
+    /// If something that was made before is not there any more.
+    #[track_caller]
+    pub fn expect_kept(&self, load_test: &str, before: &[String]) {
+        let after = self.made(load_test);
+        assert!(
+            before.iter().all(|uid| after.contains(uid)),
+            "what was made before was kept"
+        );
+    }
+
     /// All objects of a kind, optionally with a label.
     ///
     /// # Panics

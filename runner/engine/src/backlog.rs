@@ -7,9 +7,9 @@
 //! been busy. For the drain the others are gone and the target is quicker, so that it errs to fewer.
 //!
 //! If fewer than the limit would have been waiting, the run would have gone on, and the next tasks of
-//! the plan would have come to the same queue. They are as much a part of it as the rejected one: none
-//! of them would have begun before those that wait already. So a target that cannot keep up is
-//! found out, though a delay of a millisecond moved the first rejection.
+//! the plan would have come to the same queue. They would have waited behind those that waited already,
+//! so they are counted as well. A target that cannot keep up is then found out even where a delay of
+//! the generator by a millisecond made one task fewer wait at the first rejection.
 
 use crate::Moment;
 
@@ -31,14 +31,15 @@ enum Waiting {
         due: Moment,
         /// Tasks before it that have not begun.
         ahead: u32,
-        /// Before when those before it that have begun would not have, with everything on time.
+        /// For each task before it that has begun, the earliest moment at which it could have begun
+        /// with everything on time.
         begins: Vec<Moment>,
     },
 }
 
 impl Backlog {
-    /// A worker rejected a task that was due then, with so many before it that had not begun; one
-    /// more had begun, and would not have before that moment.
+    /// A worker rejected a task that was due at `due`. Before it there were so many that had not begun,
+    /// and perhaps one more that had, and that could have begun at `current` at the earliest.
     pub(crate) fn new(worker: u32, due: Moment, ahead: u32, current: Option<Moment>) -> Self {
         let waiting = Waiting::Begins {
             due,
@@ -54,7 +55,8 @@ impl Backlog {
         Self { worker, waiting }
     }
 
-    /// The next task of this worker has begun, or never will: it would not have before that moment.
+    /// The next task of this worker has begun, or never will. It could not have begun before that
+    /// moment.
     pub(crate) fn begun(&mut self, of: u32, not_before: Moment) {
         if self.worker != of {
             return;

@@ -62,7 +62,8 @@ impl OnTime {
         }
     }
 
-    /// Before when a task would not have begun that began, or could begin, `now`.
+    /// The earliest moment at which a task that begins `now` could have begun, had everything of ours
+    /// been on time.
     fn not_before(&self, begun: Begun, now: Moment) -> Moment {
         let Begun { task, on_time } = begun;
         on_time.min(now.minus(self.disturbances.shift(task.due)))
@@ -95,9 +96,9 @@ impl OnTime {
         self.queues.at_end += u64::from(at_end);
     }
 
-    /// At the close, nobody has begun this task of a worker. With the load threads on time its turn
-    /// would have come no sooner than the worker is known to have been busy: where that was before a
-    /// moment, nobody knows whether the task would have been waiting then, and it does not count.
+    /// At the close nobody has begun this task. With the load threads on time its worker would have
+    /// been busy with others until a certain moment at least. The task counts as waiting only up to
+    /// that moment: nobody knows whether it would still have waited later.
     pub(crate) fn never_begun(&mut self, worker: u32, busy: Begun, now: Moment) {
         let begins_after = self.not_before(busy, now);
         self.queue(busy.task, |moment| begins_after >= moment);

@@ -1,9 +1,9 @@
-//! What a CPU quota held back, told by what was used of it.
+//! Whether a CPU quota held the dyno back, told by how much of it was used.
 //!
 //! The kernel tells of a group how long its quota held it back, but a quota may hold a group back
 //! that cannot be seen from within: a pod's own group, above that of its container, has the same
-//! quota, and whichever of the two is used up first is throttled. What shows either way is that the
-//! quota was used.
+//! quota, and the kernel throttles whichever of the two is used up first. Either way the dyno has used
+//! its quota, and that shows from within.
 
 use std::collections::VecDeque;
 
@@ -18,8 +18,8 @@ pub struct CpuQuota {
     pub period_nanoseconds: u64,
 }
 
-/// Of a quota that is used up a thread sees at least this much used: the kernel hands it to the
-/// CPUs in slices, and what is left of one may get lost.
+/// When a quota is used up, at least this share of it shows as used: the kernel hands it to the CPUs
+/// in slices, and the rest of a slice may get lost.
 const USED_UP_PERCENT: u64 = 80;
 
 /// How many looks are remembered. Some hundred a second make this several periods of 100 ms.
@@ -38,9 +38,9 @@ impl Uses {
         self.0.push_back((now, used_nanoseconds));
     }
 
-    /// Whether the quota was used up in the periods before now that a delay of this length needs:
-    /// then it ended with a new period. A period may begin in debt, of what was used beyond the
-    /// quota of the one before: hence one more of them is looked at.
+    /// Whether the quota was used up in the periods that a delay of this length spans, counted back
+    /// from the last look: then the delay ended because a new period began. A period may begin in debt,
+    /// because the one before used more than its quota. So the same is asked of one period more.
     pub(crate) fn used_up(&self, quota: CpuQuota, delay_nanoseconds: u64) -> bool {
         let periods = delay_nanoseconds.div_ceil(quota.period_nanoseconds.max(1));
         [periods, periods + 1].into_iter().any(|periods| {

@@ -114,16 +114,6 @@ fn former_chart() -> Option<String> {
     Some(path("charts/redyno"))
 }
 
-/// Uids of everything that runs for a LoadTest.
-fn made(namespace: &Namespace, name: &str) -> Vec<String> {
-    let selector = format!("redyno.dev/loadtest={name}");
-    ["jobs", "pods"]
-        .iter()
-        .flat_map(|kind| namespace.list(kind, &selector))
-        .filter_map(|object| object["metadata"]["uid"].as_str().map(str::to_owned))
-        .collect()
-}
-
 /// A run that the former operator started under the former chart is found and judged by the new
 /// one.
 #[test]
@@ -144,17 +134,13 @@ fn an_upgrade_in_mid_run_disturbs_nothing_and_the_verdict_lands() {
         let namespace = Namespace::new("upgrade");
         namespace.redis(None, &[]);
         namespace.start(&with(small("upgrade"), "/durationSeconds", 6), 60);
-        let before = made(&namespace, "upgrade");
+        let before = namespace.made("upgrade");
         upgrade(&chart(), "now");
         let finished = namespace.finished("upgrade", 120);
         finished
             .expect_on_time("Passed", "Passed")?
             .expect_books(50 * 6);
-        let after = made(&namespace, "upgrade");
-        assert!(
-            before.iter().all(|uid| after.contains(uid)),
-            "what was made before was kept"
-        );
+        namespace.expect_kept("upgrade", &before);
         assert_eq!(
             namespace.list("pods", "redyno.dev/dyno-type=web").len(),
             1,

@@ -7,19 +7,6 @@ use redyno_tests::namespace::Namespace;
 use redyno_tests::on_time::measured_alone;
 use serde_json::Value;
 
-/// Uids of all Jobs and dyno pods of the run. None of them may ever be made twice.
-fn made(namespace: &Namespace, name: &str) -> Vec<String> {
-    let selector = format!("redyno.dev/loadtest={name}");
-    let mut uids: Vec<String> = namespace
-        .list("jobs", &selector)
-        .iter()
-        .chain(&namespace.list("pods", &selector))
-        .filter_map(|object| object["metadata"]["uid"].as_str().map(str::to_owned))
-        .collect();
-    uids.sort();
-    uids
-}
-
 /// Kills the operator with SIGKILL, whatever it is doing.
 fn kill_operator() {
     kubectl(&[
@@ -69,17 +56,13 @@ fn between_preflight_and_dynos() {
                 "--timeout=60s",
             ])
             .expect_success("waiting for the preflight");
-        let before = made(&namespace, "killed");
+        let before = namespace.made("killed");
         scale_operator(1);
         let finished = namespace.finished("killed", 120);
         finished
             .expect_on_time("Passed", "Passed")?
             .expect_books(50 * 4);
-        let after = made(&namespace, "killed");
-        assert!(
-            before.iter().all(|uid| after.contains(uid)),
-            "what was made before was kept"
-        );
+        namespace.expect_kept("killed", &before);
         let jobs: Vec<Value> = namespace.list("jobs", "redyno.dev/loadtest=killed");
         let mut names: Vec<&str> = jobs
             .iter()
@@ -97,13 +80,13 @@ fn while_running() {
         let namespace = Namespace::new("running");
         namespace.redis(None, &[]);
         namespace.start(&with(small("running"), "/durationSeconds", 10), 60);
-        let before = made(&namespace, "running");
+        let before = namespace.made("running");
         kill_operator();
         let finished = namespace.finished("running", 120);
         finished
             .expect_on_time("Passed", "Passed")?
             .expect_books(50 * 10);
-        let after = made(&namespace, "running");
+        let after = namespace.made("running");
         assert!(
             before.iter().all(|uid| after.contains(uid)),
             "no dyno was started again"

@@ -290,7 +290,7 @@ pub(super) fn cause(evidence: &Evidence) -> String {
                 .map_or_else(String::new, |(how, busy)| {
                     format!("; Redis was {how} {busy}")
                 });
-            // It is no cause of this, and yet nobody should miss it.
+            // Full memory is not the cause of this, but the reader should know of it.
             let memory = if evidence.out_of_memory() {
                 out_of_memory(evidence)
             } else {

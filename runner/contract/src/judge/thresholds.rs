@@ -180,7 +180,7 @@ fn latency(run: &Run<'_>, position: usize, limit: &LatencyLimit, broken: bool) -
     let holding = if broken {
         Holding::Breached
     } else if count.total > 0 && run.of_type(of).all(Dyno::complete) {
-        // Of no task at all nobody knows anything.
+        // Without a single task nobody knows whether the limit would have held.
         holding(count, allowed)
     } else {
         Holding::Unknown
